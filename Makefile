@@ -1,0 +1,57 @@
+# The front door. `make` alone lists what there is.
+#
+#   OUT            where everything that is not compiled goes (default: out)
+#   BUILD          the dev build's folder (default: build/dev)
+#   JOBS           compilers at a time (default: by cores and memory, see tools/build)
+#   TELLTALE_DATA  recorded drives, used where present (default: ../shared/data)
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+OUT ?= out
+override OUT := $(abspath $(OUT))
+BUILD ?= build/dev
+override BUILD := $(abspath $(BUILD))
+TELLTALE_DATA ?= ../shared/data
+override TELLTALE_DATA := $(abspath $(TELLTALE_DATA))
+export OUT BUILD TELLTALE_DATA
+# The tools' python3 is the one with the pinned wheels.
+export PATH := $(OUT)/venv/bin:$(PATH)
+
+.PHONY: help setup build demo test test-full bench shows lint clean
+
+help: ## list the targets
+	@echo "make TARGET"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+setup: ## install what is missing (Debian packages, Python wheels); the others do it by themselves
+	@tools/setup
+
+build: setup ## compile everything once (dev preset, build/dev)
+	@tools/build dev
+
+demo: build ## drive a fleet through it for about a minute and show what arrived (KEEP=1 stays up)
+	@tools/demo
+
+test: build ## unit tests, short end-to-end tests, formatting, house rules (cold: 12 min at most)
+	@tools/check test
+
+test-full: setup ## what parses and stores under ASan and UBSan, and each fuzzer for 30 s
+	@tools/check test-full
+
+bench: build ## measure against the budgets
+	@if [ -x bench/run ]; then exec bench/run; fi; \
+	echo "bench: not there yet. bench/run will measure, open loop and durable before every ack:" >&2; \
+	echo "  reports/s from door to durable to safety, reports/s through MQTT over TLS," >&2; \
+	echo "  event to alert (p50, p99), telemetry rows/s into Parquet, memory per idle connection." >&2; \
+	exit 2
+
+shows: build ## the long proofs of one area: make shows AREA=skeleton [SHOW=NN]
+	@tests/shows/run $(if $(AREA),--area "$(AREA)") $(if $(SHOW),--show "$(SHOW)")
+
+lint: setup ## formatting and house rules alone
+	@tools/check lint
+
+clean: ## remove build/ and out/ of this tree
+	rm -rf build out

@@ -1,0 +1,73 @@
+// telltale.yaml and the folder it lies in. One file for every process of one installation; paths
+// follow from the folder, so that a process needs only `--dir DIR`.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/cell.h"
+#include "base/disk.h"
+#include "base/ids.h"
+#include "base/limits.h"
+
+namespace telltale {
+
+struct Config {
+  // environment
+  std::string environment_name = "local";
+  std::string environment_kind = "dev";  // dev | staging | prod
+  // mqtt, feed: port 0 = any free one; the ports in use are in run/gateway.port and run/feed.port
+  std::string mqtt_listen = "127.0.0.1";
+  std::uint16_t mqtt_port = 8883;
+  std::string feed_listen = "127.0.0.1";
+  std::uint16_t feed_port = 8080;
+  // log
+  std::uint16_t log_partitions = kPartitionsDefault;
+  std::uint16_t log_shards = kShardsDefault;
+  std::uint64_t log_segment_bytes = 64u << 20;
+  std::uint64_t log_unsynced_bytes_max = 16u << 20;  // per shard; then sockets are not read
+  // privacy
+  int cell_level = kFinestCellLevel;
+  // lake
+  std::uint32_t lake_cadence_s = 60;
+  // vault
+  std::uint32_t vault_window_days = 30;
+  std::vector<std::uint32_t> vault_allowed_uids;  // who may query over the local socket
+  // users: auto = two users when root and the folders can be reached; required; single
+  std::string users = "auto";
+
+  //   kInvalid  unknown key, wrong type or value out of bounds: names the key, says what is allowed
+  //   kNotFound no such file
+  static Result<Config> Load(Disk& disk, const std::string& path);
+  std::string ToYaml() const;  // Load(ToYaml()) == *this; each key with a comment
+};
+
+// Where everything lies below DIR.
+struct Paths {
+  explicit Paths(std::string dir) : root(std::move(dir)) {}
+  std::string root;
+
+  std::string config() const { return root + "/telltale.yaml"; }
+  std::string ca() const { return root + "/ca"; }        // ca.crt, ca.key
+  std::string certs() const { return root + "/certs"; }  // server.crt, server.key
+  std::string keys() const { return root + "/keys"; }    // see seal/keys.h, control/
+  std::string data() const { return root + "/data"; }
+  std::string log() const { return data() + "/log"; }
+  std::string contracts() const { return data() + "/contracts"; }  // <digest>.desc
+  std::string releases() const { return data() + "/releases"; }    // <digest>/manifest.json, rules
+  std::string registry() const { return data() + "/registry"; }
+  std::string journal() const { return data() + "/journal"; }  // <release>/
+  std::string worker() const { return data() + "/worker"; }    // <release>/ snapshots
+  std::string publish() const { return data() + "/publish"; }  // alerts.db
+  std::string lake() const { return data() + "/lake"; }        // handoff/, warehouse/, catalog.db
+  std::string positions() const { return data() + "/positions"; }
+  std::string vault() const { return root + "/vault"; }                // 0700, the vault's own user
+  std::string run() const { return root + "/run"; }                    // sockets, ports, counters
+  std::string log_socket() const { return run() + "/log/wake.sock"; }  // wake-ups
+  std::string append_socket() const { return run() + "/log/append.sock"; }  // config records
+  std::string registry_socket() const { return run() + "/registry/registry.sock"; }
+  std::string vault_socket() const { return run() + "/vault/vault.sock"; }
+};
+
+}  // namespace telltale
