@@ -1,0 +1,85 @@
+// What the split does with each field, as a table by field number: built once from a Contract, read
+// for every field of every report. Immutable.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "contract/contract.h"
+#include "contract/wire.h"
+
+namespace telltale::contract {
+
+enum class Action : std::uint8_t {
+  kUnknown,   // not in the contract, or a derived number: sealed and counted
+  kSealed,    // known and not open
+  kOpen,      // telemetry, and safety if flagged
+  kOpenText,  // a string: open only when it is a code (IsCode), else as kUnknown
+  kDistance,  // LINKING in km or m: sealed as sent, open with the offset added
+  kMessage,   // open message: its members decide
+  kSeq,
+  kEventTime,
+};
+
+// Which value the door reads on the way.
+enum class Place : std::uint8_t { kNone, kLatitude, kLongitude, kHeading };
+
+// How a number lies on the wire.
+enum class Encoding : std::uint8_t {
+  kFloat,
+  kDouble,
+  kInt32,
+  kInt64,
+  kUint32,
+  kUint64,
+  kSint32,
+  kSint64,
+  kFixed32,
+  kFixed64,
+  kSfixed32,
+  kSfixed64,
+};
+
+struct FieldRule {
+  Action action = Action::kUnknown;
+  WireType wire = WireType::kVarint;
+  bool safety = false;
+  bool packable = false;  // a repeated number: packed or one by one
+  bool list = false;      // a repeated message: `list_slot` counts its elements
+  Place place = Place::kNone;
+  Encoding encoding = Encoding::kFloat;  // kDistance, and where `place` is set
+  std::uint16_t message = 0;             // kMessage: index into SplitRules::messages
+  std::uint16_t list_slot = 0;
+  float units_per_km = 0;  // kDistance
+};
+
+class MessageRules {
+ public:
+  void Set(std::uint32_t number, const FieldRule& rule);
+  const FieldRule& Find(std::uint32_t number) const {
+    return number < dense_.size() ? dense_[number] : FindSparse(number);
+  }
+  std::uint16_t list_slots = 0;
+
+ private:
+  static constexpr std::uint32_t kDenseMax = 1024;
+  const FieldRule& FindSparse(std::uint32_t number) const;
+  std::vector<FieldRule> dense_;
+  std::vector<std::pair<std::uint32_t, FieldRule>> sparse_;  // in number order
+};
+
+struct SplitRules {
+  std::vector<MessageRules> messages;  // [0] is Report
+
+  static SplitRules Of(const Contract& contract);
+};
+
+// What an OPEN string may be: 1 to 16 of A-Z a-z 0-9 - and _. A coordinate pair, a name or a plate
+// with a blank is none, and a code is always valid UTF-8.
+bool IsCode(ByteSpan text);
+
+// False when `bytes` are not whole values of `wire`.
+bool IsPacked(ByteSpan bytes, WireType wire);
+
+}  // namespace telltale::contract
