@@ -1,0 +1,35 @@
+// The ledger's file: docs/formats/ledger.md. Any thread.
+#pragma once
+
+#include "base/mutex.h"
+#include "log/log.h"
+
+namespace telltale::log {
+
+class LedgerFile {
+ public:
+  // Creates it or cuts a torn tail. Bounds for what entries may name come from `shape`.
+  //   kCorrupt, kUnsupported, kUnavailable
+  static Result<std::unique_ptr<LedgerFile>> Open(Disk& disk, const std::string& dir,
+                                                  const LogShape& shape);
+
+  // Durable when it returns. After a failure the file is read-only: kUnavailable.
+  //   kInvalid  an entry names a stream or partition the log does not have
+  Status Append(std::span<const Log::LedgerEntry> entries);
+  std::vector<Log::LedgerEntry> entries() const;
+
+ private:
+  LedgerFile(std::unique_ptr<File> file, LogShape shape)
+      : shape_(std::move(shape)), file_(std::move(file)) {}
+  Status Load(const std::string& content, const std::string& path);
+  bool Names(const Log::LedgerEntry& entry) const;
+
+  const LogShape shape_;
+  mutable Mutex mutex_;
+  std::unique_ptr<File> file_ GUARDED_BY(mutex_);
+  std::uint64_t end_ GUARDED_BY(mutex_) = 0;
+  bool failed_ GUARDED_BY(mutex_) = false;
+  std::vector<Log::LedgerEntry> entries_ GUARDED_BY(mutex_);
+};
+
+}  // namespace telltale::log

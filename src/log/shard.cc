@@ -1,0 +1,260 @@
+#include "log/shard.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace telltale::log {
+namespace {
+
+// Never ticked yet: due at once, whatever the clock says.
+constexpr Micros kNever{INT64_MIN / 2};
+
+// By the stream with the longest head: its segments have the least room.
+std::uint64_t BatchBytesMax(const LogOptions& options, ShardId id, const LogShape& shape) {
+  std::uint64_t bytes = options.unsynced_bytes_max;
+  for (const std::string& stream : options.streams) {
+    bytes = std::min(bytes, SegmentWriter::BatchBytesMax(StreamFiles("", stream, id, shape),
+                                                         options.segment_bytes));
+  }
+  return bytes;
+}
+
+}  // namespace
+
+Shard::Shard(Parts parts, DurableMap& map)
+    : id_(parts.id),
+      options_(std::move(parts.options)),
+      carried_(CarriedBy(id_, map.shape())),
+      batch_bytes_max_(BatchBytesMax(options_, id_, map.shape())),
+      map_(map),
+      last_data_(carried_, kNever),
+      last_tick_(carried_, kNever),
+      writers_(std::move(parts.writers)),
+      written_(writers_.size()),
+      write_stream_([this](std::size_t i) {
+        written_[i] = writers_[i].Write(back_.bytes[i]);
+        if (written_[i].ok()) written_[i] = writers_[i].Sync();
+      }),
+      crew_(writers_.size() - 1),
+      durable_commit_(parts.last_commit.value) {
+  for (const SegmentWriter& writer : writers_) {
+    tails_.push_back(writer.tails());
+    for (std::size_t i = 0; i < carried_; ++i) {
+      const Micros data = writer.tails()[i].last_data;
+      if (data > Micros{}) last_data_[i] = std::max(last_data_[i], data);
+    }
+  }
+  due_.reserve(carried_);
+  staged_.reserve(writers_.size());
+  front_.bytes.resize(writers_.size());
+  back_.bytes.resize(writers_.size());
+  front_.commit = CommitNumber{parts.last_commit.value + 1};
+  thread_ = std::thread([this] { SyncLoop(); });
+}
+
+Shard::~Shard() {
+  {
+    MutexLock lock(mutex_);
+    stop_ = true;
+    handed_.NotifyAll();
+  }
+  thread_.join();
+}
+
+void Shard::SetOnCommit(OnCommit callback) {
+  MutexLock lock(mutex_);
+  on_commit_ = std::move(callback);
+}
+
+PartitionTail& Shard::TailOf(StreamIndex stream, PartitionId partition) {
+  CHECK(stream < tails_.size());
+  CHECK(partition.value < options_.partitions && ShardOf(partition, options_.shards) == id_);
+  return tails_[stream][CarriedIndex(partition, options_.shards)];
+}
+
+Offset Shard::next_offset(StreamIndex stream, PartitionId partition) const {
+  return const_cast<Shard*>(this)->TailOf(stream, partition).next;
+}
+
+Status Shard::Admit(std::uint64_t bytes) {
+  if (failure_.has_value()) {
+    return Error{Code::kUnavailable,
+                 "this shard is read-only after a disk error: " + failure_->message};
+  }
+  if (Unsynced() + bytes > options_.unsynced_bytes_max) {
+    return Error{Code::kOverloaded, "too much waits for the disk; retry after a commit"};
+  }
+  return Ok();
+}
+
+Result<CommitNumber> Shard::Append(std::span<const Staged> batches) {
+  std::uint64_t total = 0;
+  for (const Staged& staged : batches) {
+    if (staged.batch->count() == 0) continue;
+    const std::uint64_t bytes = BatchCodec::EncodedBytes(*staged.batch);
+    if (bytes > batch_bytes_max_) {
+      return Error{Code::kTooBig,
+                   fmt::format("a batch of {} bytes; at most {} fit", bytes, batch_bytes_max_)};
+    }
+    total += bytes;
+  }
+  MutexLock lock(mutex_);
+  RETURN_IF_ERROR(Admit(total));
+  for (const Staged& staged : batches) {
+    if (staged.batch->count() == 0) continue;
+    const PartitionId partition = staged.batch->partition();
+    PartitionTail& tail = TailOf(staged.stream, partition);
+    const Micros data_before = tail.last_data;
+    BatchCodec::Encode(*staged.batch, front_.commit, tail, front_.bytes[staged.stream]);
+    if (tail.last_data > data_before) {
+      Micros& last_data = last_data_[CarriedIndex(partition, options_.shards)];
+      last_data = std::max(last_data, tail.last_data);
+    }
+  }
+  front_.total += total;
+  UpdateRoom();
+  if (front_.total > 0) return front_.commit;
+  return busy_ ? back_.commit : durable_commit();
+}
+
+bool Shard::TickIsDue(std::size_t carried_index, Micros now_utc) const {
+  const bool active = now_utc - last_data_[carried_index] < Micros{kTickActiveForUs};
+  const Micros since = now_utc - last_tick_[carried_index];
+  return since >= Micros{active ? kTickActiveUs : kTickIdleUs};
+}
+
+Status Shard::Tick(Micros now_utc) {
+  if (!options_.ticks) return Ok();
+  std::size_t due = 0;
+  for (std::size_t i = 0; i < carried_; ++i) due += TickIsDue(i, now_utc) ? 1 : 0;
+  if (due == 0) return Ok();
+
+  MutexLock lock(mutex_);
+  const std::uint64_t total = BatchCodec::EncodedTickBytes(due) * tails_.size();
+  RETURN_IF_ERROR(Admit(total));
+  for (StreamIndex stream = 0; stream < tails_.size(); ++stream) {
+    due_.clear();
+    for (std::size_t i = 0; i < carried_; ++i) {
+      if (!TickIsDue(i, now_utc)) continue;
+      PartitionTail& tail = tails_[stream][i];
+      tail.log_time = std::max(tail.log_time, now_utc);
+      due_.push_back({CarriedPartition(i, id_, options_.shards), tail.next, tail.log_time});
+      ++tail.next.value;
+    }
+    BatchCodec::EncodeTicks(due_, front_.commit, now_utc, front_.bytes[stream]);
+  }
+  front_.total += total;
+  UpdateRoom();
+  for (std::size_t i = 0; i < carried_; ++i) {
+    if (TickIsDue(i, now_utc)) last_tick_[i] = now_utc;
+  }
+  return Ok();
+}
+
+void Shard::Flush() {
+  MutexLock lock(mutex_);
+  if (front_.total == 0 || failure_.has_value()) return;
+  if (busy_) {
+    flush_wanted_ = true;
+  } else {
+    Hand();
+  }
+}
+
+void Shard::Hand() {
+  std::swap(front_, back_);
+  front_.commit = CommitNumber{back_.commit.value + 1};
+  busy_ = true;
+  flush_wanted_ = false;
+  handed_.NotifyOne();
+}
+
+void Shard::UpdateRoom() {
+  const std::uint64_t unsynced = Unsynced();
+  if (unsynced >= options_.unsynced_bytes_max / kRoomHighMarkDivisor) {
+    has_room_.store(false, std::memory_order_release);
+  } else if (unsynced < options_.unsynced_bytes_max / kRoomLowMarkDivisor) {
+    has_room_.store(true, std::memory_order_release);
+  }
+}
+
+Status Shard::SyncNow() {
+  MutexLock lock(mutex_);
+  const CommitNumber wanted =
+      front_.total > 0 ? front_.commit : (busy_ ? back_.commit : durable_commit());
+  while (durable_commit() < wanted && !failure_.has_value()) {
+    if (front_.total > 0 && front_.commit <= wanted) {
+      if (busy_) {
+        flush_wanted_ = true;
+      } else {
+        Hand();
+      }
+    }
+    committed_.Wait(mutex_);
+  }
+  if (failure_.has_value()) return *failure_;
+  return Ok();
+}
+
+DurableState Shard::State() const {
+  DurableState state;
+  state.commit = durable_commit();
+  for (const SegmentWriter& writer : writers_) {
+    state.ends.push_back(writer.end());
+    for (const PartitionTail& tail : writer.tails()) state.next.push_back(tail.next);
+  }
+  return state;
+}
+
+void Shard::SyncLoop() {
+  DurableState state = State();
+  while (true) {
+    {
+      MutexLock lock(mutex_);
+      while (!busy_ && !stop_) handed_.Wait(mutex_);
+      if (!busy_) return;
+    }
+    const Status written = Commit(state);
+    OnCommit callback;
+    CommitNumber number;
+    {
+      MutexLock lock(mutex_);
+      number = back_.commit;
+      if (written.ok()) {
+        durable_commit_.store(number.value, std::memory_order_release);
+      } else {
+        failure_ = written.error();
+        for (std::string& bytes : front_.bytes) bytes.clear();  // never to be written
+        front_.total = 0;
+      }
+      for (std::string& bytes : back_.bytes) bytes.clear();
+      back_.total = 0;
+      busy_ = false;
+      UpdateRoom();
+      if (written.ok() && flush_wanted_ && front_.total > 0 && !stop_) Hand();
+      committed_.NotifyAll();
+      callback = on_commit_;
+    }
+    if (callback) callback(written.ok() ? Result<CommitNumber>(number) : written.error());
+    if (!written.ok()) return;
+  }
+}
+
+Status Shard::Commit(DurableState& state) {
+  staged_.clear();
+  for (std::size_t i = 0; i < writers_.size(); ++i) {
+    if (!back_.bytes[i].empty()) staged_.push_back(i);
+  }
+  crew_.Run(staged_, write_stream_);
+  for (const std::size_t i : staged_) RETURN_IF_ERROR(written_[i]);
+  state.commit = back_.commit;
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < writers_.size(); ++i) {
+    state.ends[i] = writers_[i].end();
+    for (const PartitionTail& tail : writers_[i].tails()) state.next[at++] = tail.next;
+  }
+  return map_.Write(id_, state);
+}
+
+}  // namespace telltale::log

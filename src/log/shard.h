@@ -1,0 +1,91 @@
+// One shard of a log: the owner thread stages, the sync thread commits.
+#pragma once
+
+#include <atomic>
+#include <thread>
+
+#include "base/mutex.h"
+#include "log/crew.h"
+#include "log/segment.h"
+
+namespace telltale::log {
+
+class Shard final : public ShardWriter {
+ public:
+  struct Parts {
+    ShardId id;
+    LogOptions options;
+    std::vector<SegmentWriter> writers;  // by stream, begun
+    CommitNumber last_commit;            // everything up to it is durable
+  };
+  // `map` must outlive this object.
+  Shard(Parts parts, DurableMap& map);
+  // Ends the commit under way; what was never flushed is dropped.
+  ~Shard() override;
+
+  Result<CommitNumber> Append(std::span<const Staged> batches) override;
+  bool HasRoom() const override { return has_room_.load(std::memory_order_acquire); }
+  void Flush() override;
+  void SetOnCommit(OnCommit callback) override;
+  CommitNumber durable_commit() const override {
+    return CommitNumber{durable_commit_.load(std::memory_order_acquire)};
+  }
+  Status SyncNow() override;
+  Offset next_offset(StreamIndex stream, PartitionId partition) const override;
+  Status Tick(Micros now_utc) override;
+
+  // What the sync thread publishes; for the first publication at open.
+  DurableState State() const;
+
+ private:
+  struct Staging {
+    std::vector<std::string> bytes;  // by stream
+    std::uint64_t total = 0;
+    CommitNumber commit;
+  };
+
+  PartitionTail& TailOf(StreamIndex stream, PartitionId partition);
+  std::uint64_t Unsynced() const REQUIRES(mutex_) { return front_.total + back_.total; }
+  Status Admit(std::uint64_t bytes) REQUIRES(mutex_);
+  void Hand() REQUIRES(mutex_);  // front to back, wakes the sync thread
+  void UpdateRoom() REQUIRES(mutex_);
+  bool TickIsDue(std::size_t carried_index, Micros now_utc) const;
+  void SyncLoop();
+  Status Commit(DurableState& state);
+
+  const ShardId id_;
+  const LogOptions options_;
+  const std::size_t carried_;
+  const std::uint64_t batch_bytes_max_;
+  DurableMap& map_;
+
+  // Owner thread.
+  std::vector<std::vector<PartitionTail>> tails_;  // by stream, then carried partition
+  std::vector<Micros> last_data_;                  // by carried partition, over all streams
+  std::vector<Micros> last_tick_;                  // by carried partition
+  std::vector<log::Tick> due_;                     // scratch
+
+  // Sync thread; during a commit a stream's writer belongs to one thread of the crew.
+  std::vector<SegmentWriter> writers_;
+  std::vector<Status> written_;      // by stream
+  std::vector<std::size_t> staged_;  // streams of the commit under way
+  const std::function<void(std::size_t)> write_stream_;
+  Crew crew_;
+
+  mutable Mutex mutex_;
+  CondVar handed_;                    // to the sync thread: back_ is full, or stop
+  CondVar committed_;                 // to SyncNow
+  Staging front_ GUARDED_BY(mutex_);  // the owner stages here
+  Staging back_;                      // the sync thread's while busy_, else empty
+  bool busy_ GUARDED_BY(mutex_) = false;
+  bool flush_wanted_ GUARDED_BY(mutex_) = false;
+  bool stop_ GUARDED_BY(mutex_) = false;
+  std::optional<Error> failure_ GUARDED_BY(mutex_);
+  OnCommit on_commit_ GUARDED_BY(mutex_);
+
+  std::atomic<std::uint64_t> durable_commit_;
+  std::atomic<bool> has_room_{true};
+  std::thread thread_;  // last: uses all of the above
+};
+
+}  // namespace telltale::log
