@@ -1,0 +1,43 @@
+// The signed record that says what is in force (docs/formats/config-record.md).
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/config.h"
+#include "base/ids.h"
+#include "base/result.h"
+#include "seal/seal.h"
+
+namespace telltale::control {
+
+struct InForce {
+  ConfigSeq config_seq;
+  std::string environment;
+  std::uint32_t contract_number = 0;
+  std::string contract_digest;  // hex
+  std::string stable_release;   // hex
+  Micros created_at;
+};
+
+// Bytes of a SignedConfig, signed with control's key pair (keys/control.key, control.pub).
+//   kInvalid  config_seq 0 or a key of the wrong size
+Result<std::string> SignConfig(const InForce& in_force, const seal::KeyPair& control_key);
+
+//   kInvalid  not a SignedConfig
+//   kRefused  signed by another key, or a byte was changed
+Result<InForce> VerifyConfig(std::string_view signed_config, std::string_view control_public);
+
+// Hands it to the log's owner and waits for the answer, which comes when the record is durable in
+// every partition. Sending one that is in force already changes nothing and is ok.
+//   kUnavailable  no owner there, or no answer in time: send again
+//   otherwise what the owner answered
+Status SendConfig(const std::string& append_socket, std::string_view signed_config,
+                  std::chrono::milliseconds timeout);
+
+// Where `telltale init` leaves the first one.
+std::string FirstConfigPath(const Paths& paths);
+
+}  // namespace telltale::control

@@ -1,0 +1,54 @@
+// Config records at the log's owner: checked, kept durably, newest first at a start.
+// Bytes: docs/formats/config-record.md. One thread.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/disk.h"
+#include "base/ids.h"
+#include "contract/contract.h"
+
+namespace telltale::gateway {
+
+// A config record that may be put in force.
+struct CheckedConfig {
+  ConfigSeq seq;
+  std::string payload;  // SignedConfig, as received
+  std::string digest;   // hex SHA-256 of `payload`, for the ledger
+  std::uint32_t contract_number = 0;
+  std::shared_ptr<const contract::Contract> contract;
+};
+
+class ConfigStore {
+ public:
+  struct Options {
+    std::string folder;          // <log>/config
+    std::string contracts;       // <data>/contracts
+    std::string control_public;  // 32 raw bytes
+  };
+  ConfigStore(Disk& disk, Options options) : disk_(disk), options_(std::move(options)) {}
+
+  // Says what is wrong when it may not be put in force:
+  //   kInvalid    not a SignedConfig, no config_seq, or a contract file that is no contract
+  //   kRefused    not signed by control
+  //   kNotFound   the contract's file is missing
+  //   kCorrupt    the contract's file is not what its name says
+  Result<CheckedConfig> Check(std::string_view signed_config);
+
+  // Durable when it returns ok. Keeping the same one again is fine.
+  Status Keep(const CheckedConfig& config);
+
+  // nullopt when none was ever kept. A kept one that no longer checks is an error, not skipped: the
+  // log may hold records under it.
+  Result<std::optional<CheckedConfig>> Newest();
+
+ private:
+  Result<std::shared_ptr<const contract::Contract>> LoadContract(const std::string& digest);
+
+  Disk& disk_;
+  Options options_;
+};
+
+}  // namespace telltale::gateway

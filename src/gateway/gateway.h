@@ -1,0 +1,67 @@
+// gateway/ - where vehicles come in: MQTT over mutual TLS, identity, split, acknowledgement.
+//   in      PUBLISHes of ReportBatches; the registry's map; SignedConfig on append.sock
+//   out     records in the streams safety, telemetry and sealed
+//   owns    <data>/log (it is the log's one writer) and run/gateway.port
+//   thread  a door for arrivals, one thread a shard, one for config records, two for the registry
+//   not here: what a rule makes of a record (safety/), opening sealed data (vault/)
+// An acknowledgement leaves when every stream its PUBLISH was written to is durable, in PUBLISH
+// order. What is refused is sealed in quarantine, counted and acknowledged.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "base/config.h"
+#include "base/counters.h"
+#include "gateway/door.h"
+#include "gateway/shard.h"
+
+namespace telltale::gateway {
+
+class ConfigDesk;
+
+class Gateway {
+ public:
+  struct Parts {
+    Disk& disk;
+    Clock& clock;
+    Counters& counters;
+  };
+  // Loads keys and certificates, opens the log and starts the shards. Cars are not accepted yet.
+  //   errors of TlsContext, LoadKey, Log::Open
+  static Result<std::unique_ptr<Gateway>> Start(const Config& config, const Paths& paths,
+                                                Parts parts);
+  ~Gateway();  // stops
+
+  // True when a config record is in force: kept, appended everywhere and in the ledger. Any thread.
+  bool has_config() const;
+  // Lets the cars in; returns the port. Once, when has_config().
+  Result<std::uint16_t> OpenDoor();
+  // True when the disk failed: end the process, the supervisor starts a new one. Any thread.
+  bool has_failed() const { return has_failed_; }
+  // No new connections; what was read is written, synced and acknowledged. Idempotent.
+  void Stop();
+
+ private:
+  Gateway(const Config& config, const Paths& paths, Parts parts);
+  Status LoadKeys();
+  Status OpenLog();
+  Status StartShards();
+
+  const Config config_;
+  const Paths paths_;
+  Parts parts_;
+  std::atomic<bool> has_failed_{false};
+  std::string gateway_private_;
+  std::string vault_public_;
+  std::string control_public_;
+  std::unique_ptr<net::TlsContext> tls_;
+  std::unique_ptr<log::Log> log_;
+  std::unique_ptr<log::WakeServer> wake_;
+  std::vector<std::unique_ptr<Shard>> shards_;
+  std::unique_ptr<RegistryClient> registry_;
+  std::unique_ptr<ConfigDesk> desk_;
+  std::unique_ptr<Door> door_;
+};
+
+}  // namespace telltale::gateway

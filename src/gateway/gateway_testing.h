@@ -1,0 +1,171 @@
+// For tests and the bench: a folder as `telltale init` makes one, a registry that knows everybody,
+// and a gateway on them.
+#pragma once
+
+#include <atomic>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/local_socket.h"
+#include "gateway/gateway.h"
+#include "internal/v1/internal.pb.h"
+#include "internal/v1/local.pb.h"
+#include "net/tls_test_peer.h"
+
+namespace telltale::gateway {
+
+inline std::string MakeTemporaryFolder() {
+  std::string path = "/tmp/telltale-gw-XXXXXX";
+  CHECK(mkdtemp(path.data()) != nullptr);
+  return path;
+}
+
+// Stands in for the registry role: adds whatever vehicle it is asked for.
+class FakeRegistry {
+ public:
+  explicit FakeRegistry(const std::string& path) {
+    auto made = LocalListener::Listen(path, 0600);
+    CHECK(made.ok());
+    listener_.emplace(std::move(made).value());
+    thread_ = std::thread([this] { Serve(); });
+  }
+  ~FakeRegistry() {
+    is_stopping_ = true;
+    thread_.join();
+    for (std::thread& thread : connections_) thread.join();
+  }
+  static VehicleRef RefOf(const std::string& vin) {
+    VehicleRef ref;
+    ref.bytes[7] = static_cast<std::uint8_t>(vin.back() - '0');  // so also the partition
+    ref.bytes[15] = 1;
+    return ref;
+  }
+
+ private:
+  static constexpr std::chrono::milliseconds kPatience{20};
+  void Serve() {
+    while (!is_stopping_) {
+      auto connection = listener_->Accept(kPatience);
+      if (!connection.ok() || !connection->has_value()) continue;
+      connections_.emplace_back(
+          [this, owned = std::move(**connection)]() mutable { Talk(std::move(owned)); });
+    }
+  }
+  void Talk(LocalConnection connection) {
+    while (!is_stopping_) {
+      const auto frame = connection.Receive(kPatience);
+      if (!frame.ok()) return;
+      if (!frame->has_value()) continue;
+      internal::v1::RegistryRequest request;
+      CHECK(request.ParseFromString(**frame));
+      internal::v1::RegistryMessage reply;
+      reply.mutable_rows()->set_complete(true);
+      if (request.has_resolve()) {
+        reply.mutable_rows()->set_added(true);
+        internal::v1::VehicleRow& row = *reply.mutable_rows()->add_rows();
+        row.set_vin(request.resolve().vin());
+        const VehicleRef ref = RefOf(row.vin());
+        row.set_vehicle_ref(ref.bytes.data(), ref.bytes.size());
+      }
+      if (!connection.Send(reply.SerializeAsString()).ok()) return;
+    }
+  }
+
+  std::optional<LocalListener> listener_;
+  std::atomic<bool> is_stopping_{false};
+  std::thread thread_;
+  std::vector<std::thread> connections_;
+};
+
+class TestInstallation {
+ public:
+  TestInstallation() {
+    config_.mqtt_port = 0;
+    config_.log_partitions = 8;
+    config_.log_shards = 2;
+    config_.log_segment_bytes = 4u << 20;
+    const std::string certs = paths_.certs();
+    // The gateway looks for the CA and its certificate where `init` puts them.
+    for (const auto& [from, to] : {std::pair{certificates_.ca(), paths_.ca() + "/ca.crt"},
+                                   {certificates_.server().certificate, certs + "/server.crt"},
+                                   {certificates_.server().key, certs + "/server.key"}}) {
+      Put(to, *ReadWholeFile(disk_, from));
+    }
+    const auto gateway_key = *seal::MakeEd25519();
+    const auto vault_key = *seal::MakeX25519();
+    Store("gateway.key", gateway_key.private_raw, true);
+    Store("vault_seal.pub", vault_key.public_raw, false);
+    Store("control.pub", control_.public_raw, false);
+    contract_ = *ReadWholeFile(disk_, TELLTALE_BUILD_DIR "/share/telltale/contract.desc");
+    digest_ = HexEncode(seal::Sha256(contract_));
+    Put(paths_.contracts() + "/" + digest_ + ".desc", contract_);
+    CHECK(disk_.MakeFolders(ParentFolder(paths_.registry_socket()), 0750).ok());
+  }
+  ~TestInstallation() {
+    gateway_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+
+  void Put(const std::string& path, const std::string& content) {
+    CHECK(disk_.MakeFolders(ParentFolder(path), 0750).ok());
+    CHECK(WriteFileDurably(disk_, path, content).ok());
+  }
+  void Store(const std::string& name, const std::string& raw, bool is_private) {
+    CHECK(disk_.MakeFolders(paths_.keys(), 0750).ok());
+    CHECK(seal::StoreKey(disk_, paths_.keys() + "/" + name, raw, is_private).ok());
+  }
+  void Start() {
+    auto made = Gateway::Start(config_, paths_, {disk_, clock_, counters_});
+    CHECK(made.ok());
+    gateway_ = std::move(made).value();
+  }
+  void OpenDoor() {
+    Start();
+    CHECK(SendConfig(Signed(1, control_)).empty());
+    const auto port = gateway_->OpenDoor();
+    CHECK(port.ok());
+    port_ = *port;
+  }
+  std::string Signed(std::uint64_t seq, const seal::KeyPair& key) {
+    internal::v1::ConfigRecord record;
+    record.set_config_seq(seq);
+    record.set_contract_number(static_cast<std::uint32_t>(seq));
+    record.set_contract_digest(digest_);
+    internal::v1::SignedConfig envelope;
+    envelope.set_record(record.SerializeAsString());
+    envelope.set_signature(*seal::SignEd25519(key.private_raw, envelope.record()));
+    envelope.set_key_id(seal::KeyId(key.public_raw));
+    return envelope.SerializeAsString();
+  }
+  // Empty when it was taken, else the code of the failure.
+  std::string SendConfig(const std::string& signed_config) {
+    auto connection = LocalConnection::Connect(paths_.append_socket());
+    CHECK(connection.ok() && connection->Send(signed_config).ok());
+    const auto frame = connection->Receive(std::chrono::seconds(20));
+    CHECK(frame.ok() && frame->has_value());
+    internal::v1::AppendReply reply;
+    CHECK(reply.ParseFromString(**frame));
+    return reply.ok() ? "" : reply.failure().code();
+  }
+
+  const std::string folder_ = MakeTemporaryFolder();
+  const Paths paths_{folder_};
+  PosixDisk posix_;
+  Disk& disk_ = posix_;
+  SystemClock clock_;  // TLS looks at the real time, too
+  Counters counters_;
+  Config config_;
+  const seal::KeyPair control_ = *seal::MakeEd25519();
+  net::TestCertificates certificates_{folder_ + "/test", clock_.NowUtc()};
+  std::string contract_;
+  std::string digest_;
+  std::unique_ptr<Gateway> gateway_;
+  std::uint16_t port_ = 0;
+};
+
+}  // namespace telltale::gateway

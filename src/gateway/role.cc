@@ -1,0 +1,75 @@
+#include "gateway/role.h"
+
+#include <spdlog/spdlog.h>
+
+#include <chrono>
+
+#include "base/stop.h"
+#include "gateway/gateway.h"
+#include "net/tls_descriptor_limit.h"
+
+namespace telltale::gateway {
+namespace {
+
+constexpr std::chrono::milliseconds kTurn{50};
+constexpr int kTurnsPerCounters = 20;  // once a second
+
+class Process {
+ public:
+  explicit Process(const RoleOptions& options) : paths_(options.dir) {}
+
+  Status Run() {
+    RETURN_IF_ERROR(disk_.MakeFolders(counters_folder(), 0750));
+    if (disk_.Exists(port_file())) RETURN_IF_ERROR(disk_.Remove(port_file()));
+    ASSIGN_OR_RETURN(const Config config, Config::Load(disk_, paths_.config()));
+    net::RaiseDescriptorLimit();
+    ASSIGN_OR_RETURN(const auto gateway,
+                     Gateway::Start(config, paths_, {disk_, clock_, counters_}));
+    Status served = Serve(*gateway);
+    gateway->Stop();
+    WriteCounts();
+    return served;
+  }
+
+ private:
+  std::string port_file() const { return paths_.run() + "/gateway.port"; }
+  std::string counters_folder() const { return paths_.run() + "/counters"; }
+
+  Status Serve(Gateway& gateway) {
+    bool is_open = false;
+    for (int turn = 0; !WaitForStop(kTurn); ++turn) {
+      if (gateway.has_failed()) {
+        return Error{Code::kUnavailable, "the log's disk failed; free or repair it"};
+      }
+      if (!is_open && gateway.has_config()) {
+        ASSIGN_OR_RETURN(const std::uint16_t port, gateway.OpenDoor());
+        RETURN_IF_ERROR(WriteFileDurably(disk_, port_file(), std::to_string(port) + "\n", 0644));
+        spdlog::info("gateway: vehicles may connect to port {}", port);
+        is_open = true;
+      }
+      if (turn % kTurnsPerCounters == 0) WriteCounts();
+    }
+    return Ok();
+  }
+
+  void WriteCounts() {
+    const Status written = WriteCounters(counters_folder(), "gateway", counters_);
+    if (!written.ok()) spdlog::warn("gateway: {}", written.error().ToString());
+  }
+
+  const Paths paths_;
+  PosixDisk disk_;
+  SystemClock clock_;
+  Counters counters_;
+};
+
+}  // namespace
+
+int RunGatewayRole(const RoleOptions& options) {
+  const Status done = Process(options).Run();
+  if (done.ok()) return 0;
+  spdlog::error("gateway: {}", done.error().ToString());
+  return 1;
+}
+
+}  // namespace telltale::gateway

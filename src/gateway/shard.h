@@ -1,0 +1,115 @@
+// One shard of the log and the connections of its vehicles, on one thread. Back-pressure: above the
+// log's high mark no connection of the shard is read; a commit lets them go on. Nothing accepted is
+// dropped. Acknowledgements leave when the commit that carries their records is durable.
+#pragma once
+
+#include <atomic>
+#include <future>
+#include <memory>
+#include <set>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "gateway/batch_processor.h"
+#include "gateway/config_store.h"
+#include "gateway/vehicle_connection.h"
+#include "net/event_loop.h"
+
+namespace telltale::gateway {
+
+class Shard {
+ public:
+  struct Options {
+    ShardId id;
+    BatchProcessor::Options batch;
+  };
+  struct Parts {
+    log::ShardWriter& writer;
+    std::unique_ptr<seal::Sealer> sealer;
+    Clock& clock;
+    Counters& counters;
+    log::WakeServer* wake = nullptr;  // may be null
+  };
+  // Everything in `parts` must outlive the shard. `on_failed` is called once, on the shard's
+  // thread, when the disk failed: every connection is closed without its acknowledgements by then.
+  Shard(Options options, Parts parts, ContentKey content_key, std::function<void()> on_failed);
+  // After Stop(), and after the log: its sync thread calls back.
+  ~Shard();
+
+  void Start();
+  // Reads no more, writes what was read, acknowledges what became durable, closes all. Joins.
+  void Stop();
+
+  // Any thread.
+  void Adopt(VehicleConnection::Arrived arrived);
+  void UpdateVehicle(VehicleRef former, const Vehicle& vehicle);
+  // Stages `config` in each (stream, partition) of `where` and uses its contract from then on. The
+  // answer comes when it is durable.
+  struct Place {
+    log::StreamIndex stream;
+    PartitionId partition;
+  };
+  using Entries = std::vector<log::Log::LedgerEntry>;
+  std::future<Result<Entries>> AppendConfig(CheckedConfig config, std::vector<Place> where);
+
+  // For this shard's connections, on its thread.
+  net::EventLoop& loop() { return loop_; }
+  Micros now_monotonic() const { return parts_.clock.NowMonotonic(); }
+  bool has_room() const { return has_room_; }
+  Result<CommitNumber> Process(const Vehicle& vehicle, ByteSpan payload, std::uint8_t qos);
+  void AwaitDurable(VehicleConnection& connection);
+  void CountAcks(std::size_t acks) { acks_.Add(acks); }
+  void CountRefused(Reason reason);
+  void Remove(VehicleConnection& connection);  // destroyed at the end of the turn
+
+ private:
+  struct ConfigTask;
+
+  void OnCommit(Result<CommitNumber> commit);
+  void OnDurable();
+  void ReleaseAcks();
+  void OpenRoom();
+  void TakeConfigsOn();
+  void OnTurn();
+  void OnTick();
+  void Sweep();
+  void Admit(VehicleConnection::Arrived arrived);
+  void CloseRoom();
+  bool TryConfig(ConfigTask& task);
+  void Fail(const Error& error);
+  void Drain();
+
+  const Options options_;
+  Parts parts_;
+  std::function<void()> on_failed_;
+  Counter& closed_;
+  Counter& timed_out_;
+  Counter& taken_over_;
+  Counter& acks_;
+  Counter& publishes_qos0_;
+  Counter& publishes_qos1_;
+  Counter& pauses_;
+
+  net::EventLoop loop_;
+  net::Timer ticks_{loop_};
+  net::Timer sweeps_{loop_};
+  std::thread thread_;
+  std::atomic<bool> is_commit_posted_{false};
+  std::atomic<bool> is_disk_failed_{false};
+
+  // The shard's thread only, from here on.
+  BatchProcessor processor_;
+  bool has_room_ = true;
+  bool is_draining_ = false;
+  bool has_failed_ = false;
+  bool is_release_due_ = false;  // an acknowledgement waits that needs no commit
+  std::unordered_multimap<VehicleRef, std::unique_ptr<VehicleConnection>, VehicleRefHash>
+      connections_;
+  std::vector<VehicleConnection*> waiting_;  // with acknowledgements that wait for the disk
+  std::vector<std::unique_ptr<VehicleConnection>> graveyard_;
+  std::vector<std::unique_ptr<ConfigTask>> configs_unstaged_;
+  std::vector<std::unique_ptr<ConfigTask>> configs_waiting_;
+};
+
+}  // namespace telltale::gateway

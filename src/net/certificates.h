@@ -1,0 +1,60 @@
+// A certificate authority of our own: for `telltale init`, for the simulator's cars and for tests.
+// Fleets bring their own; the door only needs the authority's certificate.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/disk.h"
+#include "base/ids.h"
+#include "base/result.h"
+
+struct evp_pkey_st;
+struct x509_st;
+
+namespace telltale::net {
+
+struct CertificateAndKey {
+  std::string certificate_pem;
+  std::string key_pem;  // PKCS #8, not encrypted: files of it are mode 0600
+};
+
+// How a vehicle's certificate names its VIN.
+enum class VinPlace {
+  kUriSan,      // urn:telltale:vin:<VIN>; the common name is "telltale-vehicle"
+  kCommonName,  // for fleets whose certificates have no URI
+};
+
+// P-256 keys, SHA-256 signatures. Immutable: any thread may issue. Errors of every call, beside
+// those named: kUnavailable when the crypto library refuses.
+class CertificateAuthority {
+ public:
+  // A new authority, valid from a day before `now` for ten years.
+  static Result<CertificateAuthority> Create(const std::string& common_name, Micros now);
+  //   kInvalid  not PEM, or key and certificate do not belong together
+  static Result<CertificateAuthority> FromPem(const CertificateAndKey& pem);
+  // <folder>/ca.crt and ca.key.
+  static Result<CertificateAuthority> Load(Disk& disk, const std::string& folder);
+  Status Store(Disk& disk, const std::string& folder) const;
+
+  // For a server on this machine: SAN localhost, 127.0.0.1 and ::1; two years.
+  Result<CertificateAndKey> IssueServer(Micros now) const;
+  // For a vehicle: as long as the authority itself.
+  //   kInvalid  not a VIN (net/tls_identity.h)
+  Result<CertificateAndKey> IssueVehicle(std::string_view vin, Micros now,
+                                         VinPlace place = VinPlace::kUriSan) const;
+
+  const std::string& certificate_pem() const { return pem_.certificate_pem; }
+
+ private:
+  CertificateAuthority() = default;
+  struct Leaf;
+  Result<CertificateAndKey> Issue(const Leaf& leaf) const;
+
+  CertificateAndKey pem_;
+  std::shared_ptr<evp_pkey_st> key_;
+  std::shared_ptr<x509_st> certificate_;
+};
+
+}  // namespace telltale::net

@@ -1,0 +1,105 @@
+#include "net/certificates.h"
+
+#include <gtest/gtest.h>
+#include <openssl/bio.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <openssl/x509_vfy.h>
+#include <openssl/x509v3.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "net/tls_identity.h"
+
+namespace telltale::net {
+namespace {
+
+constexpr Micros kNow = Micros::Seconds(1'800'000'000);
+constexpr const char* kVin = "WVWZZZ1KZAW000001";
+
+std::shared_ptr<X509> Parse(const std::string& pem) {
+  const std::unique_ptr<BIO, int (*)(BIO*)> in(
+      BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), BIO_free);
+  return {PEM_read_bio_X509(in.get(), nullptr, nullptr, nullptr), X509_free};
+}
+
+// As the other end of a connection would judge `leaf` at `at`.
+bool Trusts(const CertificateAuthority& authority, const CertificateAndKey& leaf, int purpose,
+            Micros at) {
+  const std::shared_ptr<X509> root = Parse(authority.certificate_pem());
+  const std::shared_ptr<X509> certificate = Parse(leaf.certificate_pem);
+  const std::shared_ptr<X509_STORE> store(X509_STORE_new(), X509_STORE_free);
+  X509_STORE_add_cert(store.get(), root.get());
+  const std::shared_ptr<X509_STORE_CTX> check(X509_STORE_CTX_new(), X509_STORE_CTX_free);
+  X509_STORE_CTX_init(check.get(), store.get(), certificate.get(), nullptr);
+  X509_STORE_CTX_set_purpose(check.get(), purpose);
+  X509_STORE_CTX_set_time(check.get(), 0, at.value / 1'000'000);
+  return X509_verify_cert(check.get()) == 1;
+}
+
+class CertificatesTest : public testing::Test {
+ protected:
+  CertificateAuthority ours_ = *CertificateAuthority::Create("ours", kNow);
+  CertificateAuthority other_ = *CertificateAuthority::Create("other", kNow);
+};
+
+TEST_F(CertificatesTest, AVehicleIsTrustedByItsOwnAuthorityAsAClientOnly) {
+  const auto vehicle = ours_.IssueVehicle(kVin, kNow);
+  ASSERT_TRUE(vehicle.ok()) << vehicle.error().ToString();
+  EXPECT_TRUE(Trusts(ours_, *vehicle, X509_PURPOSE_SSL_CLIENT, kNow));
+  EXPECT_FALSE(Trusts(ours_, *vehicle, X509_PURPOSE_SSL_SERVER, kNow));
+  EXPECT_FALSE(Trusts(other_, *vehicle, X509_PURPOSE_SSL_CLIENT, kNow));
+}
+
+TEST_F(CertificatesTest, TheDoorReadsTheVinFromEitherPlace) {
+  for (const VinPlace place : {VinPlace::kUriSan, VinPlace::kCommonName}) {
+    const auto vehicle = ours_.IssueVehicle(kVin, kNow, place);
+    ASSERT_TRUE(vehicle.ok());
+    const auto identity = VehicleIdentityOfCertificate(Parse(vehicle->certificate_pem).get());
+    ASSERT_TRUE(identity.ok()) << identity.error().ToString();
+    EXPECT_EQ(*identity, kVin);
+  }
+}
+
+TEST_F(CertificatesTest, WhatIsNoVinGetsNoCertificate) {
+  for (const char* vin : {"", "SHORT", "WVWZZZ1KZAW00000,", "WVWZZZ1KZAW00000I"}) {
+    EXPECT_EQ(ours_.IssueVehicle(vin, kNow).error().code, Code::kInvalid);
+  }
+}
+
+TEST_F(CertificatesTest, AServerIsGoodForItsNamesAndForTwoYears) {
+  const auto server = ours_.IssueServer(kNow);
+  ASSERT_TRUE(server.ok()) << server.error().ToString();
+  const auto certificate = Parse(server->certificate_pem);
+  EXPECT_EQ(X509_check_host(certificate.get(), "localhost", 0, 0, nullptr), 1);
+  EXPECT_EQ(X509_check_ip_asc(certificate.get(), "127.0.0.1", 0), 1);
+  EXPECT_EQ(X509_check_ip_asc(certificate.get(), "::1", 0), 1);
+  EXPECT_EQ(X509_check_host(certificate.get(), "example.org", 0, 0, nullptr), 0);
+  EXPECT_TRUE(Trusts(ours_, *server, X509_PURPOSE_SSL_SERVER, kNow));
+  constexpr std::int64_t kYear = 365 * 86'400;
+  EXPECT_FALSE(Trusts(ours_, *server, X509_PURPOSE_SSL_SERVER, kNow + Micros::Seconds(3 * kYear)));
+}
+
+TEST_F(CertificatesTest, AStoredAuthorityIssuesAfterLoadingAndItsKeyIsPrivate) {
+  std::string pattern = testing::TempDir() + "/ca-XXXXXX";
+  const std::string folder = mkdtemp(pattern.data());
+  PosixDisk disk;
+  ASSERT_TRUE(ours_.Store(disk, folder).ok());
+  const auto loaded = CertificateAuthority::Load(disk, folder);
+  ASSERT_TRUE(loaded.ok()) << loaded.error().ToString();
+  EXPECT_TRUE(Trusts(ours_, *loaded->IssueVehicle(kVin, kNow), X509_PURPOSE_SSL_CLIENT, kNow));
+  const auto permissions = std::filesystem::status(folder + "/ca.key").permissions();
+  EXPECT_EQ(static_cast<unsigned>(permissions) & 0777u, 0600u);
+  std::filesystem::remove_all(folder);
+}
+
+TEST_F(CertificatesTest, KeyAndCertificateOfDifferentAuthoritiesAreRefused) {
+  const auto server = ours_.IssueServer(kNow);
+  EXPECT_EQ(CertificateAuthority::FromPem({ours_.certificate_pem(), server->key_pem}).error().code,
+            Code::kInvalid);
+  EXPECT_EQ(CertificateAuthority::FromPem({"x", "y"}).error().code, Code::kInvalid);
+}
+
+}  // namespace
+}  // namespace telltale::net

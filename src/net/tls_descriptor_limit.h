@@ -1,0 +1,8 @@
+// As many open descriptors as the system lets this process have: one connection is one.
+#pragma once
+
+namespace telltale::net {
+
+void RaiseDescriptorLimit();
+
+}  // namespace telltale::net

@@ -1,0 +1,67 @@
+#include "registry/client.h"
+
+#include <algorithm>
+
+#include "registry/wire.h"
+
+namespace telltale::registry {
+namespace {
+
+Result<wire::RegistryMessage> Ask(LocalConnection& connection,
+                                  const wire::RegistryRequest& request) {
+  RETURN_IF_ERROR(connection.Send(request.SerializeAsString()));
+  ASSIGN_OR_RETURN(const std::optional<std::string> frame, connection.Receive(kClientTimeout));
+  if (!frame.has_value()) return Error{Code::kUnavailable, "the registry does not answer"};
+  wire::RegistryMessage message;
+  if (!message.ParseFromString(*frame)) {
+    return Error{Code::kUnavailable, "the registry's answer cannot be read"};
+  }
+  if (message.has_failure()) return ErrorFromWire(message.failure());
+  return message;
+}
+
+Result<Vehicle> AskForOne(LocalConnection& connection, const wire::RegistryRequest& request) {
+  ASSIGN_OR_RETURN(const wire::RegistryMessage message, Ask(connection, request));
+  if (message.rows().rows_size() != 1) {
+    return Error{Code::kUnavailable, "the registry's answer has no vehicle"};
+  }
+  return FromWire(message.rows().rows(0));
+}
+
+}  // namespace
+
+Result<Client> Client::Connect(const std::string& socket_path) {
+  ASSIGN_OR_RETURN(LocalConnection connection, LocalConnection::Connect(socket_path));
+  return Client(std::move(connection));
+}
+
+Result<Client::Counts> Client::Import(std::span<const VehicleEntry> entries) {
+  Counts counts;
+  while (!entries.empty()) {
+    const auto piece = entries.first(std::min(entries.size(), kRowsPerImport));
+    entries = entries.subspan(piece.size());
+    wire::RegistryRequest request;
+    for (const VehicleEntry& entry : piece) {
+      ToWire(Vehicle{entry, {}, 0}, *request.mutable_import()->add_rows());
+    }
+    ASSIGN_OR_RETURN(const wire::RegistryMessage message, Ask(connection_, request));
+    counts.added += message.imported().added();
+    counts.updated += message.imported().updated();
+    counts.unchanged += message.imported().unchanged();
+  }
+  return counts;
+}
+
+Result<Vehicle> Client::FindByVin(std::string_view vin) {
+  wire::RegistryRequest request;
+  request.mutable_lookup()->set_vin(std::string(vin));
+  return AskForOne(connection_, request);
+}
+
+Result<Vehicle> Client::FindByRef(const VehicleRef& ref) {
+  wire::RegistryRequest request;
+  request.mutable_lookup()->set_vehicle_ref(ref.bytes.data(), ref.bytes.size());
+  return AskForOne(connection_, request);
+}
+
+}  // namespace telltale::registry

@@ -1,0 +1,83 @@
+// registry/ - vehicles, their references, and changes.
+//   in      resolve, import, lookup and subscribe requests on run/registry/registry.sock
+//   out     vehicle rows to gateway/ (pushed map) and to `telltale vehicles`
+//   owns    data/registry/registry.db (docs/formats/registry-db.md); the only place of a VIN
+//   thread  a Registry belongs to one thread at a time; the server guards it with its lock
+//   not here: certificates (net/), what a class means (base/vehicle_class.h)
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/ids.h"
+#include "registry/references.h"
+#include "registry/vehicle_file.h"
+#include "store/sqlite.h"
+
+namespace telltale::registry {
+
+struct Vehicle {
+  VehicleEntry entry;
+  VehicleRef vehicle_ref;
+  double odometer_offset_km = 0;
+};
+
+class Registry {
+ public:
+  // Opens or creates `path`. `references` and `clock` must outlive this object.
+  // Errors as store::Database::Open.
+  static Result<Registry> Open(const std::string& path, ReferenceSource& references, Clock& clock);
+
+  // The vehicle with this VIN, in its highest ownership epoch. An unknown one is added with class
+  // `unknown` and is durable when this returns.
+  //   kInvalid  not a VIN (IsVin)
+  struct Resolved {
+    Vehicle vehicle;
+    bool added = false;
+  };
+  Result<Resolved> Resolve(std::string_view vin);
+
+  // Adds or updates, all or nothing, durable when it returns. A higher ownership epoch than the
+  // registered one makes a new row with a new reference.
+  //   kInvalid  an entry breaks a rule, or its ownership epoch is lower than the registered one;
+  //             names the number of the entry, from 1, not its VIN
+  struct Imported {
+    std::uint32_t added = 0;
+    std::uint32_t updated = 0;
+    std::uint32_t unchanged = 0;
+    std::vector<Vehicle> changed;  // as they are now
+  };
+  Result<Imported> Import(std::span<const VehicleEntry> entries);
+
+  // kNotFound when there is none. By VIN: the highest ownership epoch; by reference: any epoch.
+  Result<Vehicle> FindByVin(std::string_view vin);
+  Result<Vehicle> FindByRef(const VehicleRef& ref);
+
+  // Vehicles in force, in order of creation, from just after `after_id` (0 = from the start).
+  struct Page {
+    std::vector<Vehicle> vehicles;
+    std::int64_t last_id = 0;  // where the next page starts
+    bool complete = false;     // nothing after this page
+  };
+  Result<Page> List(std::int64_t after_id, std::uint32_t limit);
+
+ private:
+  Registry(store::Database database, ReferenceSource& references, Clock& clock)
+      : database_(std::move(database)), references_(&references), clock_(&clock) {}
+  Result<Vehicle> Insert(const VehicleEntry& entry, const char* change);
+  Status Update(const Vehicle& vehicle);
+  Status LogChange(const Vehicle& vehicle, const char* change);
+  Status ImportOne(const VehicleEntry& entry, Imported& imported);
+  Result<store::Statement*> Cached(const char* sql);
+
+  store::Database database_;
+  std::vector<std::pair<const char*, store::Statement>> statements_;  // by address of the SQL
+  ReferenceSource* references_;
+  Clock* clock_;
+};
+
+}  // namespace telltale::registry
