@@ -1,0 +1,16 @@
+// telltale-worker as a process: one thread per shard until asked to stop.
+#pragma once
+
+#include <string>
+
+namespace telltale::safety {
+
+struct WorkerOptions {
+  std::string dir;      // the folder `telltale init` made
+  std::string release;  // 64 hex digits
+};
+
+// Exit code. WatchForStop() must have been called.
+int RunWorker(const WorkerOptions& options);
+
+}  // namespace telltale::safety

@@ -1,0 +1,167 @@
+#include "safety/shard_worker.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "safety/output.h"
+
+namespace telltale::safety {
+
+ShardWorker::ShardWorker(ShardOptions options, const Engine& engine, log::ShardWriter& journal,
+                         Disk& disk, const Clock& clock, Counters& counters)
+    : options_(std::move(options)),
+      engine_(engine),
+      journal_(journal),
+      disk_(disk),
+      clock_(clock),
+      counters_{&counters.Get("safety_records_total"),
+                &counters.Get("safety_evaluable_total"),
+                &counters.Drops("safety", Reason::kDuplicate),
+                &counters.Drops("safety", Reason::kSeqConflict),
+                &counters.Drops("safety", Reason::kOutOfOrderNotEvaluated),
+                &counters.Get("safety_past_horizon_total"),
+                &counters.Drops("safety", Reason::kReportMalformed),
+                &counters.Drops("safety", Reason::kOutOfRange),
+                &counters.Get("episodes_opened_total"),
+                &counters.Get("episodes_closed_total")},
+      snapshots_(counters.Get("snapshots_total")),
+      stopped_count_(counters.Get("partitions_stopped")) {}
+
+void ShardWorker::RestoreOrStartOver() {
+  const auto start_over = [this] {
+    start_ = log::Position{.next = std::vector<Offset>(options_.head.partitions)};
+    partitions_.clear();
+  };
+  start_over();
+  auto bytes = ReadWholeFile(disk_, options_.snapshot_path, std::uint64_t{4} << 30);
+  if (!bytes.ok()) {
+    if (bytes.error().code != Code::kNotFound) {
+      spdlog::warn("shard {}: {}; replaying from the oldest record", options_.head.shard,
+                   bytes.error().ToString());
+    }
+    return;
+  }
+  auto snapshot = DecodeSnapshot(AsBytes(*bytes), options_.head);
+  if (!snapshot.ok()) {
+    // Outputs keep their names, so replaying everything doubles nothing.
+    spdlog::warn("shard {}: {}; replaying from the oldest record", options_.head.shard,
+                 snapshot.error().ToString());
+    return;
+  }
+  start_ = snapshot->position;
+  partitions_ = std::move(snapshot->partitions);
+  snapshot_bytes_ = bytes->size();
+  for (const auto& [id, state] : partitions_) log_time_ = std::max(log_time_, state.log_time);
+  snapshot_log_time_ = log_time_;
+}
+
+Status ShardWorker::Open() {
+  RestoreOrStartOver();
+  ASSIGN_OR_RETURN(reader_, log::Reader::Open(disk_, options_.log_dir, "safety",
+                                              ShardId{options_.head.shard}, start_));
+  ExportCounts();
+  return Ok();
+}
+
+void ShardWorker::ApplyOne(const log::RecordView& record) {
+  if (stopped_.contains(record.partition)) return;
+  PartitionState& state = partitions_[record.partition];
+  if (const Status applied = Apply(engine_, record, state, scratch_); !applied.ok()) {
+    spdlog::error("partition {} stopped at offset {}: {}", record.partition.value,
+                  record.offset.value, applied.error().ToString());
+    stopped_.emplace(record.partition, applied.error().message);
+    stopped_count_.Add();
+    return;
+  }
+  log_time_ = std::max(log_time_, record.log_time);
+  const auto [at, added] = unwritten_.try_emplace(record.partition);
+  if (added) at->second.outputs.Clear(record.partition);
+  at->second.below = Offset{record.offset.value + 1};
+  for (const Output& output : scratch_) {
+    const std::string entry =
+        EncodeOutput(options_.environment, engine_.set.rules[output.rule], record, output);
+    log::RecordHeader header = record.header;
+    header.kind = log::RecordKind::kData;
+    header.flags = 0;
+    header.reason = 0;
+    at->second.outputs.Add(header, record.firmware, AsBytes(entry));
+    output_bytes_ += entry.size();
+  }
+}
+
+Status ShardWorker::WriteJournal() {
+  if (unwritten_.empty()) return Ok();
+  std::vector<log::ShardWriter::Staged> staged;
+  staged.reserve(unwritten_.size());
+  for (auto& [partition, unwritten] : unwritten_) {
+    const std::string mark = EncodeProgress(partition, unwritten.below);
+    unwritten.outputs.Add(log::RecordHeader{}, "", AsBytes(mark));
+    staged.push_back({.stream = 0, .batch = &unwritten.outputs});
+  }
+  auto appended = journal_.Append(staged);
+  if (!appended.ok() && appended.error().code == Code::kOverloaded) {
+    RETURN_IF_ERROR(journal_.SyncNow());
+    appended = journal_.Append(staged);
+  }
+  if (!appended.ok()) return Annotate(appended.error(), "appending to the output journal");
+  RETURN_IF_ERROR(journal_.SyncNow());
+  unwritten_.clear();
+  output_bytes_ = 0;
+  marked_at_ = clock_.NowMonotonic();
+  return Ok();
+}
+
+Result<ShardWorker::Turn> ShardWorker::RunOnce() {
+  Turn turn;
+  for (std::size_t n = 0; n < kGroupRecordsMax && output_bytes_ < kGroupOutputBytesMax; ++n) {
+    ASSIGN_OR_RETURN(const log::RecordView* const record, reader_->Next());
+    if (record == nullptr) break;
+    ApplyOne(*record);
+    ++records_since_snapshot_;
+    turn.read = true;
+  }
+  const bool pace = clock_.NowMonotonic() - marked_at_ >= Micros{kMarkPaceUs};
+  if (!unwritten_.empty() && (output_bytes_ > 0 || pace)) {
+    RETURN_IF_ERROR(WriteJournal());
+    turn.wrote = true;
+  }
+  if (turn.read) ExportCounts();
+  if (SnapshotDue()) {
+    turn.wrote = true;
+    RETURN_IF_ERROR(SaveSnapshot());
+  }
+  return turn;
+}
+
+bool ShardWorker::SnapshotDue() const {
+  if (!stopped_.empty() || records_since_snapshot_ == 0) return false;
+  const auto mebibytes = static_cast<std::int64_t>(snapshot_bytes_ >> 20);
+  const Micros interval = Micros{kSnapshotEveryUs} + Micros::Seconds(mebibytes);
+  return log_time_ - snapshot_log_time_ >= interval ||
+         records_since_snapshot_ >= kSnapshotEveryRecords;
+}
+
+Status ShardWorker::SaveSnapshot() {
+  if (!stopped_.empty() || reader_ == nullptr) return Ok();
+  RETURN_IF_ERROR(WriteJournal());
+  const std::string file = EncodeSnapshot(options_.head, reader_->position(), partitions_);
+  RETURN_IF_ERROR(WriteFileDurably(disk_, options_.snapshot_path, file));
+  snapshot_bytes_ = file.size();
+  snapshot_log_time_ = log_time_;
+  records_since_snapshot_ = 0;
+  snapshots_.Add();
+  return log::SavePosition(disk_, options_.positions_dir, options_.consumer, "safety",
+                           ShardId{options_.head.shard}, reader_->position());
+}
+
+void ShardWorker::ExportCounts() {
+  Counts sum{};
+  for (const auto& [id, state] : partitions_) {
+    for (std::size_t n = 0; n < kCounts; ++n) sum[n] += state.counts[n];
+  }
+  for (std::size_t n = 0; n < kCounts; ++n) counters_[n]->Add(sum[n] - exported_[n]);
+  exported_ = sum;
+}
+
+}  // namespace telltale::safety

@@ -1,0 +1,105 @@
+// One shard of a worker: reads, decides, writes the journal, keeps the snapshot. Its own thread.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/counters.h"
+#include "base/disk.h"
+#include "log/log.h"
+#include "safety/snapshot.h"
+#include "safety/state.h"
+
+namespace telltale::safety {
+
+inline constexpr std::size_t kGroupRecordsMax = 4096;
+inline constexpr std::size_t kGroupOutputBytesMax = 4u << 20;
+// A mark without outputs only tells how far we are: a few a second do.
+inline constexpr std::int64_t kMarkPaceUs = 50'000;
+// A snapshot is due after this much log time, plus a second for each MiB of the last one (so that a
+// large state is not written all the time), or after so many records.
+inline constexpr std::int64_t kSnapshotEveryUs = 5 * 1'000'000ll;
+inline constexpr std::uint64_t kSnapshotEveryRecords = 1'000'000;
+
+struct ShardOptions {
+  std::string log_dir;        // where stream `safety` lies
+  std::string snapshot_path;  // this shard's
+  std::string positions_dir;
+  std::string consumer;
+  std::string environment;
+  SnapshotHead head;
+};
+
+class ShardWorker {
+ public:
+  // Everything passed by reference must outlive this object; `journal` is this thread's alone. The
+  // clock only paces marks: no output depends on it.
+  ShardWorker(ShardOptions options, const Engine& engine, log::ShardWriter& journal, Disk& disk,
+              const Clock& clock, Counters& counters);
+
+  // Restores the snapshot (none, or one that cannot be used: from the oldest record) and opens the
+  // stream there.
+  //   kNotFound  the log does not exist yet: try again later
+  Status Open();
+
+  struct Turn {
+    bool read = false;   // more may be waiting
+    bool wrote = false;  // the journal's durable end moved: wake its readers
+  };
+  // One group: all that is there, up to the limits above; returns with its outputs durable.
+  //   kCorrupt  the stream is broken here: this shard cannot go on
+  //   else      the journal's or snapshot's disk failed
+  Result<Turn> RunOnce();
+
+  // Marks, then the snapshot, then the position that holds retention back. Nothing while a
+  // partition is stopped: a newer worker must find the record that stopped it.
+  Status SaveSnapshot();
+
+  const std::map<PartitionId, PartitionState>& partitions() const { return partitions_; }
+  const std::map<PartitionId, std::string>& stopped() const { return stopped_; }
+
+ private:
+  void RestoreOrStartOver();
+  void ApplyOne(const log::RecordView& record);
+  // Appends collected outputs and a mark for every partition that moved; returns when durable.
+  Status WriteJournal();
+  bool SnapshotDue() const;
+  void ExportCounts();
+
+  const ShardOptions options_;
+  const Engine& engine_;
+  log::ShardWriter& journal_;
+  Disk& disk_;
+  const Clock& clock_;
+
+  log::Position start_;
+  std::unique_ptr<log::Reader> reader_;
+  std::map<PartitionId, PartitionState> partitions_;
+  std::map<PartitionId, std::string> stopped_;  // partition -> reason
+
+  // Since the last WriteJournal().
+  struct Unwritten {
+    log::BatchBuilder outputs;
+    Offset below;
+  };
+  std::map<PartitionId, Unwritten> unwritten_;
+  std::size_t output_bytes_ = 0;
+  std::vector<Output> scratch_;
+  Micros marked_at_;  // monotonic
+
+  Micros log_time_;
+  Micros snapshot_log_time_;
+  std::size_t snapshot_bytes_ = 0;
+  std::uint64_t records_since_snapshot_ = 0;
+
+  Counts exported_{};
+  std::array<Counter*, kCounts> counters_{};
+  Counter& snapshots_;
+  Counter& stopped_count_;
+};
+
+}  // namespace telltale::safety

@@ -1,0 +1,275 @@
+#include "safety/shard_worker.h"
+
+#include <gtest/gtest.h>
+
+#include <tuple>
+
+#include "base/random.h"
+#include "base/sim_disk.h"
+#include "internal/v1/internal.pb.h"
+#include "safety/output.h"
+#include "safety/test_contract.h"
+
+namespace telltale::safety {
+namespace {
+
+using testing::MakeRecord;
+using testing::TestRecord;
+
+const char* const kYaml =
+    "version: 1\n"
+    "rules:\n"
+    "- name: warning\n"
+    "  kind: edge\n"
+    "  field: is_fcw_warning\n"
+    "  severity: HIGH\n";
+constexpr std::uint16_t kPartitions = 4;
+constexpr std::uint16_t kShards = 2;
+constexpr Micros kStart = Micros::Seconds(1'700'000'000);
+
+using Name = std::tuple<std::uint32_t, std::uint64_t, std::uint32_t>;  // partition, offset, index
+using Outputs = std::map<Name, std::string>;
+
+log::LogOptions LogAt(const std::string& dir, const std::string& stream) {
+  return {.dir = dir,
+          .streams = {stream},
+          .partitions = kPartitions,
+          .shards = kShards,
+          .segment_bytes = 64u << 10,
+          .ticks = false};
+}
+
+// One installation on a simulated disk: stream `safety`, and a worker of shard 0 that may be
+// killed.
+class Installation {
+ public:
+  Installation() { Start(); }
+
+  // Two partitions of shard 0 take turns; every third report ends or begins a warning, unless
+  // quiet.
+  void Drive(std::size_t reports, bool quiet = false) {
+    for (std::size_t n = 0; n < reports; ++n) {
+      const std::uint16_t partition = (driven_ % 2) == 0 ? 0 : 2;
+      VehicleRef ref;
+      ref.bytes[7] = static_cast<std::uint8_t>(partition);
+      const bool warning = !quiet && driven_ % 3 == 0;
+      TestRecord record = MakeRecord(
+          0, ref, {1, 1}, driven_, kStart + Micros{static_cast<std::int64_t>(driven_) * 100'000},
+          [warning](auto& report) { report.set_is_fcw_warning(warning); });
+      log::BatchBuilder batch(PartitionId{partition});
+      batch.Add(record.view.header, "1.0.0", AsBytes(record.payload));
+      const log::ShardWriter::Staged staged{0, &batch};
+      ASSERT_TRUE(safety_->shard(ShardId{0}).Append({&staged, 1}).ok());
+      ++driven_;
+    }
+    ASSERT_TRUE(safety_->shard(ShardId{0}).SyncNow().ok());
+  }
+
+  // Until nothing is left to read; false when the disk failed on the way.
+  bool Work() {
+    while (true) {
+      const auto turn = worker_->RunOnce();
+      clock_.Advance(Micros{kMarkPaceUs});
+      if (!turn.ok()) return false;
+      if (!turn->read) break;
+    }
+    return worker_->RunOnce().ok();
+  }
+  // One group without time passing: a group without outputs leaves its marks unwritten.
+  bool WorkOnce() { return worker_->RunOnce().ok(); }
+  std::uint64_t driven() const { return driven_; }
+  ShardWorker& worker() { return *worker_; }
+  SimDisk& disk() { return disk_; }
+
+  // kill -9: what is in memory is gone, what was handed to the disk is not.
+  void Kill() {
+    worker_.reset();
+    journal_.reset();
+    safety_.reset();
+  }
+  void Start() {
+    auto safety = log::Log::Open(disk_, LogAt("/log", "safety"));
+    auto journal = log::Log::Open(disk_, LogAt("/journal", "journal"));
+    ASSERT_TRUE(safety.ok() && journal.ok());
+    safety_ = std::move(safety).value();
+    journal_ = std::move(journal).value();
+    worker_ = std::make_unique<ShardWorker>(
+        ShardOptions{.log_dir = "/log",
+                     .snapshot_path = "/worker/shard-0.snapshot",
+                     .positions_dir = "/positions",
+                     .consumer = "worker-aaaaaaaa",
+                     .environment = "test",
+                     .head = {.release = std::string(64, 'a'),
+                              .shard = 0,
+                              .shards = kShards,
+                              .partitions = kPartitions,
+                              .rules = 1}},
+        engine_, journal_->shard(ShardId{0}), disk_, clock_, counters_);
+    ASSERT_TRUE(disk_.MakeFolders("/worker").ok());
+    const Status opened = worker_->Open();
+    ASSERT_TRUE(opened.ok()) << opened.error().ToString();
+  }
+
+  // What a reader of the journal may forward, by name; a name with two contents is a failure.
+  void Forwardable(Outputs& out, std::map<std::uint32_t, std::uint64_t>& marks) {
+    auto reader = log::Reader::Open(disk_, "/journal", "journal", ShardId{0}, {});
+    ASSERT_TRUE(reader.ok());
+    Outputs waiting;
+    while (true) {
+      const auto next = (*reader)->Next();
+      ASSERT_TRUE(next.ok());
+      if (*next == nullptr) break;
+      internal::v1::JournalEntry entry;
+      ASSERT_TRUE(entry.ParseFromString(std::string(AsText((*next)->payload))));
+      if (entry.has_progress()) {
+        std::uint64_t& mark = marks[entry.progress().partition()];
+        mark = std::max(mark, entry.progress().below_offset());
+        continue;
+      }
+      const Name name{entry.output().partition(), entry.output().input_offset(),
+                      entry.output().index()};
+      const auto [at, added] = waiting.emplace(name, entry.SerializeAsString());
+      EXPECT_EQ(at->second, entry.SerializeAsString()) << "one name, one content";
+    }
+    for (const auto& [name, bytes] : waiting) {
+      if (std::get<1>(name) < marks[std::get<0>(name)]) out.emplace(name, bytes);
+    }
+  }
+
+  // What there should be: the pure function over the stream from offset 0.
+  Outputs Expected() {
+    Outputs out;
+    auto reader = log::Reader::Open(disk_, "/log", "safety", ShardId{0}, {});
+    std::map<PartitionId, PartitionState> states;
+    std::vector<Output> outputs;
+    while (true) {
+      const auto next = (*reader)->Next();
+      if (!next.ok() || *next == nullptr) return out;
+      const log::RecordView& record = **next;
+      EXPECT_TRUE(Apply(engine_, record, states[record.partition], outputs).ok());
+      for (const Output& output : outputs) {
+        out.emplace(Name{record.partition.value, record.offset.value, output.index},
+                    EncodeOutput("test", engine_.set.rules[output.rule], record, output));
+      }
+    }
+  }
+  Counters& counters() { return counters_; }
+  log::Log& safety() { return *safety_; }
+
+ private:
+  SimDisk disk_;
+  ManualClock clock_{kStart};
+  Counters counters_;
+  const Engine engine_{testing::MustLoad(kYaml)};
+  std::unique_ptr<log::Log> safety_;
+  std::unique_ptr<log::Log> journal_;
+  std::unique_ptr<ShardWorker> worker_;
+  std::size_t driven_ = 0;
+};
+
+void ExpectAllForwardable(Installation& place) {
+  Outputs forwarded;
+  std::map<std::uint32_t, std::uint64_t> marks;
+  place.Forwardable(forwarded, marks);
+  const Outputs expected = place.Expected();
+  EXPECT_FALSE(expected.empty());
+  EXPECT_EQ(forwarded, expected);
+}
+
+TEST(ShardWorkerTest, EveryOutputIsInTheJournalBelowItsMark) {
+  Installation place;
+  place.Drive(200);
+  ASSERT_TRUE(place.Work());
+  ExpectAllForwardable(place);
+}
+
+TEST(ShardWorkerTest, GoesOnFromItsSnapshotAndReplaysTheRestUnderTheSameNames) {
+  Installation place;
+  place.Drive(100);
+  ASSERT_TRUE(place.Work());
+  ASSERT_TRUE(place.worker().SaveSnapshot().ok());
+  place.Drive(50);
+  ASSERT_TRUE(place.Work());
+  place.Kill();
+  place.Start();
+  EXPECT_FALSE(place.worker().partitions().empty()) << "the snapshot is there";
+  place.Drive(50);
+  ASSERT_TRUE(place.Work());
+  ExpectAllForwardable(place);
+}
+
+TEST(ShardWorkerTest, WithoutAReadableSnapshotItReplaysEverything) {
+  Installation place;
+  place.Drive(60);
+  ASSERT_TRUE(place.Work());
+  ASSERT_TRUE(place.worker().SaveSnapshot().ok());
+  place.Kill();
+  auto file = place.disk().Open("/worker/shard-0.snapshot", OpenMode::kReadWrite);
+  ASSERT_TRUE((*file)->WriteAt(30, AsBytes("spoiled")).ok());
+  place.Start();
+  EXPECT_TRUE(place.worker().partitions().empty());
+  ASSERT_TRUE(place.Work());
+  ExpectAllForwardable(place);
+}
+
+TEST(ShardWorkerTest, AFailingDiskAndAPowerCutAnywhereLoseAndDoubleNothing) {
+  for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+    SeededRandom random(seed);
+    Installation place;
+    for (int round = 0; round < 4; ++round) {
+      const bool quiet = random.Below(2) == 0;
+      place.Drive(20 + random.Below(40));
+      if (quiet) {
+        // Just marked: what comes now is read but not yet marked when the snapshot is taken.
+        ASSERT_TRUE(place.WorkOnce());
+        place.Drive(1 + random.Below(40), quiet);
+      }
+      place.disk().FailAfter(random.Below(quiet ? 12 : 40));
+      if ((quiet ? place.WorkOnce() : place.Work()) && random.Below(3) != 0) {
+        const Status saved = place.worker().SaveSnapshot();
+        static_cast<void>(saved.ok());  // may fail: that is the point
+      }
+      place.Kill();
+      place.disk().FailNever();
+      if (random.Below(2) == 0) place.disk().Crash(seed * 100 + static_cast<unsigned>(round));
+      place.Start();
+      if (::testing::Test::HasFatalFailure()) FAIL() << "seed " << seed;
+    }
+    ASSERT_TRUE(place.Work());
+    Outputs forwarded;
+    std::map<std::uint32_t, std::uint64_t> marks;
+    place.Forwardable(forwarded, marks);
+    ASSERT_EQ(forwarded, place.Expected()) << "seed " << seed;
+    ASSERT_EQ(marks[0] + marks[2], place.driven()) << "seed " << seed;
+  }
+}
+
+TEST(ShardWorkerTest, AnUnknownControlRecordStopsItsPartitionAloneAndKeepsTheSnapshotBeforeIt) {
+  Installation place;
+  place.Drive(20);
+  ASSERT_TRUE(place.Work());
+  ASSERT_TRUE(place.worker().SaveSnapshot().ok());
+  const auto before = ReadWholeFile(place.disk(), "/worker/shard-0.snapshot");
+  log::RecordHeader header;
+  header.kind = log::RecordKind::kQuarantine;  // has no business in this stream
+  header.receipt_time = kStart;
+  log::BatchBuilder batch(PartitionId{0});
+  batch.Add(header, "", {});
+  const log::ShardWriter::Staged staged{0, &batch};
+  ASSERT_TRUE(place.safety().shard(ShardId{0}).Append({&staged, 1}).ok());
+  place.Drive(20);
+  ASSERT_TRUE(place.Work());
+  ASSERT_TRUE(place.worker().SaveSnapshot().ok());
+
+  ASSERT_EQ(place.worker().stopped().size(), 1u);
+  EXPECT_EQ(place.worker().stopped().begin()->first, PartitionId{0});
+  EXPECT_EQ(*ReadWholeFile(place.disk(), "/worker/shard-0.snapshot"), *before);
+  Outputs forwarded;
+  std::map<std::uint32_t, std::uint64_t> marks;
+  place.Forwardable(forwarded, marks);
+  EXPECT_EQ(marks[0], 10u) << "the stopped partition's mark stays at the record it cannot read";
+  EXPECT_EQ(marks[2], 20u) << "the other goes on";
+}
+
+}  // namespace
+}  // namespace telltale::safety
