@@ -1,0 +1,5 @@
+import sys
+
+from telltale_lake.cli import main
+
+sys.exit(main())

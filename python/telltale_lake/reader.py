@@ -1,0 +1,128 @@
+"""For people who read the lake: DuckDB views over the current metadata, offline."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from telltale_lake.layout import (
+    HANDOFF_PROPERTY,
+    NAMESPACE,
+    POSITION_PROPERTY,
+    TABLES,
+    Layout,
+    location_of,
+    numbers_of,
+    path_of,
+)
+
+if TYPE_CHECKING:
+    import duckdb
+    from pyiceberg.catalog.sql import SqlCatalog
+
+
+class NoTable(Exception):
+    """Nothing was committed yet."""
+
+
+def metadata_file(layout: Layout, table: str) -> Path:
+    """The table's current metadata file, straight from the catalogue's SQLite file."""
+    if not layout.catalog_db.exists():
+        raise NoTable("nothing has been committed to the lake yet")
+    with sqlite3.connect(f"{layout.catalog_db.as_uri()}?mode=ro", uri=True, timeout=5) as db:
+        try:
+            row = db.execute(
+                "SELECT metadata_location FROM iceberg_tables "
+                "WHERE table_namespace = ? AND table_name = ?",
+                (NAMESPACE, table),
+            ).fetchone()
+        except sqlite3.OperationalError as error:
+            if "no such table" not in str(error):
+                raise
+            row = None
+    if row is None or row[0] is None:
+        raise NoTable(f"table {NAMESPACE}.{table} does not exist yet")
+    return path_of(row[0])
+
+
+def catalog(directory: str | Path) -> SqlCatalog:
+    """A pyiceberg catalogue for reading, with pyiceberg's own file access."""
+    from pyiceberg.catalog.sql import SqlCatalog
+
+    layout = Layout(directory)
+    if not layout.catalog_db.exists():
+        raise NoTable("nothing has been committed to the lake yet")
+    return SqlCatalog(
+        "telltale",
+        uri=f"sqlite:///{layout.catalog_db}",
+        warehouse=location_of(layout.warehouse),
+        init_catalog_tables="false",
+    )
+
+
+def _extension(name: str, version: str) -> Path:
+    package = resources.files(f"duckdb_extension_{name}")
+    return Path(str(package / "extensions" / f"v{version}" / f"{name}.duckdb_extension"))
+
+
+def connect(directory: str | Path) -> duckdb.DuckDBPyConnection:
+    """DuckDB in memory with the views `telemetry`, `arrivals` and `arrivals_sum` as of now.
+
+    The extensions come from their wheels; nothing is downloaded. Call it again for newer rows.
+    """
+    import duckdb
+
+    layout = Layout(directory)
+    places = {table: metadata_file(layout, table) for table in TABLES}
+    db = duckdb.connect(config={"autoinstall_known_extensions": "false"})
+    for name in ("avro", "iceberg"):
+        db.execute(f"LOAD '{_extension(name, duckdb.__version__)}'")
+    db.execute("SET TimeZone = 'UTC'")
+    for table, place in places.items():
+        quoted = str(place).replace("'", "''")
+        db.execute(f"CREATE VIEW {table} AS SELECT * FROM iceberg_scan('{quoted}')")
+    db.execute(resources.files("telltale_lake").joinpath("arrivals_sum.sql").read_text())
+    return db
+
+
+def status(directory: str | Path) -> dict[str, Any]:
+    """How far the tables are, beside the newest hand-off: what a drain check waits for."""
+    layout = Layout(directory)
+    numbers = numbers_of(layout.handoffs, ".json")
+    newest = numbers[-1] if numbers else 0
+    result: dict[str, Any] = {"newest_handoff": newest, "tables": {}}
+    committed = []
+    for table in TABLES:
+        entry: dict[str, Any] = {"handoff": 0, "rows": 0, "positions": []}
+        try:
+            place = metadata_file(layout, table)
+            metadata = json.loads(place.read_bytes())
+            entry = _table_status(metadata)
+            entry["metadata"] = str(place)
+        except NoTable:
+            pass
+        committed.append(entry["handoff"])
+        result["tables"][table] = entry
+    result["committed_handoff"] = min(committed)
+    result["pending_handoffs"] = sum(1 for number in numbers if number > min(committed))
+    return result
+
+
+def _table_status(metadata: dict[str, Any]) -> dict[str, Any]:
+    properties = metadata.get("properties", {})
+    positions = {
+        int(name.removeprefix(POSITION_PROPERTY)): int(value)
+        for name, value in properties.items()
+        if name.startswith(POSITION_PROPERTY)
+    }
+    current = metadata.get("current-snapshot-id")
+    summaries = [s["summary"] for s in metadata.get("snapshots", []) if s["snapshot-id"] == current]
+    return {
+        "handoff": int(properties.get(HANDOFF_PROPERTY, "0")),
+        "rows": int(summaries[0].get("total-records", "0")) if summaries else 0,
+        "files": int(summaries[0].get("total-data-files", "0")) if summaries else 0,
+        "positions": [positions[p] for p in sorted(positions)],
+    }

@@ -1,0 +1,349 @@
+#include "lake/lake.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <numeric>
+#include <set>
+#include <tuple>
+
+#include "base/checksum.h"
+#include "internal/v1/internal.pb.h"
+#include "lake/iceberg.h"
+#include "lake/parquet_file.h"
+
+namespace telltale::lake {
+namespace {
+
+constexpr int kSliceRecords = 8192;
+constexpr std::uint64_t kStateBytesMax = 16ull << 30;
+constexpr char kStream[] = "telemetry";
+constexpr char kConsumer[] = "lake";
+
+Result<PartitionConfig> ParseConfig(ByteSpan payload) {
+  internal::v1::SignedConfig signed_config;
+  internal::v1::ConfigRecord record;
+  if (!signed_config.ParseFromArray(payload.data(), static_cast<int>(payload.size())) ||
+      !record.ParseFromString(signed_config.record())) {
+    return Error{Code::kCorrupt, "a config record cannot be read"};
+  }
+  // The log's owner checked control's signature before it appended; no crypto here.
+  return PartitionConfig{record.config_seq(), record.contract_number(), record.contract_digest(),
+                         record.stable_release(), record.environment()};
+}
+
+bool IsDigest(const std::string& digest) {
+  return digest.size() == 64 && digest.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+}  // namespace
+
+Lake::Lake(Disk& disk, Clock& clock, Counters& counters, LakeOptions options)
+    : disk_(disk),
+      clock_(clock),
+      counters_(counters),
+      options_(std::move(options)),
+      intake_(options_.partitions, counters),
+      positions_(options_.shards),
+      from_(options_.partitions),
+      arrivals_columns_(ArrivalsColumns()),
+      rows_total_(counters.Get("lake.rows_total")),
+      files_total_(counters.Get("lake.files_total")),
+      handoffs_total_(counters.Get("lake.handoffs_total")) {
+  for (log::Position& position : positions_) position.next.resize(options_.partitions);
+}
+
+Result<std::unique_ptr<Lake>> Lake::Open(Disk& disk, Clock& clock, Counters& counters,
+                                         LakeOptions options, const OpenReader& open) {
+  auto lake = std::unique_ptr<Lake>(new Lake(disk, clock, counters, std::move(options)));
+  RETURN_IF_ERROR(disk.MakeFolders(lake->handoff_folder(), 0750));
+  ASSIGN_OR_RETURN(lake->lock_, LockFile(disk, lake->options_.lake_folder + "/lake.lock"));
+  RETURN_IF_ERROR(lake->Resume());
+  for (std::uint16_t shard = 0; shard < lake->options_.shards; ++shard) {
+    ASSIGN_OR_RETURN(auto reader, open(ShardId{shard}, lake->positions_[shard]));
+    if (reader->partitions() != lake->options_.partitions) {
+      return Error{Code::kInvalid, "the log has " + std::to_string(reader->partitions()) +
+                                       " partitions, the configuration says " +
+                                       std::to_string(lake->options_.partitions)};
+    }
+    lake->readers_.push_back(std::move(reader));
+  }
+  auto arrivals = TableBuilder::Make(lake->arrivals_columns_, counters);
+  if (!arrivals.ok()) return FromArrow(arrivals.status(), "preparing table arrivals");
+  lake->arrivals_builder_ = std::move(arrivals).ValueUnsafe();
+  lake->cut_at_ = clock.NowMonotonic();
+  return lake;
+}
+
+Status Lake::Resume() {
+  ASSIGN_OR_RETURN(number_, NewestHandoff(disk_, handoff_folder()));
+  RETURN_IF_ERROR(RemoveOrphans(disk_, options_.lake_folder, number_));
+  if (number_ == 0) return Ok();
+  const std::string path = HandoffPath(handoff_folder(), number_);
+  ASSIGN_OR_RETURN(const std::string json, ReadWholeFile(disk_, path, kStateBytesMax));
+  ASSIGN_OR_RETURN(const Handoff handoff, ParseHandoff(json));
+  if (handoff.number != number_ || handoff.to.size() != options_.partitions ||
+      handoff.positions.size() != options_.shards) {
+    return Error{Code::kInvalid, path + " is of another number, or of a log of another shape"};
+  }
+  for (std::uint16_t shard = 0; shard < options_.shards; ++shard) {
+    ASSIGN_OR_RETURN(positions_[shard], log::Position::Decode(AsBytes(handoff.positions[shard])));
+  }
+  from_ = handoff.to;
+  ASSIGN_OR_RETURN(const std::string file,
+                   ReadWholeFile(disk_, StatePath(handoff_folder(), number_), kStateBytesMax));
+  ASSIGN_OR_RETURN(const std::string_view body, StateBody(number_, file));
+  ByteReader in(body);
+  RETURN_IF_ERROR(intake_.Decode(in));
+  // Not handoff.config: a hand-off that was cut for a new contract lies under the old one.
+  const PartitionConfig* newest = &intake_.config(PartitionId{0});
+  for (std::uint16_t p = 1; p < options_.partitions; ++p) {
+    const PartitionConfig& config = intake_.config(PartitionId{p});
+    if (config.config_seq > newest->config_seq) newest = &config;
+  }
+  if (newest->config_seq != 0) RETURN_IF_ERROR(LoadContract(*newest));
+  // A crash between the hand-off and this: retention may hold too much for one cadence, no more.
+  for (std::uint16_t shard = 0; shard < options_.shards; ++shard) {
+    RETURN_IF_ERROR(log::SavePosition(disk_, options_.positions_folder, kConsumer, kStream,
+                                      ShardId{shard}, positions_[shard]));
+  }
+  return Ok();
+}
+
+Status Lake::LoadContract(const PartitionConfig& config) {
+  if (!IsDigest(config.contract_digest)) {
+    return Error{Code::kInvalid, "a config record names a contract digest that is none"};
+  }
+  if (config.contract_digest != newest_.contract_digest) {
+    const std::string path = options_.contracts_folder + "/" + config.contract_digest + ".desc";
+    ASSIGN_OR_RETURN(const std::string bytes, ReadWholeFile(disk_, path));
+    ASSIGN_OR_RETURN(const auto contract, contract::Contract::FromDescriptorSet(bytes));
+    std::vector<std::string> skipped;
+    // The builder points into the columns it was made for.
+    telemetry_builder_.reset();
+    columns_ = TelemetryColumns(*contract, &skipped);
+    for (const std::string& name : skipped) {
+      spdlog::warn("field {} has a shape without a column number; it stays in the stream", name);
+    }
+    auto builder = TableBuilder::Make(columns_, counters_);
+    if (!builder.ok()) return FromArrow(builder.status(), "preparing table telemetry");
+    telemetry_builder_ = std::move(builder).ValueUnsafe();
+  }
+  newest_ = config;
+  spdlog::info("contract {} in force, {} columns", config.contract_number, columns_.size());
+  return Ok();
+}
+
+Status Lake::SeeConfig(const log::RecordView& record) {
+  ASSIGN_OR_RETURN(const PartitionConfig config, ParseConfig(record.payload));
+  PartitionConfig& current = intake_.config(record.partition);
+  if (config.config_seq <= current.config_seq) return Ok();  // repeated, or older: ignored
+  current = config;
+  if (config.config_seq <= newest_.config_seq) return Ok();  // another partition met it first
+  // What was read under the old contract is written under the old contract. The reader's position
+  // is behind this record already, and so is the state.
+  if (!buffer_.rows().empty() && config.contract_digest != newest_.contract_digest) {
+    RETURN_IF_ERROR(Cut());
+  }
+  return LoadContract(config);
+}
+
+Status Lake::See(const log::RecordView& record) {
+  intake_.SeeLogTime(record);
+  switch (record.header.kind) {
+    case log::RecordKind::kTick:
+      return Ok();
+    case log::RecordKind::kConfig:
+      return SeeConfig(record);
+    case log::RecordKind::kData: {
+      const PartitionConfig& config = intake_.config(record.partition);
+      if (config.config_seq == 0) {
+        return Error{Code::kCorrupt, "partition " + std::to_string(record.partition.value) +
+                                         " has data before its first config record"};
+      }
+      ASSIGN_OR_RETURN(const TelemetryPayload payload, ParseTelemetryPayload(record));
+      const auto accepted = intake_.See(record, payload);
+      if (accepted) buffer_.Add(record, payload, *accepted, config);
+      return Ok();
+    }
+    case log::RecordKind::kQuarantine:
+      break;
+  }
+  return Error{Code::kUnsupported,
+               "partition " + std::to_string(record.partition.value) + " offset " +
+                   std::to_string(record.offset.value) +
+                   " of stream telemetry has a record of a kind this program does not know"};
+}
+
+Result<bool> Lake::ReadShard(log::Reader& reader) {
+  bool has_read = false;
+  for (int i = 0; i < kSliceRecords; ++i) {
+    ASSIGN_OR_RETURN(const log::RecordView* const record, reader.Next());
+    if (record == nullptr) return has_read;
+    RETURN_IF_ERROR(See(*record));
+    ++records_;
+    has_read = true;
+  }
+  return has_read;
+}
+
+Result<bool> Lake::Step() {
+  bool has_read = false;
+  for (const auto& reader : readers_) {
+    ASSIGN_OR_RETURN(const bool read, ReadShard(*reader));
+    has_read = has_read || read;
+    if (buffer_.rows().size() >= options_.rows_max || buffer_.bytes() >= options_.bytes_max ||
+        intake_.pending_arrivals() >= options_.rows_max) {
+      RETURN_IF_ERROR(Cut());
+    }
+  }
+  if (clock_.NowMonotonic() - cut_at_ >= options_.cadence) RETURN_IF_ERROR(Cut());
+  return has_read;
+}
+
+bool Lake::HasMoved() const {
+  for (std::uint16_t shard = 0; shard < options_.shards; ++shard) {
+    if (readers_[shard]->position().next != positions_[shard].next) return true;
+  }
+  return false;
+}
+
+Status Lake::WriteFile(std::uint64_t number, HandoffTable& table, TableBuilder& builder,
+                       std::int32_t day, std::int32_t bucket) {
+  auto batch = builder.Finish();
+  if (!batch.ok()) return FromArrow(batch.status(), "building columns");
+  DataFile file;
+  file.day = day;
+  file.bucket = bucket;
+  const std::string data = "warehouse/" + table.name + "/data";
+  const std::string folder = data + "/" + table.time_column_name + "_day=" + DayName(day);
+  file.path = folder + "/" + NumberName(number) + "-" + std::to_string(bucket) + ".parquet";
+  RETURN_IF_ERROR(disk_.MakeFolders(options_.lake_folder + "/" + folder, 0750));
+  RETURN_IF_ERROR(WriteParquet(disk_, options_.lake_folder + "/" + file.path, *batch, file));
+  table.files.push_back(std::move(file));
+  files_total_.Add();
+  return Ok();
+}
+
+Status Lake::WriteTelemetry(std::uint64_t number, HandoffTable& table) {
+  std::vector<Row>& rows = buffer_.rows();
+  VehicleRef bucket_of;
+  std::int32_t bucket = -1;
+  for (Row& row : rows) {
+    if (bucket < 0 || row.vehicle != bucket_of) {
+      bucket_of = row.vehicle;
+      bucket = BucketOf(row.vehicle.ToHex(), kVehicleBuckets);
+    }
+    row.bucket = bucket;
+  }
+  std::sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) {
+    return std::tie(a.day, a.bucket, a.vehicle, a.event_time, a.partition, a.offset) <
+           std::tie(b.day, b.bucket, b.vehicle, b.event_time, b.partition, b.offset);
+  });
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const arrow::Status appended = telemetry_builder_->AppendRow(rows[i], buffer_);
+    if (!appended.ok()) return FromArrow(appended, "building columns");
+    const bool is_last = i + 1 == rows.size() || rows[i + 1].day != rows[i].day ||
+                         rows[i + 1].bucket != rows[i].bucket;
+    if (!is_last) continue;
+    RETURN_IF_ERROR(WriteFile(number, table, *telemetry_builder_, rows[i].day, rows[i].bucket));
+  }
+  return Ok();
+}
+
+Status Lake::WriteArrivals(std::uint64_t number, const ArrivalDeltas& deltas, HandoffTable& table) {
+  struct Entry {
+    std::int32_t day;
+    std::int32_t bucket;
+    const ArrivalKey* key;
+    const ArrivalDelta* delta;
+  };
+  std::vector<Entry> entries;
+  for (const auto& [key, delta] : deltas) {
+    entries.push_back(
+        {DayOf(key.hour), BucketOf(key.vehicle.ToHex(), kVehicleBuckets), &key, &delta});
+  }
+  // Deltas come by vehicle, boot, hour; the table is sorted by vehicle and hour.
+  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
+    return std::tie(a.day, a.bucket, a.key->vehicle, a.key->hour, a.key->boot) <
+           std::tie(b.day, b.bucket, b.key->vehicle, b.key->hour, b.key->boot);
+  });
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    const Entry& entry = entries[i];
+    const arrow::Status appended = arrivals_builder_->AppendArrival(
+        *entry.key, *entry.delta, intake_.config(entry.delta->partition));
+    if (!appended.ok()) return FromArrow(appended, "building columns");
+    const bool is_last = i + 1 == entries.size() || entries[i + 1].day != entry.day ||
+                         entries[i + 1].bucket != entry.bucket;
+    if (is_last)
+      RETURN_IF_ERROR(WriteFile(number, table, *arrivals_builder_, entry.day, entry.bucket));
+  }
+  return Ok();
+}
+
+Status Lake::WriteHandoff(Handoff& handoff) {
+  std::string body;
+  intake_.Forget();
+  intake_.Encode(body);
+  const std::string state = StateFile(handoff.number, body);
+  handoff.state_bytes = state.size();
+  handoff.state_crc32c = Crc32c(AsBytes(state));
+  // Folders first: the files in them are synced already.
+  std::set<std::string> folders;
+  for (const HandoffTable& table : handoff.tables) {
+    for (const DataFile& file : table.files) {
+      const std::string folder = ParentFolder(options_.lake_folder + "/" + file.path);
+      folders.insert(folder);
+      folders.insert(ParentFolder(folder));
+    }
+  }
+  for (const std::string& folder : folders) RETURN_IF_ERROR(disk_.SyncFolder(folder));
+  RETURN_IF_ERROR(
+      WriteFileDurably(disk_, StatePath(handoff_folder(), handoff.number), state, 0640));
+  return WriteFileDurably(disk_, HandoffPath(handoff_folder(), handoff.number),
+                          HandoffJson(handoff), 0640);
+}
+
+Status Lake::Cut() {
+  cut_at_ = clock_.NowMonotonic();
+  if (newest_.config_seq == 0 || !HasMoved()) return Ok();
+  Handoff handoff;
+  handoff.number = number_ + 1;
+  handoff.written_at = clock_.NowUtc();
+  handoff.config = newest_;
+  handoff.from = from_;
+  handoff.to = from_;
+  std::vector<log::Position> positions;
+  for (std::uint16_t shard = 0; shard < options_.shards; ++shard) {
+    positions.push_back(readers_[shard]->position());
+    handoff.positions.push_back(positions.back().Encode());
+    for (std::size_t p = shard; p < options_.partitions; p += options_.shards) {
+      handoff.to[p] = positions.back().next[p];
+    }
+  }
+  const std::size_t rows = buffer_.rows().size();
+  const ArrivalDeltas deltas = intake_.TakeArrivals();
+  handoff.tables = {
+      {"telemetry", IcebergSchemaJson(columns_), contract::kFieldEventTimeUs, "event_time", {}},
+      {"arrivals", IcebergSchemaJson(arrivals_columns_), kHourId, "hour", {}}};
+  RETURN_IF_ERROR(WriteTelemetry(handoff.number, handoff.tables[0]));
+  RETURN_IF_ERROR(WriteArrivals(handoff.number, deltas, handoff.tables[1]));
+  handoff.counts = {{"records", records_}, {"rows", rows}, {"arrivals", deltas.size()}};
+  RETURN_IF_ERROR(WriteHandoff(handoff));
+  // From here on the hand-off is real, and the log may let go of what it holds.
+  number_ = handoff.number;
+  from_ = handoff.to;
+  positions_ = std::move(positions);
+  buffer_.Clear();
+  records_ = 0;
+  rows_total_.Add(rows);
+  handoffs_total_.Add();
+  for (std::uint16_t shard = 0; shard < options_.shards; ++shard) {
+    RETURN_IF_ERROR(log::SavePosition(disk_, options_.positions_folder, kConsumer, kStream,
+                                      ShardId{shard}, positions_[shard]));
+  }
+  if (rows > 0) spdlog::info("hand-off {}: {} rows", number_, rows);
+  return Ok();
+}
+
+}  // namespace telltale::lake

@@ -1,0 +1,117 @@
+// telltale-lake --dir DIR: stream `telemetry` into Parquet and hand-offs. See lake.h.
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <CLI/CLI.hpp>
+
+#include "base/config.h"
+#include "base/stop.h"
+#include "lake/lake.h"
+
+namespace telltale::lake {
+namespace {
+
+constexpr std::chrono::milliseconds kWakeTimeout{200};
+constexpr std::chrono::milliseconds kRetryTimeout{200};
+constexpr Micros kCountersEvery = Micros::Seconds(1);
+
+struct Arguments {
+  std::string dir;
+  bool once = false;
+};
+
+LakeOptions OptionsOf(const Config& config, const Paths& paths) {
+  LakeOptions options;
+  options.lake_folder = paths.lake();
+  options.contracts_folder = paths.contracts();
+  options.positions_folder = paths.positions();
+  options.partitions = config.log_partitions;
+  options.shards = config.log_shards;
+  options.cadence = Micros::Seconds(config.lake_cadence_s);
+  return options;
+}
+
+class Counting {
+ public:
+  Counting(Disk& disk, Clock& clock, const Paths& paths)
+      : clock_(clock), folder_(paths.run() + "/counters") {
+    // A count is no promise: where the folder cannot be made, there are no counts.
+    (void)disk.MakeFolders(folder_);
+  }
+  Counters& counters() { return counters_; }
+  void WriteWhenDue() {
+    const Micros now = clock_.NowMonotonic();
+    if (written_at_ && now - *written_at_ < kCountersEvery) return;
+    written_at_ = now;
+    Write();
+  }
+  void Write() { (void)WriteCounters(folder_, "lake", counters_); }
+
+ private:
+  Clock& clock_;
+  std::string folder_;
+  Counters counters_;
+  std::optional<Micros> written_at_;
+};
+
+// The log may not be there yet when we start.
+Result<std::unique_ptr<Lake>> OpenWhenThere(Disk& disk, Clock& clock, Counters& counters,
+                                            const LakeOptions& options, const Paths& paths,
+                                            bool once) {
+  const auto open = [&](ShardId shard, const log::Position& from) {
+    return log::Reader::Open(disk, paths.log(), "telemetry", shard, from);
+  };
+  while (true) {
+    auto lake = Lake::Open(disk, clock, counters, options, open);
+    if (lake.ok() || lake.error().code != Code::kNotFound || once) return lake;
+    if (WaitForStop(kRetryTimeout)) return Error{Code::kUnavailable, "asked to stop"};
+  }
+}
+
+Status Run(const Arguments& arguments) {
+  PosixDisk disk;
+  SystemClock clock;
+  const Paths paths(arguments.dir);
+  ASSIGN_OR_RETURN(const Config config, Config::Load(disk, paths.config()));
+  Counting counting(disk, clock, paths);
+  auto opened = OpenWhenThere(disk, clock, counting.counters(), OptionsOf(config, paths), paths,
+                              arguments.once);
+  if (!opened.ok()) return StopRequested() ? Ok() : Status(opened.error());
+  Lake& lake = **opened;
+  log::WakeClient wake(paths.log_socket());
+  spdlog::info("reading from hand-off {} on", lake.newest_handoff());
+  while (!StopRequested()) {
+    ASSIGN_OR_RETURN(const bool has_read, lake.Step());
+    counting.WriteWhenDue();
+    if (has_read) continue;
+    if (arguments.once) {
+      const Status cut = lake.Cut();
+      counting.Write();
+      return cut;
+    }
+    wake.Wait(kWakeTimeout);
+  }
+  return Ok();
+}
+
+int Main(int argc, char** argv) {
+  CLI::App app{
+      "Writes stream `telemetry` as Parquet files and hand-offs for the Iceberg committer"};
+  Arguments arguments;
+  app.add_option("--dir", arguments.dir, "the folder `telltale init` made")->required();
+  app.add_flag("--once", arguments.once, "write what is durable now, then end");
+  CLI11_PARSE(app, argc, argv);
+  const Status status = Run(arguments);
+  if (status.ok()) return 0;
+  spdlog::error("{}", status.error().ToString());
+  return 1;
+}
+
+}  // namespace
+}  // namespace telltale::lake
+
+int main(int argc, char** argv) {
+  telltale::WatchForStop();
+  spdlog::set_default_logger(spdlog::stderr_logger_mt("lake"));
+  return telltale::lake::Main(argc, argv);
+}

@@ -1,0 +1,337 @@
+#include "lake/table_builder.h"
+
+#include <arrow/util/decimal.h>
+#include <arrow/util/key_value_metadata.h>
+
+#include "base/cell.h"
+
+namespace telltale::lake {
+namespace {
+
+constexpr std::uint32_t kNoSlot = 0xffffffffu;
+constexpr std::size_t kIdsBelow = 11'000;
+// Of every row until the config records carry the publisher's (design: authority starts at 1).
+constexpr std::int64_t kFirstAuthorityEpoch = 1;
+
+std::shared_ptr<arrow::KeyValueMetadata> FieldId(std::int32_t id) {
+  return arrow::key_value_metadata({"PARQUET:field_id"}, {std::to_string(id)});
+}
+
+std::shared_ptr<arrow::DataType> ScalarType(const Column& column) {
+  switch (column.type) {
+    case ColumnType::kBoolean:
+      return arrow::boolean();
+    case ColumnType::kInt:
+      return arrow::int32();
+    case ColumnType::kLong:
+      return arrow::int64();
+    case ColumnType::kFloat:
+      return arrow::float32();
+    case ColumnType::kDouble:
+      return arrow::float64();
+    case ColumnType::kString:
+      return arrow::utf8();
+    case ColumnType::kBinary:
+      return arrow::binary();
+    case ColumnType::kDecimal20:
+      return arrow::decimal128(20, 0);
+    case ColumnType::kTimestamp:
+      return arrow::timestamp(arrow::TimeUnit::MICRO, "UTC");
+    case ColumnType::kStruct:
+      break;
+  }
+  return nullptr;
+}
+
+std::shared_ptr<arrow::Field> ArrowField(const Column& column) {
+  std::shared_ptr<arrow::DataType> type;
+  if (column.type == ColumnType::kStruct) {
+    arrow::FieldVector members;
+    for (const Column& member : column.members) members.push_back(ArrowField(member));
+    type = arrow::struct_(std::move(members));
+  } else {
+    type = ScalarType(column);
+  }
+  if (column.repeated) {
+    type = arrow::list(arrow::field("element", type, true, FieldId(column.element_id)));
+  }
+  return arrow::field(column.name, type, !column.required, FieldId(column.id));
+}
+
+arrow::Status Append(arrow::ArrayBuilder* to, const Column& column, const Scalar& value) {
+  switch (column.type) {
+    case ColumnType::kBoolean:
+      return static_cast<arrow::BooleanBuilder*>(to)->Append(value.boolean);
+    case ColumnType::kInt:
+      return static_cast<arrow::Int32Builder*>(to)->Append(
+          static_cast<std::int32_t>(value.integer));
+    case ColumnType::kLong:
+      return static_cast<arrow::Int64Builder*>(to)->Append(value.integer);
+    case ColumnType::kTimestamp:
+      return static_cast<arrow::TimestampBuilder*>(to)->Append(value.integer);
+    case ColumnType::kFloat:
+      return static_cast<arrow::FloatBuilder*>(to)->Append(value.float32);
+    case ColumnType::kDouble:
+      return static_cast<arrow::DoubleBuilder*>(to)->Append(value.float64);
+    case ColumnType::kString:
+      return static_cast<arrow::StringBuilder*>(to)->Append(value.text);
+    case ColumnType::kBinary:
+      return static_cast<arrow::BinaryBuilder*>(to)->Append(value.text);
+    case ColumnType::kDecimal20:
+      return static_cast<arrow::Decimal128Builder*>(to)->Append(
+          arrow::Decimal128(0, value.unsigned64));
+    case ColumnType::kStruct:
+      break;
+  }
+  return arrow::Status::Invalid("a message is no scalar");
+}
+
+}  // namespace
+
+std::shared_ptr<arrow::Schema> ArrowSchema(const std::vector<Column>& columns) {
+  arrow::FieldVector fields;
+  for (const Column& column : columns) fields.push_back(ArrowField(column));
+  return arrow::schema(std::move(fields));
+}
+
+ColumnBuilder::ColumnBuilder(const Column& column, arrow::ArrayBuilder* builder)
+    : column_(&column), builder_(builder), element_(builder) {
+  if (column.repeated) element_ = static_cast<arrow::ListBuilder*>(builder)->value_builder();
+  if (column.type != ColumnType::kStruct) return;
+  for (std::size_t i = 0; i < column.members.size(); ++i) {
+    members_.emplace_back(column.members[i], element_->child(static_cast<int>(i)));
+  }
+  found_.resize(members_.size());
+  is_found_.resize(members_.size());
+}
+
+arrow::Status ColumnBuilder::PadTo(std::int64_t rows) {
+  const std::int64_t missing = rows - builder_->length();
+  return missing > 0 ? builder_->AppendNulls(missing) : arrow::Status::OK();
+}
+
+arrow::Status ColumnBuilder::AppendScalar(const Scalar& value) {
+  return lake::Append(element_, *column_, value);
+}
+
+arrow::Status ColumnBuilder::Append(const WireField& field, Nulled& nulled) {
+  return AppendElement(field, nulled);
+}
+
+arrow::Status ColumnBuilder::AppendElement(const WireField& field, Nulled& nulled) {
+  if (column_->type == ColumnType::kStruct) {
+    if (field.type == WireType::kBytes) return AppendStruct(field.bytes, nulled);
+    ++nulled.wrong_type;
+    return element_->AppendNull();
+  }
+  switch (DecodeScalar(*column_, field, scalar_)) {
+    case ValueVerdict::kOk:
+      return lake::Append(element_, *column_, scalar_);
+    case ValueVerdict::kOutOfRange:
+      ++nulled.out_of_range;
+      break;
+    case ValueVerdict::kWrongType:
+      ++nulled.wrong_type;
+      break;
+  }
+  return element_->AppendNull();
+}
+
+arrow::Status ColumnBuilder::AppendStruct(ByteSpan message, Nulled& nulled) {
+  is_found_.assign(members_.size(), false);
+  WireReader reader(message);
+  WireField field;
+  while (reader.Next(field)) {
+    for (std::size_t i = 0; i < members_.size(); ++i) {
+      if (members_[i].column_->number != field.number) continue;
+      found_[i] = field;  // the last one counts
+      is_found_[i] = true;
+    }
+  }
+  if (!reader.ok()) ++nulled.malformed;
+  ARROW_RETURN_NOT_OK(static_cast<arrow::StructBuilder*>(element_)->Append());
+  for (std::size_t i = 0; i < members_.size(); ++i) {
+    ARROW_RETURN_NOT_OK(is_found_[i] ? members_[i].AppendElement(found_[i], nulled)
+                                     : members_[i].builder_->AppendNull());
+  }
+  return arrow::Status::OK();
+}
+
+arrow::Status ColumnBuilder::AppendPacked(const WireField& field, Nulled& nulled) {
+  WireReader reader(field.bytes);
+  WireField single;
+  single.number = field.number;
+  single.type = WireTypeOf(column_->encoding);
+  while (reader.NextPacked(single)) ARROW_RETURN_NOT_OK(AppendElement(single, nulled));
+  if (!reader.ok()) ++nulled.malformed;
+  return arrow::Status::OK();
+}
+
+arrow::Status ColumnBuilder::AppendList(const std::vector<WireField>& fields, Nulled& nulled) {
+  ARROW_RETURN_NOT_OK(static_cast<arrow::ListBuilder*>(builder_)->Append());
+  for (const WireField& field : fields) {
+    const bool is_packed = field.type == WireType::kBytes && IsPackable(*column_);
+    ARROW_RETURN_NOT_OK(is_packed ? AppendPacked(field, nulled) : AppendElement(field, nulled));
+  }
+  return arrow::Status::OK();
+}
+
+arrow::Result<std::unique_ptr<TableBuilder>> TableBuilder::Make(const std::vector<Column>& columns,
+                                                                Counters& counters) {
+  auto table = std::unique_ptr<TableBuilder>(new TableBuilder());
+  table->schema_ = ArrowSchema(columns);
+  ARROW_ASSIGN_OR_RAISE(
+      table->batch_, arrow::RecordBatchBuilder::Make(table->schema_, arrow::default_memory_pool()));
+  table->slot_of_id_.assign(kIdsBelow, kNoSlot);
+  for (std::size_t slot = 0; slot < columns.size(); ++slot) {
+    const Column& column = columns[slot];
+    table->columns_.emplace_back(column, table->batch_->GetField(static_cast<int>(slot)));
+    if (column.id > 0 && static_cast<std::size_t>(column.id) < kIdsBelow) {
+      table->slot_of_id_[static_cast<std::size_t>(column.id)] = static_cast<std::uint32_t>(slot);
+    }
+    if (column.number == 0) continue;
+    if (table->slot_of_field_.size() <= column.number) {
+      table->slot_of_field_.resize(column.number + 1, kNoSlot);
+    }
+    table->slot_of_field_[column.number] = static_cast<std::uint32_t>(slot);
+  }
+  table->last_.assign(columns.size(), {-1, 0});
+  table->out_of_range_ = &counters.Drops("lake", Reason::kOutOfRange);
+  table->wrong_type_ = &counters.Drops("lake", Reason::kWrongWireType);
+  table->malformed_ = &counters.Drops("lake", Reason::kReportMalformed);
+  return table;
+}
+
+arrow::Status TableBuilder::Text(StampId id, std::string_view value) {
+  return static_cast<arrow::StringBuilder*>(At(id).builder())->Append(value);
+}
+
+arrow::Status TableBuilder::Integer(std::int32_t id, std::int64_t value) {
+  Scalar scalar;
+  scalar.integer = value;
+  return At(id).AppendScalar(scalar);
+}
+
+arrow::Status TableBuilder::Boolean(StampId id, bool value) {
+  return static_cast<arrow::BooleanBuilder*>(At(id).builder())->Append(value);
+}
+
+arrow::Status TableBuilder::Identity(VehicleRef vehicle, BootId boot) {
+  if (hex_.empty() || vehicle != hex_of_) {
+    hex_of_ = vehicle;
+    hex_ = vehicle.ToHex();
+  }
+  ARROW_RETURN_NOT_OK(Text(kVehicleRefId, hex_));
+  ARROW_RETURN_NOT_OK(Integer(kBootCounterId, boot.counter));
+  constexpr char kDigits[] = "0123456789abcdef";
+  char random[16];
+  for (unsigned i = 0; i < 16; ++i) random[i] = kDigits[(boot.random >> (60 - 4 * i)) & 15];
+  return Text(kBootRandomId, std::string_view(random, sizeof(random)));
+}
+
+arrow::Status TableBuilder::Stamps(Micros receipt, Micros log_time, const PartitionConfig& config,
+                                   PartitionId partition, Offset offset) {
+  ARROW_RETURN_NOT_OK(Integer(kReceivedAtId, receipt.value));
+  ARROW_RETURN_NOT_OK(Integer(kLogTimeId, log_time.value));
+  ARROW_RETURN_NOT_OK(Text(kReleaseId, config.release));
+  ARROW_RETURN_NOT_OK(Integer(kAuthorityEpochId, kFirstAuthorityEpoch));
+  ARROW_RETURN_NOT_OK(Integer(kContractVersionId, config.contract_number));
+  ARROW_RETURN_NOT_OK(Integer(kConfigSeqId, static_cast<std::int64_t>(config.config_seq)));
+  ARROW_RETURN_NOT_OK(Integer(kPartitionId, partition.value));
+  return Integer(kOffsetId, static_cast<std::int64_t>(offset.value));
+}
+
+arrow::Status TableBuilder::AppendRepeated(std::size_t slot) {
+  list_.clear();
+  for (const Occurrence& occurrence : occurrences_) {
+    if (occurrence.slot == slot) list_.push_back(occurrence.field);
+  }
+  ARROW_RETURN_NOT_OK(columns_[slot].PadTo(row_));
+  return columns_[slot].AppendList(list_, nulled_);
+}
+
+arrow::Status TableBuilder::AppendPayload(ByteSpan fields) {
+  occurrences_.clear();
+  WireReader reader(fields);
+  WireField field;
+  while (reader.Next(field)) {
+    // A number that is no column: sealed at the door, or of a contract newer than this hand-off's.
+    if (field.number >= slot_of_field_.size()) continue;
+    const std::uint32_t slot = slot_of_field_[field.number];
+    if (slot == kNoSlot || field.number == contract::kFieldCell) continue;
+    auto& [row, index] = last_[slot];
+    if (row == row_ && !columns_[slot].column().repeated) {
+      occurrences_[index].field = field;  // the last one counts
+      continue;
+    }
+    if (row != row_) index = occurrences_.size();
+    row = row_;
+    occurrences_.push_back({slot, field});
+  }
+  if (!reader.ok()) ++nulled_.malformed;
+  for (std::size_t i = 0; i < occurrences_.size(); ++i) {
+    const std::size_t slot = occurrences_[i].slot;
+    if (columns_[slot].column().repeated) {
+      if (last_[slot].second == i) ARROW_RETURN_NOT_OK(AppendRepeated(slot));
+      continue;
+    }
+    ARROW_RETURN_NOT_OK(columns_[slot].PadTo(row_));
+    ARROW_RETURN_NOT_OK(columns_[slot].Append(occurrences_[i].field, nulled_));
+  }
+  return arrow::Status::OK();
+}
+
+arrow::Status TableBuilder::AppendRow(const Row& row, const RowBuffer& rows) {
+  ARROW_RETURN_NOT_OK(Identity(row.vehicle, row.boot));
+  ARROW_RETURN_NOT_OK(Integer(contract::kFieldSeq, static_cast<std::int64_t>(row.seq)));
+  ARROW_RETURN_NOT_OK(Integer(contract::kFieldEventTimeUs, row.event_time.value));
+  const std::string& firmware = rows.firmwares()[row.firmware];
+  if (IsUtf8(firmware)) {
+    ARROW_RETURN_NOT_OK(Text(kFirmwareId, firmware));
+  } else {
+    ++nulled_.out_of_range;
+    ARROW_RETURN_NOT_OK(At(kFirmwareId).builder()->AppendNull());
+  }
+  ARROW_RETURN_NOT_OK(AppendPayload(row.fields));
+  if (row.cell != 0) {
+    CHECK(IsCoarseEnough(row.cell));  // intake refused every other; a finer one is never written
+    const std::uint32_t slot = slot_of_id_[contract::kFieldCell];
+    if (slot != kNoSlot) {
+      ARROW_RETURN_NOT_OK(columns_[slot].PadTo(row_));
+      ARROW_RETURN_NOT_OK(Integer(contract::kFieldCell, static_cast<std::int64_t>(row.cell)));
+    }
+  }
+  ARROW_RETURN_NOT_OK(Stamps(row.receipt_time, row.log_time, rows.configs()[row.config],
+                             row.partition, row.offset));
+  ARROW_RETURN_NOT_OK(Boolean(kIsLateId, row.is_late));
+  ARROW_RETURN_NOT_OK(Boolean(kIsPastHorizonId, row.is_past_horizon));
+  ++row_;
+  return arrow::Status::OK();
+}
+
+arrow::Status TableBuilder::AppendArrival(const ArrivalKey& key, const ArrivalDelta& delta,
+                                          const PartitionConfig& config) {
+  ARROW_RETURN_NOT_OK(Identity(key.vehicle, key.boot));
+  ARROW_RETURN_NOT_OK(Integer(kHourId, key.hour.value));
+  ARROW_RETURN_NOT_OK(Integer(kReceivedId, delta.received));
+  ARROW_RETURN_NOT_OK(Integer(kMissingId, delta.missing));
+  ARROW_RETURN_NOT_OK(Integer(kLateId, delta.late));
+  ARROW_RETURN_NOT_OK(Integer(kDuplicateId, delta.duplicate));
+  ARROW_RETURN_NOT_OK(
+      Stamps(delta.receipt_time, delta.log_time, config, delta.partition, delta.offset));
+  ++row_;
+  return arrow::Status::OK();
+}
+
+arrow::Result<std::shared_ptr<arrow::RecordBatch>> TableBuilder::Finish() {
+  for (ColumnBuilder& column : columns_) ARROW_RETURN_NOT_OK(column.PadTo(row_));
+  out_of_range_->Add(nulled_.out_of_range);
+  wrong_type_->Add(nulled_.wrong_type);
+  malformed_->Add(nulled_.malformed);
+  nulled_ = {};
+  row_ = 0;
+  for (auto& last : last_) last.first = -1;
+  return batch_->Flush();
+}
+
+}  // namespace telltale::lake

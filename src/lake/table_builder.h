@@ -1,0 +1,106 @@
+// Wire bytes of reports into Arrow columns: no message object per report, one builder per column,
+// nulls added in runs when a column is touched again.
+#pragma once
+
+#include <arrow/api.h>
+
+#include <memory>
+#include <vector>
+
+#include "base/counters.h"
+#include "lake/columns.h"
+#include "lake/row_buffer.h"
+#include "lake/values.h"
+
+namespace telltale::lake {
+
+std::shared_ptr<arrow::Schema> ArrowSchema(const std::vector<Column>& columns);
+
+// One column and what is below it.
+class ColumnBuilder {
+ public:
+  ColumnBuilder(const Column& column, arrow::ArrayBuilder* builder);
+
+  const Column& column() const { return *column_; }
+  arrow::ArrayBuilder* builder() const { return builder_; }
+  std::int64_t length() const { return builder_->length(); }
+  arrow::Status PadTo(std::int64_t rows);
+
+  // What had to be nulled is counted by the caller through these.
+  struct Nulled {
+    std::uint64_t out_of_range = 0;
+    std::uint64_t wrong_type = 0;
+    std::uint64_t malformed = 0;
+  };
+  // A field that occurs once.
+  arrow::Status Append(const WireField& field, Nulled& nulled);
+  // All occurrences of a repeated field, as one list.
+  arrow::Status AppendList(const std::vector<WireField>& fields, Nulled& nulled);
+  // A value that is already decoded.
+  arrow::Status AppendScalar(const Scalar& value);
+
+ private:
+  arrow::Status AppendElement(const WireField& field, Nulled& nulled);
+  arrow::Status AppendStruct(ByteSpan message, Nulled& nulled);
+  arrow::Status AppendPacked(const WireField& field, Nulled& nulled);
+
+  const Column* column_;
+  arrow::ArrayBuilder* builder_;  // of the list when repeated
+  arrow::ArrayBuilder* element_;  // of one value
+  std::vector<ColumnBuilder> members_;
+  std::vector<WireField> found_;  // scratch, one per member
+  std::vector<bool> is_found_;
+  Scalar scalar_;
+};
+
+// Builds record batches of a table with `columns` (which must outlive it).
+class TableBuilder {
+ public:
+  static arrow::Result<std::unique_ptr<TableBuilder>> Make(const std::vector<Column>& columns,
+                                                           Counters& counters);
+
+  // One report. `rows` outlives the call only.
+  arrow::Status AppendRow(const Row& row, const RowBuffer& rows);
+  // One change of the arrivals.
+  arrow::Status AppendArrival(const ArrivalKey& key, const ArrivalDelta& delta,
+                              const PartitionConfig& config);
+  std::int64_t rows() const { return row_; }
+  // Hands over what was built and starts anew.
+  arrow::Result<std::shared_ptr<arrow::RecordBatch>> Finish();
+
+ private:
+  TableBuilder() = default;
+  arrow::Status AppendPayload(ByteSpan fields);
+  arrow::Status AppendRepeated(std::size_t slot);
+  arrow::Status Text(StampId id, std::string_view value);
+  arrow::Status Integer(std::int32_t id, std::int64_t value);
+  arrow::Status Boolean(StampId id, bool value);
+  arrow::Status Identity(VehicleRef vehicle, BootId boot);
+  arrow::Status Stamps(Micros receipt, Micros log_time, const PartitionConfig& config,
+                       PartitionId partition, Offset offset);
+  ColumnBuilder& At(std::int32_t id) { return columns_[slot_of_id_[static_cast<std::size_t>(id)]]; }
+
+  struct Occurrence {
+    std::size_t slot;
+    WireField field;
+  };
+
+  std::shared_ptr<arrow::Schema> schema_;
+  std::unique_ptr<arrow::RecordBatchBuilder> batch_;
+  std::vector<ColumnBuilder> columns_;
+  std::vector<std::uint32_t> slot_of_field_;  // by field number; kNoSlot
+  std::vector<std::uint32_t> slot_of_id_;     // by column id below 11,000
+  std::int64_t row_ = 0;
+  std::vector<Occurrence> occurrences_;                     // scratch of one row
+  std::vector<std::pair<std::int64_t, std::size_t>> last_;  // by slot: row, index of occurrence
+  std::vector<WireField> list_;                             // scratch
+  VehicleRef hex_of_;                                       // whose text hex_ is
+  std::string hex_;
+  ColumnBuilder::Nulled nulled_;
+
+  Counter* out_of_range_ = nullptr;
+  Counter* wrong_type_ = nullptr;
+  Counter* malformed_ = nullptr;
+};
+
+}  // namespace telltale::lake

@@ -1,0 +1,41 @@
+// One value off the wire into its column's type, with the contract's range held against it. Pure:
+// no Arrow here, so that it is fuzzed with everything else that reads a car's bytes.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "lake/columns.h"
+#include "lake/wire.h"
+
+namespace telltale::lake {
+
+struct Scalar {
+  bool boolean = false;          // kBoolean
+  std::int64_t integer = 0;      // kInt, kLong, kTimestamp
+  std::uint64_t unsigned64 = 0;  // kDecimal20
+  float float32 = 0;             // kFloat
+  double float64 = 0;            // kDouble
+  std::string_view text;         // kString, kBinary; into the input, the column or `scratch`
+  std::string scratch;
+};
+
+enum class ValueVerdict {
+  kOk,
+  kOutOfRange,  // outside the contract's range, not a finite number, or text that is none: null
+  kWrongType,   // the wire type does not belong to the column: null
+};
+
+// `column` is not kStruct.
+ValueVerdict DecodeScalar(const Column& column, const WireField& field, Scalar& out);
+// True when `column`'s values may come packed into one length-delimited field.
+bool IsPackable(const Column& column);
+// The wire type of `column`'s single values, for reading packed ones.
+WireType WireTypeOf(Encoding encoding);
+
+bool IsUtf8(std::string_view text);
+// P, C, B or U, a digit 0-3, three hexadecimal digits, optionally "-" and two more.
+bool IsDtcCode(std::string_view text);
+
+}  // namespace telltale::lake

@@ -1,0 +1,200 @@
+"""Writes hand-offs as telltale-lake does (docs/formats/handoff.md), with pyarrow, for the
+committer's own tests. The real writer is tested in tests/e2e/test_lake.py."""
+
+from __future__ import annotations
+
+import json
+import struct
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import mmh3
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from telltale_lake.layout import Layout
+
+DAY_US = 86_400_000_000
+BASE_US = 20_416 * DAY_US
+
+TELEMETRY = [
+    (10100, "vehicle_ref", "string", True),
+    (1, "seq", "long", True),
+    (2, "event_time", "timestamptz", True),
+    (10103, "firmware", "string", False),
+    (10, "speed_kmh", "float", False),
+]
+NEWER = [*TELEMETRY, (43, "time_to_collision_s", "float", False)]
+ARRIVALS = [
+    (10100, "vehicle_ref", "string", True),
+    (10101, "boot_counter", "long", True),
+    (10102, "boot_random", "string", True),
+    (10130, "hour", "timestamptz", True),
+    (10131, "received", "long", True),
+    (10132, "missing", "long", True),
+    (10133, "late", "long", True),
+    (10134, "duplicate", "long", True),
+    (10110, "received_at", "timestamptz", True),
+]
+ARROW = {
+    "string": pa.string(),
+    "long": pa.int64(),
+    "float": pa.float32(),
+    "timestamptz": pa.timestamp("us", tz="UTC"),
+}
+PACK = {"long": "<q", "timestamptz": "<q", "float": "<f"}
+
+
+def iceberg_schema(columns: list[tuple]) -> dict[str, Any]:
+    fields = [
+        {"id": number, "name": name, "required": required, "type": kind}
+        for number, name, kind, required in columns
+    ]
+    return {"type": "struct", "schema-id": 0, "fields": fields}
+
+
+def arrow_schema(columns: list[tuple]) -> pa.Schema:
+    return pa.schema(
+        [
+            pa.field(name, ARROW[kind], not required, {"PARQUET:field_id": str(number)})
+            for number, name, kind, required in columns
+        ]
+    )
+
+
+@dataclass
+class HandoffMaker:
+    root: Path
+    partitions: int = 2
+    number: int = 0
+    at: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.layout = Layout(self.root)
+        self.layout.handoffs.mkdir(parents=True, exist_ok=True)
+        self.at = self.at or [0] * self.partitions
+
+    def rows(
+        self, count: int, vehicle: int = 1, firmware: str = "1.0.0", **more: Any
+    ) -> list[dict]:
+        start = sum(self.at)
+        return [
+            {
+                "vehicle_ref": f"{vehicle:032x}",
+                "seq": start + k,
+                "event_time": BASE_US + (start + k) * 1_000_000,
+                "firmware": firmware,
+                "speed_kmh": float(k),
+                **more,
+            }
+            for k in range(count)
+        ]
+
+    def add(self, rows: list[dict], columns: list[tuple] = TELEMETRY) -> int:
+        """One hand-off with these rows; they lie in partition 0."""
+        self.number += 1
+        before = list(self.at)
+        self.at[0] += len(rows)
+        arrivals = []
+        if rows:
+            arrivals.append(
+                {
+                    "vehicle_ref": rows[0]["vehicle_ref"],
+                    "boot_counter": 1,
+                    "boot_random": f"{7:016x}",
+                    "hour": BASE_US,
+                    "received": len(rows),
+                    "missing": 1 if self.number % 2 else -1,
+                    "late": 0,
+                    "duplicate": 0,
+                    "received_at": BASE_US,
+                }
+            )
+        tables = [
+            self._table("telemetry", columns, "event_time", 2, rows),
+            self._table("arrivals", ARRIVALS, "hour", 10130, arrivals),
+        ]
+        document = {
+            "format": "telltale-handoff",
+            "version": 1,
+            "min_reader": 1,
+            "number": self.number,
+            "written_at_us": BASE_US,
+            "config": {},
+            "partitions": [
+                {"partition": p, "from": before[p], "to": self.at[p]}
+                for p in range(self.partitions)
+            ],
+            "positions": [],
+            "state": {"bytes": 0, "crc32c": 0},
+            "counts": {},
+            "tables": tables,
+        }
+        self.layout.state(self.number).write_bytes(b"state")
+        self.layout.handoff(self.number).write_text(json.dumps(document))
+        return self.number
+
+    def _table(self, name: str, columns: list[tuple], time: str, time_id: int, rows: list[dict]):
+        groups: dict[tuple[int, int], list[dict]] = {}
+        for row in rows:
+            bucket = (mmh3.hash(row["vehicle_ref"]) & 0x7FFFFFFF) % 4
+            groups.setdefault((row[time] // DAY_US, bucket), []).append(row)
+        spec = [
+            {"name": f"{time}_day", "transform": "day", "source-id": time_id, "field-id": 1000},
+            {
+                "name": "vehicle_ref_bucket",
+                "transform": "bucket[4]",
+                "source-id": 10100,
+                "field-id": 1001,
+            },
+        ]
+        order = [
+            {
+                "transform": "identity",
+                "source-id": number,
+                "direction": "asc",
+                "null-order": "nulls-first",
+            }
+            for number in (10100, time_id)
+        ]
+        return {
+            "name": name,
+            "schema": iceberg_schema(columns),
+            "partition_spec": spec,
+            "sort_order": order,
+            "files": [self._file(name, columns, key, group) for key, group in groups.items()],
+        }
+
+    def _file(self, name: str, columns: list[tuple], key: tuple[int, int], rows: list[dict]):
+        relative = f"warehouse/{name}/data/day={key[0]}/{self.number:020d}-{key[1]}.parquet"
+        path = self.layout.lake / relative
+        path.parent.mkdir(parents=True, exist_ok=True)
+        schema = arrow_schema(columns)
+        pq.write_table(pa.Table.from_pylist(rows, schema=schema), path, compression="zstd")
+        values = {number: [row.get(n) for row in rows] for number, n, _, _ in columns}
+        kinds = {number: kind for number, _, kind, _ in columns}
+        lower, upper = {}, {}
+        for number, column in values.items():
+            known = [value for value in column if value is not None]
+            if not known:
+                continue
+            lower[str(number)] = _bound(kinds[number], min(known)).hex()
+            upper[str(number)] = _bound(kinds[number], max(known)).hex()
+        return {
+            "path": relative,
+            "partition": list(key),
+            "record_count": len(rows),
+            "file_size_in_bytes": path.stat().st_size,
+            "column_sizes": {},
+            "value_counts": {str(n): len(rows) for n in values},
+            "null_value_counts": {str(n): column.count(None) for n, column in values.items()},
+            "nan_value_counts": {},
+            "lower_bounds": lower,
+            "upper_bounds": upper,
+            "split_offsets": [4],
+        }
+
+
+def _bound(kind: str, value: Any) -> bytes:
+    return value.encode() if kind == "string" else struct.pack(PACK[kind], value)
