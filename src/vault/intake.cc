@@ -1,0 +1,252 @@
+#include "vault/intake.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "internal/v1/internal.pb.h"
+
+namespace telltale::vault {
+namespace {
+
+constexpr const char* kStream = "sealed";
+constexpr const char* kConsumer = "vault";
+constexpr std::size_t kRecordsPerStep = 4096;
+constexpr Micros kCommitPause{200'000};
+constexpr Micros kIdleCommitPause{1'000'000};
+constexpr std::uint64_t kCommitBytes = 8u << 20;
+constexpr Micros kRetryPause = Micros::Seconds(1);
+
+}  // namespace
+
+Status RecordIntake::Handle(const log::RecordView& record) {
+  switch (record.header.kind) {
+    case log::RecordKind::kData:
+    case log::RecordKind::kQuarantine:
+      return TakeEnvelope(record);
+    case log::RecordKind::kConfig:
+      TakeConfig(record);
+      return Ok();
+    case log::RecordKind::kTick:
+      return Ok();
+  }
+  return Error{Code::kUnsupported, "a record kind that this build does not know"};
+}
+
+Status RecordIntake::TakeEnvelope(const log::RecordView& record) {
+  const log::RecordHeader& header = record.header;
+  const bool quarantine = header.kind == log::RecordKind::kQuarantine;
+  Result<std::string> plain =
+      opener_.Open({header.vehicle, header.boot, header.seq, header.contract_number, quarantine},
+                   record.payload);
+  if (!plain.ok()) {
+    if (plain.error().code == Code::kUnavailable) return plain.error();
+    return KeepAside(record, opener_.reason());
+  }
+  Frame frame;
+  frame.frame_class = quarantine ? FrameClass::kQuarantine : FrameClass::kData;
+  frame.vehicle = header.vehicle;
+  frame.boot = header.boot;
+  frame.contract_number = header.contract_number;
+  frame.receipt_time = header.receipt_time;
+  frame.partition = record.partition;
+  frame.offset = record.offset;
+  frame.firmware = record.firmware;
+  if (quarantine) {
+    frame.reason = static_cast<Reason>(header.reason);
+    counters_.Get(fmt::format("quarantined.{}", ReasonName(frame.reason))).Add();
+    // A report that could not be read has no event time: it counts from its receipt.
+    const Micros event = header.event_time.value > 0 ? header.event_time : header.receipt_time;
+    frame.entries.push_back({header.seq, event, {}, *plain});
+  } else {
+    const auto entries = seal::ParseEntries(AsBytes(*plain));
+    if (!entries.ok()) {
+      seal::Wipe(*plain);
+      return KeepAside(record, Reason::kUnsealFailed);
+    }
+    frame.entries.reserve(entries->size());
+    for (const seal::SealedEntry& entry : *entries) {
+      frame.entries.push_back({entry.seq, entry.event_time, {}, std::string(entry.fields)});
+    }
+    counters_.Get("entries_opened").Add(entries->size());
+  }
+  seal::Wipe(*plain);
+  return store_.Put(std::move(frame));
+}
+
+Status RecordIntake::KeepAside(const log::RecordView& record, Reason reason) {
+  counters_.Drops("vault", reason).Add();
+  Frame frame;
+  frame.frame_class = FrameClass::kRefused;
+  frame.reason = reason;
+  frame.vehicle = record.header.vehicle;
+  frame.boot = record.header.boot;
+  frame.contract_number = record.header.contract_number;
+  frame.receipt_time = record.header.receipt_time;
+  frame.partition = record.partition;
+  frame.offset = record.offset;
+  frame.firmware = record.firmware;
+  // Nothing in an envelope that does not open can be believed, its event time neither.
+  frame.entries.push_back(
+      {record.header.seq, record.header.receipt_time, {}, std::string(AsText(record.payload))});
+  return store_.Put(std::move(frame));
+}
+
+void RecordIntake::TakeConfig(const log::RecordView& record) {
+  internal::v1::SignedConfig envelope;
+  internal::v1::ConfigRecord config;
+  if (!envelope.ParseFromArray(record.payload.data(), static_cast<int>(record.payload.size())) ||
+      !seal::VerifyEd25519(control_public_, envelope.record(), envelope.signature()) ||
+      !config.ParseFromString(envelope.record())) {
+    counters_.Get("config_records_refused").Add();
+    return;
+  }
+  store_.NoteContract(config.contract_number(), {config.config_seq(), config.contract_digest()});
+}
+
+Intake::Intake(Disk& disk, Clock& clock, Counters& counters, RecordIntake& records, Store& store,
+               IntakeOptions options)
+    : disk_(disk),
+      clock_(clock),
+      counters_(counters),
+      records_(records),
+      store_(store),
+      options_(std::move(options)),
+      shards_(options_.shards),
+      released_(options_.shards),
+      committed_at_(clock.NowMonotonic()),
+      retry_at_(clock.NowMonotonic()) {
+  for (std::size_t i = 0; i < shards_.size() && i < store_.positions().size(); ++i) {
+    shards_[i].position = store_.positions()[i];
+  }
+}
+
+Status Intake::OpenReader(ShardId id, Shard& shard) {
+  log::Position from;
+  if (!shard.position.empty()) {
+    ASSIGN_OR_RETURN(from, log::Position::Decode(AsBytes(shard.position)));
+  }
+  ASSIGN_OR_RETURN(shard.reader, log::Reader::Open(disk_, options_.log_dir, kStream, id, from));
+  return Ok();
+}
+
+bool Intake::Step() {
+  if (clock_.NowMonotonic() < retry_at_) return false;
+  bool read = false;
+  for (std::size_t i = 0; i < shards_.size(); ++i) {
+    if (shards_[i].stopped) continue;
+    read |= ReadShard(ShardId{static_cast<std::uint16_t>(i)}, shards_[i]);
+  }
+  // Ticks alone move the place in the stream and cost a state; they are in no hurry.
+  const Micros pause = store_.uncommitted_bytes() > 0 ? kCommitPause : kIdleCommitPause;
+  if (uncommitted_ && (clock_.NowMonotonic() - committed_at_ >= pause ||
+                       store_.uncommitted_bytes() >= kCommitBytes)) {
+    CommitNow();
+  }
+  return read;
+}
+
+bool Intake::ReadShard(ShardId id, Shard& shard) {
+  if (shard.reader == nullptr) {
+    const Status opened = OpenReader(id, shard);
+    if (!opened.ok()) {
+      // Not there yet is usual at the first start.
+      if (opened.error().code != Code::kNotFound) {
+        spdlog::error("vault: shard {} of `sealed` cannot be read: {}", id.value,
+                      opened.error().ToString());
+        shard.stopped = opened.error().code != Code::kUnavailable;
+      }
+      retry_at_ = clock_.NowMonotonic() + kCommitPause;
+      return false;
+    }
+  }
+  const bool read = HandleRecords(id, shard);
+  if (read && !shard.stopped) shard.position = shard.reader->position().Encode();
+  return read;
+}
+
+// False: nothing was there, or the store refused and all shards stepped back. A shard that stops
+// has its position set.
+bool Intake::HandleRecords(ShardId id, Shard& shard) {
+  for (std::size_t i = 0; i < kRecordsPerStep; ++i) {
+    const Result<const log::RecordView*> record = shard.reader->Next();
+    if (!record.ok()) {
+      spdlog::error("vault: shard {} of `sealed` stops: {}", id.value, record.error().ToString());
+      counters_.Get("shards_stopped").Add();
+      shard.stopped = true;
+      if (i > 0) shard.position = shard.reader->position().Encode();
+      return i > 0;
+    }
+    if (*record == nullptr) return i > 0;
+    const Status handled = records_.Handle(**record);
+    if (!handled.ok() && handled.error().code == Code::kUnsupported) {
+      spdlog::error("vault: partition {} at offset {}: {}; shard {} of `sealed` stops",
+                    (*record)->partition.value, (*record)->offset.value, handled.error().message,
+                    id.value);
+      counters_.Get("shards_stopped").Add();
+      shard.stopped = true;
+      // Before that record: a build that knows its kind begins with it. Without the cursor, which
+      // is past it.
+      log::Position before = shard.reader->position();
+      before.next[(*record)->partition.value] = (*record)->offset;
+      before.segment = 0;
+      before.byte = 0;
+      shard.position = before.Encode();
+      return i > 0;
+    }
+    if (!handled.ok()) {
+      StepBack(handled.error());
+      return false;
+    }
+    uncommitted_ = true;
+    if (store_.uncommitted_bytes() >= kCommitBytes) return true;
+  }
+  return true;
+}
+
+// Everything since the last commit is read again: the store forgot it.
+void Intake::StepBack(const Error& why) {
+  spdlog::error("vault: storing failed, reading again from the last commit: {}", why.ToString());
+  counters_.Get("rollbacks").Add();
+  store_.Rollback();
+  uncommitted_ = false;
+  for (std::size_t i = 0; i < shards_.size(); ++i) {
+    shards_[i].reader.reset();
+    shards_[i].position = i < store_.positions().size() ? store_.positions()[i] : "";
+  }
+  retry_at_ = clock_.NowMonotonic() + kRetryPause;
+}
+
+void Intake::CommitNow() {
+  committed_at_ = clock_.NowMonotonic();
+  if (!uncommitted_) return;
+  std::vector<std::string> positions;
+  for (const Shard& shard : shards_) positions.push_back(shard.position);
+  const Status committed = store_.Commit(positions);
+  if (!committed.ok()) return StepBack(committed.error());
+  uncommitted_ = false;
+  counters_.Get("commits").Add();
+  ReleasePositions();
+}
+
+// Only after the frames are durable: what is released may be dropped from the stream.
+void Intake::ReleasePositions() {
+  for (std::size_t i = 0; i < shards_.size(); ++i) {
+    if (shards_[i].position.empty() || shards_[i].position == released_[i]) continue;
+    const auto position = log::Position::Decode(AsBytes(shards_[i].position));
+    const Status saved = position.ok()
+                             ? log::SavePosition(disk_, options_.positions_dir, kConsumer, kStream,
+                                                 ShardId{static_cast<std::uint16_t>(i)}, *position)
+                             : Status(position.error());
+    if (saved.ok()) {
+      released_[i] = shards_[i].position;
+    } else if (!positions_refused_) {
+      positions_refused_ = true;
+      spdlog::warn("vault: cannot release its place in `sealed`, so the stream is kept longer: {}",
+                   saved.error().ToString());
+    }
+  }
+}
+
+}  // namespace telltale::vault
