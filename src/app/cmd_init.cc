@@ -1,0 +1,89 @@
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <memory>
+
+#include "app/commands.h"
+#include "app/init.h"
+
+namespace telltale::app {
+namespace {
+
+Status Run(InitOptions& options, const std::string& rules) {
+  ASSIGN_OR_RETURN(options.layout, Layout::OfThisProgram());
+  if (!rules.empty()) options.layout.rules = rules;
+  options.dir = std::filesystem::absolute(options.dir).lexically_normal().string();
+  while (options.dir.size() > 1 && options.dir.back() == '/') options.dir.pop_back();
+  // Who makes the installation may query its vault, and so may root.
+  options.config.vault_allowed_uids = {0};
+  if (getuid() != 0) options.config.vault_allowed_uids.push_back(getuid());
+  ASSIGN_OR_RETURN(const InitOutcome outcome, Init(options));
+  if (!outcome.warning.empty()) fmt::print(stderr, "warning: {}\n", outcome.warning);
+  fmt::print("{} is ready: release {}\nstart it:  telltale serve {}\n", options.dir,
+             outcome.release.substr(0, 12), options.dir);
+  return Ok();
+}
+
+}  // namespace
+
+void AddInitCommand(CLI::App& app, int& exit_code) {
+  const auto options = std::make_shared<InitOptions>();
+  const auto rules = std::make_shared<std::string>();
+  Config& config = options->config;
+  CLI::App* command = app.add_subcommand(
+      "init", "Make a new installation: config, local authority, certificates, keys, users");
+  command->add_option("DIR", options->dir, "A folder that does not exist yet, or an empty one")
+      ->required();
+  command
+      ->add_option("--mqtt-port", config.mqtt_port,
+                   "Where vehicles connect; 0 = any free port, written to run/gateway.port")
+      ->capture_default_str();
+  command
+      ->add_option("--feed-port", config.feed_port,
+                   "Where the alert feed is; 0 = any free port, written to run/publisher.port")
+      ->capture_default_str();
+  command
+      ->add_option("--window-days", config.vault_window_days,
+                   "Exact positions are destroyed after this many days")
+      ->check(CLI::Range(1u, kVaultWindowDaysMax))
+      ->capture_default_str();
+  command->add_option("--cadence", config.lake_cadence_s, "Seconds between commits to the lake")
+      ->check(CLI::Range(1u, 3600u))
+      ->capture_default_str();
+  command
+      ->add_option("--partitions", config.log_partitions, "Partitions of the log; fixed for good")
+      ->check(CLI::Range(1u, 4096u))
+      ->capture_default_str();
+  command->add_option("--shards", config.log_shards, "Shards of the log; fixed for good")
+      ->check(CLI::Range(1u, 64u))
+      ->capture_default_str();
+  command
+      ->add_option("--users", config.users,
+                   "auto: two users when root and the paths allow it; required: two or refuse; "
+                   "single: one user, the vault's boundary is not enforced")
+      ->check(CLI::IsMember({"auto", "required", "single"}))
+      ->capture_default_str();
+  command->add_option("--environment", config.environment_name, "Name of the environment")
+      ->check(CLI::TypeValidator<std::string>())
+      ->capture_default_str();
+  command
+      ->add_option("--kind", config.environment_kind,
+                   "Kind of environment; prod refuses a vault under the same user")
+      ->check(CLI::IsMember({"dev", "staging", "prod"}))
+      ->capture_default_str();
+  command
+      ->add_option("--rules", *rules,
+                   "Safety rules of the first release (default: those that come with Telltale)")
+      ->check(CLI::ExistingFile);
+  command->callback([options, rules, &exit_code] {
+    if (options->config.log_shards > options->config.log_partitions) {
+      exit_code = ExitCode(Error{Code::kInvalid, "--shards must not exceed --partitions"});
+      return;
+    }
+    exit_code = ExitCode(Run(*options, *rules));
+  });
+}
+
+}  // namespace telltale::app

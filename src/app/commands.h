@@ -1,0 +1,30 @@
+// app/ - the program `telltale`: its commands, the roles it runs as, and the supervisor.
+//   in      the command line, DIR/telltale.yaml
+//   out     DIR as `telltale init` lays it out; the processes of `telltale serve`
+//   owns    processes, users, file ownership
+//   thread  commands run on the main thread
+//   not here: what a role does (its own module)
+//
+// Each command adds itself to the program: a subcommand whose callback runs it and leaves the
+// process's exit code in `exit_code`, which outlives the parse.
+#pragma once
+
+#include "base/result.h"
+
+namespace CLI {
+class App;
+}
+
+namespace telltale::app {
+
+// 0, or prints the error on stderr and gives 1.
+int ExitCode(const Status& status);
+
+void AddInitCommand(CLI::App& app, int& exit_code);
+void AddServeCommand(CLI::App& app, int& exit_code);
+void AddRoleCommand(CLI::App& app, int& exit_code);
+void AddVehiclesCommand(CLI::App& app, int& exit_code);
+void AddCertificateCommand(CLI::App& app, int& exit_code);
+void AddStatusCommand(CLI::App& app, int& exit_code);
+
+}  // namespace telltale::app

@@ -1,0 +1,29 @@
+// `telltale init`: makes DIR, from nothing to ready for `telltale serve`.
+#pragma once
+
+#include <string>
+
+#include "app/layout.h"
+#include "base/config.h"
+#include "base/result.h"
+
+namespace telltale::app {
+
+struct InitOptions {
+  std::string dir;  // must not exist, or be an empty folder
+  Config config;
+  Layout layout;  // where contract, rules and programs are taken from
+};
+
+struct InitOutcome {
+  std::string release;  // id of the release installed
+  std::string warning;  // not empty: the vault's boundary is not enforced, and why
+};
+
+//   kExists   DIR holds something already; nothing was changed
+//   kRefused  users: required (or an environment of kind prod) and they cannot be had
+//   kNotFound a program or file of the installation is missing
+// After another failure DIR is left half made: remove it and try again.
+Result<InitOutcome> Init(const InitOptions& options);
+
+}  // namespace telltale::app

@@ -1,0 +1,135 @@
+#include "app/process.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <grp.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+
+#include "base/check.h"
+
+namespace telltale::app {
+namespace {
+
+// Everything the child needs is made before fork: between fork and exec it may not allocate.
+struct Prepared {
+  std::vector<char*> arguments;
+  std::vector<char*> variables;
+  const User* user = nullptr;
+  pid_t parent = 0;
+  int report_fd = -1;  // closed by a successful exec; carries errno otherwise
+};
+
+[[noreturn]] void GiveUp(int report_fd) {
+  const int error = errno;
+  // Nobody to tell when this fails; the parent sees the exit code.
+  [[maybe_unused]] const ssize_t told = write(report_fd, &error, sizeof error);
+  _exit(127);
+}
+
+void ResetSignals() {
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
+  signal(SIGPIPE, SIG_DFL);
+}
+
+[[noreturn]] void BecomeProgram(const Prepared& prepared) {
+  ResetSignals();
+  umask(0022);
+  if (prepared.user != nullptr) {
+    const gid_t group = prepared.user->gid;
+    if (setgroups(1, &group) != 0 || setgid(group) != 0 || setuid(prepared.user->uid) != 0) {
+      GiveUp(prepared.report_fd);
+    }
+  }
+  // After setuid, which clears it. If the parent died before this line, it will not tell us.
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) GiveUp(prepared.report_fd);
+  if (getppid() != prepared.parent) _exit(127);
+  execve(prepared.arguments[0], prepared.arguments.data(), prepared.variables.data());
+  GiveUp(prepared.report_fd);
+}
+
+std::vector<char*> Pointers(std::vector<std::string>& texts) {
+  std::vector<char*> pointers;
+  pointers.reserve(texts.size() + 1);
+  for (std::string& text : texts) pointers.push_back(text.data());
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+std::vector<std::string> VariablesFor(const Program& program) {
+  std::vector<std::string> variables = program.variables;
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    const std::string_view name =
+        std::string_view(*variable).substr(0, std::string_view(*variable).find('=') + 1);
+    bool replaced = false;
+    for (const std::string& own : program.variables) replaced |= own.starts_with(name);
+    if (!replaced) variables.emplace_back(*variable);
+  }
+  return variables;
+}
+
+Error Failed(const Program& program, const char* doing, int error) {
+  return Error{Code::kUnavailable,
+               fmt::format("cannot {} {}: {}", doing,
+                           program.arguments.empty() ? program.name : program.arguments[0],
+                           std::generic_category().message(error))};
+}
+
+}  // namespace
+
+Result<pid_t> Start(const Program& program) {
+  CHECK(!program.arguments.empty());
+  std::vector<std::string> arguments = program.arguments;
+  std::vector<std::string> variables = VariablesFor(program);
+  int report[2];
+  if (pipe2(report, O_CLOEXEC) != 0) return Failed(program, "start", errno);
+  const Prepared prepared{.arguments = Pointers(arguments),
+                          .variables = Pointers(variables),
+                          .user = program.user ? &*program.user : nullptr,
+                          .parent = getpid(),
+                          .report_fd = report[1]};
+  const pid_t pid = fork();
+  if (pid == 0) BecomeProgram(prepared);
+  const int fork_error = errno;
+  close(report[1]);
+  if (pid < 0) {
+    close(report[0]);
+    return Failed(program, "start", fork_error);
+  }
+  int error = 0;
+  ssize_t got = 0;
+  do {
+    got = read(report[0], &error, sizeof error);
+  } while (got < 0 && errno == EINTR);
+  close(report[0]);
+  if (got != sizeof error) return pid;
+  ASSIGN_OR_RETURN([[maybe_unused]] const int status, WaitFor(pid));
+  return Failed(program, "execute", error);
+}
+
+Result<int> WaitFor(pid_t pid) {
+  int status = 0;
+  while (waitpid(pid, &status, 0) < 0) {
+    if (errno != EINTR) return Error{Code::kUnavailable, "cannot wait for a child process"};
+  }
+  return status;
+}
+
+std::string DescribeEnd(int wait_status) {
+  if (WIFEXITED(wait_status)) {
+    return fmt::format("exited with code {}", WEXITSTATUS(wait_status));
+  }
+  const int number = WTERMSIG(wait_status);
+  return fmt::format("was killed by signal {} ({})", number, strsignal(number));
+}
+
+}  // namespace telltale::app

@@ -1,0 +1,32 @@
+// Child processes: started in the right user, ended with their parent.
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "app/users.h"
+#include "base/result.h"
+
+namespace telltale::app {
+
+struct Program {
+  std::string name;                    // for messages
+  std::vector<std::string> arguments;  // arguments[0] is the path of the program
+  std::vector<std::string> variables;  // "NAME=value", added to ours
+  std::optional<User> user;            // nullopt = ours
+};
+
+// Starts it with signals as a fresh process has them. It is killed when this process dies, however
+// that happens; so call it from the main thread, which lives as long as the process.
+//   kUnavailable  no more processes, or the program cannot be executed as that user
+Result<pid_t> Start(const Program& program);
+
+// Blocks until it ends; gives the wait status.
+Result<int> WaitFor(pid_t pid);
+// "exited with code 3", "was killed by signal 9 (Killed)"
+std::string DescribeEnd(int wait_status);
+
+}  // namespace telltale::app

@@ -1,0 +1,106 @@
+#include "app/supervisor.h"
+
+#include <signal.h>
+#include <spdlog/spdlog.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <thread>
+
+namespace telltale::app {
+namespace {
+
+using namespace std::chrono_literals;
+
+Micros ToMicros(std::chrono::milliseconds time) { return Micros{time.count() * 1000}; }
+
+}  // namespace
+
+Status Supervisor::Keep(const Program& program) {
+  Child child{.program = program, .pid = 0, .started_at = {}, .start_again_at = {}, .backoff = {}};
+  RETURN_IF_ERROR(StartChild(child));
+  children_.push_back(std::move(child));
+  return Ok();
+}
+
+Status Supervisor::StartChild(Child& child) {
+  ASSIGN_OR_RETURN(child.pid, Start(child.program));
+  child.started_at = clock_.NowMonotonic();
+  spdlog::info("serve: {} runs (pid {})", child.program.name, child.pid);
+  const Status noted =
+      run_files_.Write(child.program.name + ".pid", std::to_string(child.pid) + "\n");
+  if (!noted.ok()) spdlog::warn("serve: {}", noted.error().message);
+  return Ok();
+}
+
+void Supervisor::Reap(Child& child, bool ending) {
+  int status = 0;
+  if (child.pid == 0 || waitpid(child.pid, &status, WNOHANG) != child.pid) return;
+  child.pid = 0;
+  run_files_.Remove(child.program.name + ".pid");
+  if (ending) return;
+  const Micros now = clock_.NowMonotonic();
+  const std::chrono::milliseconds alive((now - child.started_at).value / 1000);
+  child.backoff = AfterEnd(child.backoff, alive);
+  child.start_again_at = now + ToMicros(child.backoff.delay);
+  spdlog::error("serve: {} {} after {:.1f} s; starting it again in {} ms", child.program.name,
+                DescribeEnd(status), static_cast<double>(alive.count()) / 1000.0,
+                child.backoff.delay.count());
+}
+
+void Supervisor::Look() {
+  for (Child& child : children_) {
+    Reap(child, /*ending=*/false);
+    if (child.pid != 0 || clock_.NowMonotonic() < child.start_again_at) continue;
+    const Status started = StartChild(child);
+    if (started.ok()) continue;
+    child.backoff = AfterEnd(child.backoff, 0ms);
+    child.start_again_at = clock_.NowMonotonic() + ToMicros(child.backoff.delay);
+    spdlog::error("serve: {}: {}", child.program.name, started.error().message);
+  }
+}
+
+void Supervisor::SignalAll(int signal_number) {
+  for (const Child& child : children_) {
+    if (child.pid != 0) kill(child.pid, signal_number);
+  }
+}
+
+bool Supervisor::any_runs() const {
+  return std::any_of(children_.begin(), children_.end(),
+                     [](const Child& child) { return child.pid != 0; });
+}
+
+bool Supervisor::AllRunFor(std::chrono::milliseconds at_least) const {
+  const Micros since = clock_.NowMonotonic() - ToMicros(at_least);
+  return std::all_of(children_.begin(), children_.end(), [&](const Child& child) {
+    return child.pid != 0 && child.started_at <= since;
+  });
+}
+
+std::uint32_t Supervisor::early_ends(const std::string& name) const {
+  for (const Child& child : children_) {
+    if (child.program.name == name) return child.backoff.early_ends;
+  }
+  return 0;
+}
+
+void Supervisor::EndAll() {
+  SignalAll(SIGTERM);
+  const Micros patience_ends = clock_.NowMonotonic() + ToMicros(kEndGrace);
+  bool killed = false;
+  while (any_runs()) {
+    for (Child& child : children_) Reap(child, /*ending=*/true);
+    if (!killed && clock_.NowMonotonic() >= patience_ends) {
+      for (const Child& child : children_) {
+        if (child.pid != 0) spdlog::warn("serve: {} does not end; killing it", child.program.name);
+      }
+      SignalAll(SIGKILL);
+      killed = true;
+    }
+    if (any_runs()) std::this_thread::sleep_for(10ms);
+  }
+  children_.clear();
+}
+
+}  // namespace telltale::app

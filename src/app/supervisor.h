@@ -1,0 +1,58 @@
+// Keeps child processes running: starts them, says why one died, starts it again with back-off, and
+// ends them all.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "app/backoff.h"
+#include "app/process.h"
+#include "app/run_files.h"
+#include "base/clock.h"
+#include "base/result.h"
+
+namespace telltale::app {
+
+inline constexpr std::chrono::milliseconds kEndGrace{5000};  // from SIGTERM to SIGKILL
+
+// Main thread only (process.h). Whatever happens to this process, its children end with it.
+class Supervisor {
+ public:
+  // `clock` and `run_files` must outlive it.
+  Supervisor(Clock& clock, const RunFiles& run_files) : clock_(clock), run_files_(run_files) {}
+  ~Supervisor() { EndAll(); }
+  Supervisor(const Supervisor&) = delete;
+  Supervisor& operator=(const Supervisor&) = delete;
+
+  // Starts `program` and keeps it running. Errors as Start(): then it is not kept.
+  Status Keep(const Program& program);
+  // Looks after ended children and starts those whose time has come. Call every 100 ms or so.
+  void Look();
+  // SIGTERM to all, SIGKILL to what is left after kEndGrace. Nothing is kept afterwards.
+  void EndAll();
+
+  // All run, each for `at_least` without a break: one that dies on its own start is not ready.
+  bool AllRunFor(std::chrono::milliseconds at_least) const;
+  // Ends since the last time it ran for kBackoffResetAfter; 0 for a name that is not kept.
+  std::uint32_t early_ends(const std::string& name) const;
+
+ private:
+  struct Child {
+    Program program;
+    pid_t pid = 0;          // 0 = not running
+    Micros started_at;      // monotonic
+    Micros start_again_at;  // monotonic, when not running
+    Backoff backoff;
+  };
+  Status StartChild(Child& child);
+  void Reap(Child& child, bool ending);
+  void SignalAll(int signal_number);
+  bool any_runs() const;
+
+  Clock& clock_;
+  const RunFiles& run_files_;
+  std::vector<Child> children_;
+};
+
+}  // namespace telltale::app

@@ -1,0 +1,125 @@
+#include "sim/car.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace telltale::sim {
+
+Car::Car(CarOptions options, Record& record)
+    : options_(std::move(options)), record_(record), random_(options_.seed) {}
+
+void Car::Boot(bool loses_buffer, Micros now) {
+  if (booted_) {
+    if (loses_buffer) {
+      record_.Lost(options_.vin, boot_, buffer_.size());
+      buffer_.clear();
+    }
+    QueueBuffer(now);
+    if (next_seq_ > 0) {
+      previous_boot_ = boot_;
+      previous_last_seq_ = next_seq_ - 1;
+    }
+  }
+  booted_ = true;
+  boot_acknowledged_ = false;
+  ++boot_.counter;
+  boot_.random = random_.NextU64();
+  next_seq_ = 0;
+  edges_.reset();
+  was_urgent_ = false;
+}
+
+bool Car::Urgent(const telltale::v1::Report& report) {
+  const Edges edges{report.is_fcw_warning(), report.is_aeb_engaged(), report.is_abs_engaged(),
+                    report.is_ignition_on()};
+  const bool changed = !edges_.has_value() || *edges_ != edges;
+  edges_ = edges;
+  const bool hard = std::abs(report.acceleration_longitudinal_mps2()) >= kUrgentMps2 ||
+                    std::abs(report.acceleration_lateral_mps2()) >= kUrgentMps2;
+  const bool urgent = changed || hard || was_urgent_;
+  was_urgent_ = hard;
+  return urgent;
+}
+
+void Car::Take(const TimedReport& moment, Micros scheduled, Micros event_time) {
+  if (!booted_ || moment.boot) Boot(moment.loses_buffer, scheduled);
+  telltale::v1::Report report = moment.report;
+  report.set_seq(next_seq_++);
+  report.set_event_time_us(event_time.value + options_.clock_error_us);
+  const bool urgent = Urgent(report);
+  const bool malformed = random_.Below(1000) < options_.malformed_per_mille;
+  if (malformed) report.clear_event_time_us();
+  record_.Sent(options_.vin, boot_, report, malformed, scheduled);
+  if (buffer_.empty()) buffer_since_us_ = scheduled.value;
+  buffer_.push_back(std::move(report));
+  if (urgent || buffer_.size() >= kReportsPerSend) {
+    QueueBuffer(scheduled);
+  } else {
+    Tick(scheduled);
+  }
+}
+
+void Car::Tick(Micros now) {
+  if (!buffer_.empty() && now.value - buffer_since_us_ >= kSendEveryUs) QueueBuffer(now);
+}
+
+void Car::Flush(Micros now) { QueueBuffer(now); }
+
+void Car::QueueBuffer(Micros now) {
+  if (buffer_.empty()) return;
+  telltale::v1::ReportBatch batch;
+  batch.set_boot_counter(boot_.counter);
+  batch.set_boot_random(boot_.random);
+  batch.set_firmware(options_.firmware);
+  if (previous_boot_.has_value() && !boot_acknowledged_) {
+    batch.set_previous_boot_counter(previous_boot_->counter);
+    batch.set_previous_boot_random(previous_boot_->random);
+    batch.set_previous_last_seq(previous_last_seq_);
+  }
+  for (const telltale::v1::Report& report : buffer_) *batch.add_reports() = report;
+  Outgoing out;
+  out.payload = batch.SerializeAsString();
+  out.boot = boot_;
+  out.first_seq = buffer_.front().seq();
+  out.last_seq = buffer_.back().seq();
+  out.reports = static_cast<std::uint32_t>(buffer_.size());
+  record_.Batch(options_.vin, boot_, out.first_seq, out.last_seq, std::max(now, coverage_from_));
+  waiting_.push_back(std::move(out));
+  buffer_.clear();
+}
+
+const Outgoing* Car::NextToSend() {
+  if (waiting_.empty() || in_flight_.size() >= kInFlightMax) return nullptr;
+  in_flight_.push_back(std::move(waiting_.front()));
+  waiting_.pop_front();
+  // 1-65535, and at most kInFlightMax of them are in use, so the next one is always free.
+  last_packet_id_ = static_cast<std::uint16_t>(last_packet_id_ == 65535 ? 1 : last_packet_id_ + 1);
+  in_flight_.back().packet_id = last_packet_id_;
+  return &in_flight_.back();
+}
+
+bool Car::OnPubAck(std::uint16_t packet_id, Micros now) {
+  const auto found = std::find_if(in_flight_.begin(), in_flight_.end(),
+                                  [&](const Outgoing& out) { return out.packet_id == packet_id; });
+  if (found == in_flight_.end()) return false;
+  Outgoing acked = std::move(*found);
+  in_flight_.erase(found);
+  if (acked.boot == boot_) boot_acknowledged_ = true;
+  record_.Acked(options_.vin, acked.boot, acked.first_seq, acked.last_seq, acked.reports, now);
+  if (random_.Below(1000) < options_.repeats_per_mille) {
+    acked.packet_id = 0;
+    record_.Repeated(acked.reports);
+    waiting_.push_back(std::move(acked));
+  }
+  return true;
+}
+
+void Car::OnDisconnected() {
+  while (!in_flight_.empty()) {
+    waiting_.push_front(std::move(in_flight_.back()));
+    waiting_.front().again = true;
+    in_flight_.pop_back();
+  }
+}
+
+}  // namespace telltale::sim

@@ -1,0 +1,219 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <map>
+#include <set>
+
+#include "sim/car.h"
+#include "sim/drive_file.h"
+#include "sim/synthetic.h"
+
+namespace telltale::sim {
+namespace {
+
+telltale::v1::ReportBatch Parse(const Outgoing& out) {
+  telltale::v1::ReportBatch batch;
+  EXPECT_TRUE(batch.ParseFromString(out.payload));
+  return batch;
+}
+
+TimedReport Quiet(std::int64_t at_us) {
+  TimedReport moment;
+  moment.at_us = at_us;
+  moment.report.set_speed_kmh(50);
+  return moment;
+}
+
+class CarTest : public testing::Test {
+ protected:
+  void Take(const TimedReport& moment) {
+    car.Take(moment, Micros{moment.at_us}, Micros{moment.at_us});
+  }
+  // The first report of a boot leaves at once: its edge fields have just become known.
+  void TakeFirst() {
+    Take(Quiet(0));
+    const Outgoing* out = car.NextToSend();
+    ASSERT_NE(out, nullptr);
+    ASSERT_TRUE(car.OnPubAck(out->packet_id, Micros{0}));
+  }
+  Record record;
+  Car car{{.vin = "TTSM0000000000000", .firmware = "1.0.0"}, record};
+};
+
+TEST_F(CarTest, SendsItsBufferEveryFiftyReports) {
+  TakeFirst();
+  for (int i = 1; i <= 49; ++i) Take(Quiet(i * 1000));
+  EXPECT_EQ(car.NextToSend(), nullptr);
+  Take(Quiet(50'000));
+  const Outgoing* out = car.NextToSend();
+  ASSERT_NE(out, nullptr);
+  EXPECT_EQ(Parse(*out).reports_size(), 50);
+}
+
+TEST_F(CarTest, SendsItsBufferAfterTenSeconds) {
+  TakeFirst();
+  Take(Quiet(1'000'000));
+  car.Tick(Micros{10'999'999});
+  EXPECT_EQ(car.NextToSend(), nullptr);
+  car.Tick(Micros{11'000'000});
+  EXPECT_NE(car.NextToSend(), nullptr);
+}
+
+TEST_F(CarTest, SendsAtOnceWhileAccelerationIsHardAndForTheReportAfter) {
+  TakeFirst();
+  Take(Quiet(1000));
+  TimedReport hard = Quiet(2000);
+  hard.report.set_acceleration_longitudinal_mps2(-2.5f);
+  Take(hard);
+  const Outgoing* out = car.NextToSend();
+  ASSERT_NE(out, nullptr);
+  EXPECT_EQ(Parse(*out).reports_size(), 2);
+  Take(Quiet(3000));
+  out = car.NextToSend();
+  ASSERT_NE(out, nullptr) << "the report after is still urgent";
+  Take(Quiet(4000));
+  EXPECT_EQ(car.NextToSend(), nullptr);
+}
+
+TEST_F(CarTest, NamesThePreviousBootUntilTheFirstPubAck) {
+  TakeFirst();
+  TimedReport reboot = Quiet(5000);
+  reboot.boot = true;
+  Take(reboot);
+  const Outgoing* out = car.NextToSend();
+  ASSERT_NE(out, nullptr);
+  EXPECT_EQ(Parse(*out).boot_counter(), 2u);
+  EXPECT_EQ(Parse(*out).previous_boot_counter(), 1u);
+  EXPECT_EQ(Parse(*out).previous_last_seq(), 0u);
+  EXPECT_EQ(Parse(*out).reports(0).seq(), 0u);
+  ASSERT_TRUE(car.OnPubAck(out->packet_id, Micros{6000}));
+  car.Take(Quiet(7000), Micros{7000}, Micros{7000});
+  car.Flush(Micros{7000});
+  out = car.NextToSend();
+  ASSERT_NE(out, nullptr);
+  EXPECT_FALSE(Parse(*out).has_previous_boot_counter());
+}
+
+TEST_F(CarTest, WhatWasInFlightIsSentAgainInOrderOnTheNextConnection) {
+  TakeFirst();
+  for (int i = 1; i <= 3; ++i) {
+    Take(Quiet(i * 1000));
+    car.Flush(Micros{i * 1000});
+  }
+  const std::uint64_t first = car.NextToSend()->first_seq;
+  const std::uint64_t second = car.NextToSend()->first_seq;
+  car.OnDisconnected();
+  const Outgoing* again = car.NextToSend();
+  EXPECT_TRUE(again->again);
+  EXPECT_EQ(again->first_seq, first);
+  EXPECT_EQ(car.NextToSend()->first_seq, second);
+  const Outgoing* fresh = car.NextToSend();
+  EXPECT_FALSE(fresh->again);
+  EXPECT_FALSE(car.OnPubAck(60'000, Micros{0}));
+}
+
+TEST(SyntheticSourceTest, TheSameSeedDrivesTheSameTrip) {
+  SyntheticSource a(PlanVehicle(7, 1), {});
+  SyntheticSource b(PlanVehicle(7, 1), {});
+  TimedReport x;
+  TimedReport y;
+  int reports = 0;
+  while (a.Next(x)) {
+    ASSERT_TRUE(b.Next(y));
+    ASSERT_EQ(x.report.SerializeAsString(), y.report.SerializeAsString());
+    ++reports;
+  }
+  EXPECT_EQ(reports, 300);
+}
+
+TEST(SyntheticSourceTest, AFleetHasEveryFaultAndBothFirmwareVersions) {
+  std::set<std::string> firmwares;
+  int hard = 0;
+  int aeb = 0;
+  int unknown_fields = 0;
+  for (std::size_t i = 0; i < 20; ++i) {
+    const VehiclePlan plan = PlanVehicle(7, i);
+    firmwares.insert(plan.firmware);
+    SyntheticSource source(plan, {});
+    TimedReport moment;
+    while (source.Next(moment)) {
+      if (moment.report.acceleration_longitudinal_mps2() < -3.92f) ++hard;
+      if (moment.report.is_aeb_engaged()) ++aeb;
+      const auto& report = moment.report;
+      if (!report.GetReflection()->GetUnknownFields(report).empty()) ++unknown_fields;
+      EXPECT_EQ(moment.report.has_acceleration_vertical_mps2(), plan.firmware == kNewFirmware);
+      EXPECT_LT(std::abs(moment.report.acceleration_longitudinal_mps2()), 12.0f);
+      EXPECT_LT(moment.report.speed_kmh(), 70.0f);
+    }
+  }
+  EXPECT_EQ(firmwares.size(), 2u);
+  EXPECT_GT(hard, 0);
+  EXPECT_GT(aeb, 0);
+  EXPECT_GT(unknown_fields, 0);
+}
+
+TEST(SyntheticSourceTest, ATripEndsAndAnotherBegins) {
+  SyntheticOptions options;
+  options.duration_us = 900'000'000;
+  SyntheticSource source(PlanVehicle(7, 0), options);
+  TimedReport moment;
+  std::uint32_t cycles = 0;
+  while (source.Next(moment)) cycles = std::max(cycles, moment.report.ignition_cycle());
+  EXPECT_GE(cycles, 2u);
+}
+
+std::string DataFolder() {
+  const char* folder = std::getenv("TELLTALE_DATA");
+  return folder != nullptr ? folder : TELLTALE_SOURCE_DIR "/../shared/data";
+}
+
+TEST(NdsCsvTest, HonoursUnitsAndSigns) {
+  const auto drives = ReadNdsCsv(
+      "drive,time_utc,gps_long,gps_lat,gps_heading,gps_heading_raw,speed_mph,accel_x,accel_y,"
+      "accel_z,grav_z,gyro_z,engine_rpm\n"
+      "3,2019-05-23T20:54:11Z,-95.9,41.2,370.5,10.5,10,-0.35,0.5,1.2,0.96,-8,\n"
+      "3,2019-05-23T20:54:13Z,-95.9,41.2,370.5,10.5,10,0.1,0.5,1.2,0.96,-8,1500\n");
+  ASSERT_TRUE(drives.ok()) << drives.error().message;
+  ASSERT_EQ(drives->size(), 1u);
+  const Drive& drive = drives->front();
+  EXPECT_EQ(drive.length_us, 2'000'000);
+  const telltale::v1::Report& first = drive.reports[0].report;
+  EXPECT_NEAR(first.speed_kmh(), 16.09344, 1e-5);
+  EXPECT_NEAR(first.acceleration_longitudinal_mps2(), -0.35 * 9.80665, 1e-6);
+  EXPECT_NEAR(first.acceleration_lateral_mps2(), -0.5 * 9.80665, 1e-6);
+  EXPECT_NEAR(first.acceleration_vertical_mps2(), 0.24 * 9.80665, 1e-6);
+  EXPECT_FLOAT_EQ(first.heading_deg(), 10.5f);
+  EXPECT_FALSE(first.has_engine_speed_rpm());
+  EXPECT_TRUE(drive.reports[1].report.has_engine_speed_rpm());
+}
+
+TEST(NdsCsvTest, RefusesAFileOfAnotherKind) {
+  EXPECT_EQ(ReadNdsCsv("a,b\n1,2\n").error().code, Code::kInvalid);
+}
+
+TEST(NdsCsvTest, TheRecordedFileGivesFourteenDrivesAndEveryRow) {
+  PosixDisk disk;
+  const std::string path = DataFolder() + "/nds-blackbox/nds_drives.csv.gz";
+  if (!disk.Exists(path)) GTEST_SKIP() << "recorded drives are not here";
+  const auto drives = ReadDrives(disk, "nds-csv", path);
+  ASSERT_TRUE(drives.ok()) << drives.error().message;
+  std::size_t rows = 0;
+  std::set<std::string> vins;
+  for (const Drive& drive : *drives) {
+    rows += drive.reports.size();
+    EXPECT_EQ(drive.dropped_rows, 0u);
+    vins.insert(VinOfDrive(drive.name));
+  }
+  EXPECT_EQ(drives->size(), 14u);
+  EXPECT_EQ(vins.size(), 14u);
+  EXPECT_EQ(rows, 6533u);
+}
+
+TEST(GunzipTest, ACutFileIsAnErrorAndNotACrash) {
+  EXPECT_EQ(Gunzip("\x1f\x8b\x08").error().code, Code::kCorrupt);
+  EXPECT_EQ(Gunzip("").error().code, Code::kCorrupt);
+}
+
+}  // namespace
+}  // namespace telltale::sim

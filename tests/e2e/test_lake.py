@@ -1,0 +1,163 @@
+"""The lake end to end, without a gateway: a real log, telltale-lake, the committer, DuckDB.
+
+The log is written by build/<preset>/test/lake_make_log, which says what it wrote. The same path
+behind the real door is part of the demo and of the shows.
+"""
+
+import json
+import os
+import pathlib
+import random
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from waiting import let_run, wait_for
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("BUILD", ROOT / "build" / "dev")).absolute()
+LAKE = BUILD / "libexec" / "telltale" / "telltale-lake"
+MAKE_LOG = BUILD / "test" / "lake_make_log"
+CONTRACT = BUILD / "share" / "telltale" / "contract.desc"
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT / "python")}
+DRAIN_S = 60
+
+sys.path.insert(0, str(ROOT / "python"))
+
+
+def make_log(folder, *arguments):
+    done = subprocess.run([MAKE_LOG, folder, "--contract", CONTRACT, *map(str, arguments)],
+                          capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+def start_lake(folder):
+    return subprocess.Popen([LAKE, "--dir", folder], stderr=subprocess.DEVNULL)
+
+
+def start_committer(folder):
+    return subprocess.Popen([sys.executable, "-m", "telltale_lake", "commit", "--follow", "--dir",
+                             folder], env=ENVIRONMENT, stderr=subprocess.DEVNULL)
+
+
+def run_once(folder):
+    subprocess.run([LAKE, "--dir", folder, "--once"], check=True, stderr=subprocess.DEVNULL)
+    subprocess.run([sys.executable, "-m", "telltale_lake", "commit", "--once", "--dir", folder],
+                   env=ENVIRONMENT, check=True, stderr=subprocess.DEVNULL)
+
+
+def contents(folder):
+    import telltale_lake
+    db = telltale_lake.connect(folder)
+    rows, distinct, firmwares, tires_of_old = db.sql(
+        "SELECT count(*), count(DISTINCT (vehicle_ref, boot_counter, boot_random, seq)), "
+        "count(DISTINCT firmware), count(tires) FILTER (firmware = '1.0.0') FROM telemetry"
+    ).fetchone()
+    received, late, duplicate, missing = db.sql(
+        "SELECT sum(received), sum(late), sum(duplicate), sum(missing) FROM arrivals_sum"
+    ).fetchone()
+    return {"rows": rows, "distinct": distinct, "received": received, "late": late,
+            "duplicates": duplicate, "missing": missing, "firmwares": firmwares,
+            "tires_of_old": tires_of_old}
+
+
+def expected(*written):
+    rows = sum(part["rows"] for part in written)
+    return {"rows": rows, "distinct": rows, "received": rows,
+            "late": sum(part["late"] for part in written),
+            "duplicates": sum(part["duplicates"] for part in written),
+            "missing": 0, "firmwares": 2, "tires_of_old": 0}
+
+
+@pytest.fixture(autouse=True)
+def built():
+    for path in (LAKE, MAKE_LOG, CONTRACT):
+        assert path.exists(), f"there is no {path}: run `make build` first"
+
+
+def test_every_report_is_one_row_of_one_table_whatever_its_firmware(tmp_path):
+    first = make_log(tmp_path, "--vehicles", 12, "--reports", 300)
+    run_once(tmp_path)
+    assert contents(tmp_path) == expected(first)
+    more = make_log(tmp_path, "--vehicles", 12, "--reports", 100, "--seed", 2, "--more")
+    run_once(tmp_path)
+    assert contents(tmp_path) == expected(first, more)
+
+
+def test_statistics_of_our_files_prune_as_the_rows_are(tmp_path):
+    """pyiceberg plans by the bounds we wrote: a filter must find exactly the rows that fit."""
+    import telltale_lake
+    make_log(tmp_path, "--vehicles", 12, "--reports", 200)
+    run_once(tmp_path)
+    table = telltale_lake.catalog(tmp_path).load_table("telltale.telemetry")
+    rows = table.scan().to_arrow()
+    vehicle = rows["vehicle_ref"][0].as_py()
+    assert len(list(table.scan(row_filter=f"vehicle_ref = '{vehicle}'").plan_files())) == 1
+    for text, matches in {
+        f"vehicle_ref = '{vehicle}'": lambda r: r["vehicle_ref"] == vehicle,
+        "speed_kmh > 100": lambda r: r["speed_kmh"] > 100,
+        "speed_kmh = 119": lambda r: r["speed_kmh"] == 119,
+        "seq >= 190": lambda r: r["seq"] >= 190,
+        "firmware = '2.0.0'": lambda r: r["firmware"] == "2.0.0",
+        "is_late = true": lambda r: r["is_late"],
+        "time_to_collision_s IS NULL": lambda r: r["time_to_collision_s"] is None,
+        "event_time < '2025-11-24T16:00:30+00:00'": lambda r: r["seq"] < 30,
+        "vehicle_class = 'VEHICLE_CLASS_VAN'": lambda r: False,
+    }.items():
+        found = table.scan(row_filter=text).to_arrow().num_rows
+        wanted = sum(1 for row in rows.select(
+            ["vehicle_ref", "speed_kmh", "seq", "firmware", "is_late", "time_to_collision_s"]
+        ).to_pylist() if matches(row))
+        assert found == wanted, text
+
+
+def test_kill_9_of_lake_and_committer_neither_loses_nor_doubles(tmp_path):
+    seed = random.randrange(1 << 32)
+    print("seed", seed)
+    dice = random.Random(seed)
+    written = [make_log(tmp_path, "--vehicles", 10, "--reports", 100)]
+    lake, committer = start_lake(tmp_path), start_committer(tmp_path)
+    try:
+        for round_ in range(2, 12):
+            written.append(make_log(tmp_path, "--vehicles", 10, "--reports", 60, "--seed", round_,
+                                    "--more"))
+            let_run(dice.uniform(0, 1.2))
+            if dice.random() < 0.5:
+                lake = killed(lake, start_lake, tmp_path)
+            else:
+                committer = killed(committer, start_committer, tmp_path)
+        wait_until_in(tmp_path, sum(part["rows"] for part in written))
+        for process in (lake, committer):
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(timeout=5) == 0
+    finally:
+        for process in (lake, committer):
+            process.kill()
+            process.wait()
+    run_once(tmp_path)
+    assert contents(tmp_path) == expected(*written)
+
+
+def killed(process, start, folder):
+    process.kill()
+    process.wait()
+    return start(folder)
+
+
+def wait_until_in(folder, rows):
+    from telltale_lake.reader import status
+
+    def is_in():
+        found = status(folder)
+        return found["tables"]["telemetry"]["rows"] >= rows and not found["pending_handoffs"]
+
+    wait_for(f"{rows} rows in the table", is_in, DRAIN_S)
+
+
+def test_the_command_line_explains_itself():
+    text = subprocess.run([LAKE, "--help"], capture_output=True, text=True, check=True).stdout
+    assert "--dir" in text and "--once" in text
+    refused = subprocess.run([LAKE], capture_output=True, text=True, check=False)
+    assert refused.returncode != 0
