@@ -4,10 +4,10 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <condition_variable>
+#include <fstream>
 
-#include "gateway/mqtt_client_codec.h"
 #include "gateway/gateway_testing.h"
+#include "gateway/mqtt_client_codec.h"
 #include "net/tls_descriptor_limit.h"
 #include "telltale/v1/telemetry.pb.h"
 
@@ -112,6 +112,16 @@ double CpuSeconds() {
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
+// VmRSS in KiB.
+std::uint64_t ResidentKib() {
+  std::ifstream status("/proc/self/status");
+  for (std::string word; status >> word;) {
+    std::uint64_t kib = 0;
+    if (word == "VmRSS:" && status >> kib) return kib;
+  }
+  return 0;
+}
+
 int Run(int cars, int seconds, int in_flight) {
   net::RaiseDescriptorLimit();
   TestInstallation installation;
@@ -122,6 +132,7 @@ int Run(int cars, int seconds, int in_flight) {
   const std::string batch = MakeBatch();
   fmt::print("batch {} bytes, {} a report\n", batch.size(), batch.size() / kReportsPerBatch);
   std::atomic<std::uint64_t> acks{0};
+  const std::uint64_t resident_before = ResidentKib();
   net::EventLoop loop;
   std::vector<std::unique_ptr<BenchCar>> all;
   for (int i = 0; i < cars; ++i) {
@@ -148,7 +159,13 @@ int Run(int cars, int seconds, int in_flight) {
   const double reports = static_cast<double>((acks - before) * kReportsPerBatch);
   fmt::print("{} cars, {} batches in flight each: {:.0f} reports/s acknowledged, {:.2f} of CPU\n",
              cars, in_flight, reports / seconds, (CpuSeconds() - cpu) / seconds);
+  fmt::print("{} KiB a car, both ends of its connection and the log's memory\n",
+             (ResidentKib() - resident_before) / static_cast<std::uint64_t>(cars));
   all.clear();
+  installation.gateway_->Stop();
+  fmt::print("{} acknowledged in all, {} telemetry records, {} pauses\n", acks * kReportsPerBatch,
+             installation.counters_.Get("records.telemetry").value(),
+             installation.counters_.Get("reading_pauses").value());
   return 0;
 }
 

@@ -1,11 +1,13 @@
 #include "net/event_loop.h"
 
+#include <algorithm>
 #include <atomic>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <csignal>
 #include <thread>
 
 namespace telltale::net {
@@ -21,7 +23,11 @@ struct EventLoop::Impl {
   std::atomic<std::thread::id> thread{};
 };
 
-EventLoop::EventLoop() : impl_(std::make_unique<Impl>()) {}
+EventLoop::EventLoop() : impl_(std::make_unique<Impl>()) {
+  // OpenSSL writes with write(2): a peer that is gone would end the process. Programs that call
+  // WatchForStop() ignore it already; tests and tools must not depend on that.
+  std::signal(SIGPIPE, SIG_IGN);
+}
 EventLoop::~EventLoop() = default;
 
 void EventLoop::Run() {

@@ -1,7 +1,7 @@
-"""The lake end to end, without a gateway: a real log, telltale-lake, the committer, DuckDB.
+"""The lake end to end: a log, telltale-lake, the committer, DuckDB and pyiceberg.
 
-The log is written by build/<preset>/test/lake_make_log, which says what it wrote. The same path
-behind the real door is part of the demo and of the shows.
+Most tests have no gateway: the log is written by build/<preset>/test/lake_make_log, which says what
+it wrote. The last ones drive a fleet through the real door.
 """
 
 import json
@@ -14,6 +14,8 @@ import sys
 
 import pytest
 
+import accounts
+from fleet import Fleet
 from waiting import let_run, wait_for
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -161,3 +163,37 @@ def test_the_command_line_explains_itself():
     assert "--dir" in text and "--once" in text
     refused = subprocess.run([LAKE], capture_output=True, text=True, check=False)
     assert refused.returncode != 0
+
+
+def test_what_the_fleet_got_acknowledged_is_in_the_table_once(installation, tmp_path):
+    fleet = Fleet(installation, tmp_path).start("sim", "--vehicles", 8, "--duration", 12,
+                                                "--seed", 5)
+    cars = fleet.wait()
+    accounts.drain(installation)
+    refs = accounts.references(installation)
+    found = accounts.lake_identities(installation)
+    assert set(found) >= accounts.by_reference(cars.accepted(), refs)
+    assert set(found) <= accounts.by_reference(cars.reports, refs)
+    assert set(found.values()) == {1}
+    sums = accounts.query(installation, "SELECT sum(received)::BIGINT AS received FROM arrivals_sum")
+    assert sums[0]["received"] == len(found)
+    # Two firmware versions share the table; what only the newer sends is null for the older.
+    tires = accounts.query(installation, "SELECT firmware, count(tires) AS n, count(*) AS rows "
+                                         "FROM telemetry GROUP BY firmware ORDER BY firmware")
+    assert [row["firmware"] for row in tires] == ["1.0.0", "2.0.0"]
+    assert tires[0]["n"] == 0 and tires[1]["n"] > 0
+
+
+def test_no_cell_of_the_table_is_finer_than_level_12_and_none_moves_within_a_quarter(
+        installation, tmp_path):
+    Fleet(installation, tmp_path).start("sim", "--vehicles", 6, "--duration", 10).wait()
+    accounts.drain(installation)
+    finer = accounts.query(installation, "SELECT count(*) AS n FROM telemetry "
+                                         "WHERE cell IS NOT NULL AND cell & ((1::BIGINT << 36) - 1) != 0")
+    assert finer[0]["n"] == 0
+    held = accounts.query(installation, """
+        SELECT max(cells) AS most, sum(cells) AS total FROM (
+            SELECT count(DISTINCT cell) AS cells FROM telemetry WHERE cell IS NOT NULL
+            GROUP BY vehicle_ref, time_bucket(INTERVAL 15 MINUTE, event_time))""")
+    assert held[0]["most"] <= 2  # one coarse, one fine
+    assert held[0]["total"] > 0
