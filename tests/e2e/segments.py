@@ -116,7 +116,8 @@ def wire_fields(data: bytes) -> Iterator[int]:
             case 1:
                 at += 8
             case 2:
-                at += varint()
+                size = varint()  # moves `at` itself
+                at += size
             case 5:
                 at += 4
             case other:

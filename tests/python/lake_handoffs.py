@@ -102,7 +102,7 @@ class HandoffMaker:
                 {
                     "vehicle_ref": rows[0]["vehicle_ref"],
                     "boot_counter": 1,
-                    "boot_random": "7",
+                    "boot_random": f"{7:016x}",
                     "hour": BASE_US,
                     "received": len(rows),
                     "missing": 1 if self.number % 2 else -1,
