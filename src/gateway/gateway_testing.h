@@ -40,8 +40,11 @@ class FakeRegistry {
     for (std::thread& thread : connections_) thread.join();
   }
   static VehicleRef RefOf(const std::string& vin) {
+    // The VIN's last digits, so also the partition.
+    const unsigned number = static_cast<unsigned>(std::atoi(vin.c_str() + 11));
     VehicleRef ref;
-    ref.bytes[7] = static_cast<std::uint8_t>(vin.back() - '0');  // so also the partition
+    ref.bytes[6] = static_cast<std::uint8_t>(number >> 8);
+    ref.bytes[7] = static_cast<std::uint8_t>(number & 0xFF);
     ref.bytes[15] = 1;
     return ref;
   }

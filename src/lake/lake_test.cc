@@ -159,7 +159,7 @@ TEST_F(LakeTest, WritesEachReportOnceWithItsValuesInColumnsOfTheContract) {
   const auto table = ReadFile(files[0]["path"]);
   ASSERT_EQ(table->num_rows(), 1);
   EXPECT_EQ(Cell(*table, "vehicle_ref", 0), report.vehicle.ToHex());
-  EXPECT_EQ(Cell(*table, "boot_random", 0), "7");
+  EXPECT_EQ(Cell(*table, "boot_random", 0), "0000000000000007");
   EXPECT_EQ(Cell(*table, "speed_kmh", 0), "50");
   EXPECT_EQ(Cell(*table, "motion_source", 0), "MOTION_SOURCE_IMU");
   EXPECT_EQ(Cell(*table, "engine_speed_rpm", 0), "null");

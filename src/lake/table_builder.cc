@@ -3,8 +3,6 @@
 #include <arrow/util/decimal.h>
 #include <arrow/util/key_value_metadata.h>
 
-#include <charconv>
-
 #include "base/cell.h"
 
 namespace telltale::lake {
@@ -225,11 +223,10 @@ arrow::Status TableBuilder::Identity(VehicleRef vehicle, BootId boot) {
   }
   ARROW_RETURN_NOT_OK(Text(kVehicleRefId, hex_));
   ARROW_RETURN_NOT_OK(Integer(kBootCounterId, boot.counter));
-  // Decimal, as the alert feed has it: the two are joined by it.
-  char random[20];
-  const auto [end, error] = std::to_chars(random, random + sizeof random, boot.random);
-  CHECK(error == std::errc{});
-  return Text(kBootRandomId, std::string_view(random, static_cast<std::size_t>(end - random)));
+  constexpr char kDigits[] = "0123456789abcdef";
+  char random[16];
+  for (unsigned i = 0; i < 16; ++i) random[i] = kDigits[(boot.random >> (60 - 4 * i)) & 15];
+  return Text(kBootRandomId, std::string_view(random, sizeof(random)));
 }
 
 arrow::Status TableBuilder::Stamps(Micros receipt, Micros log_time, const PartitionConfig& config,

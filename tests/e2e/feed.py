@@ -3,6 +3,7 @@
 import dataclasses
 import http.client
 import json
+import socket
 import threading
 import time
 
@@ -24,7 +25,7 @@ class FeedFollower:
         self.arrivals = []
         self._port_of = port_of
         self._ended = threading.Event()
-        self._connection = None
+        self._socket = None
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def start(self):
@@ -33,10 +34,9 @@ class FeedFollower:
 
     def stop(self):
         self._ended.set()
-        connection = self._connection
-        if connection is not None and connection.sock is not None:
+        if self._socket is not None:
             try:
-                connection.sock.shutdown(2)
+                self._socket.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass  # it was closed already
         self._thread.join(timeout=10)
@@ -65,10 +65,12 @@ class FeedFollower:
 
     def _follow(self):
         last = self.arrivals[-1].number if self.arrivals else 0
-        self._connection = http.client.HTTPConnection("127.0.0.1", self._port_of(), timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self._port_of(), timeout=30)
         headers = {"Last-Event-ID": str(last), "Accept": "text/event-stream"}
-        self._connection.request("GET", "/v1/alerts/feed", headers=headers)
-        reply = self._connection.getresponse()
+        connection.request("GET", "/v1/alerts/feed", headers=headers)
+        # http.client forgets the socket once a reply says that it is the last.
+        self._socket = connection.sock
+        reply = connection.getresponse()
         number = None
         while not self._ended.is_set():
             line = reply.readline()
