@@ -19,13 +19,15 @@ COUNTERS_EVERY_S = 1.0
 
 
 class _Format(logging.Formatter):
-    """As the other processes log: [time] [role] [level] message."""
+    """As the other processes log: time in UTC, level, role: message."""
 
-    default_msec_format = "%s.%03d"
+    converter = time.gmtime
+    default_time_format = "%Y-%m-%dT%H:%M:%S"
+    default_msec_format = "%s.%03dZ"
 
     def format(self, record: logging.LogRecord) -> str:
         level = record.levelname.lower()
-        line = f"[{self.formatTime(record)}] [committer] [{level}] {record.getMessage()}"
+        line = f"{self.formatTime(record)} {level} committer: {record.getMessage()}"
         if record.exc_info:
             line += "\n" + self.formatException(record.exc_info)
         return line

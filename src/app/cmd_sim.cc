@@ -120,7 +120,7 @@ Status Run(std::vector<sim::FleetCar> cars, const CommonFlags& flags, double spe
   }
   PosixDisk disk;
   const Paths paths(flags.dir);
-  ASSIGN_OR_RETURN(const std::uint16_t port, GatewayPort(disk, flags));
+  RETURN_IF_ERROR(GatewayPort(disk, flags));
   ASSIGN_OR_RETURN(const auto authority, net::CertificateAuthority::Load(disk, paths.ca()));
   RETURN_IF_ERROR(disk.MakeFolders(flags.cars, 0700));
   for (sim::FleetCar& car : cars) RETURN_IF_ERROR(IssueFor(disk, authority, flags.cars, car));
@@ -133,7 +133,11 @@ Status Run(std::vector<sim::FleetCar> cars, const CommonFlags& flags, double spe
   SystemClock clock;
   const Status ran = sim::RunFleet(std::move(cars),
                                    {.host = flags.host,
-                                    .port = port,
+                                    .port =
+                                        [&] {
+                                          const auto port = GatewayPort(disk, flags);
+                                          return port.ok() ? *port : std::uint16_t{0};
+                                        },
                                     .ca = paths.ca() + "/ca.crt",
                                     .speedup = speedup,
                                     .drain_us = static_cast<std::int64_t>(flags.drain_s * 1e6)},

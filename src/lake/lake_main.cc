@@ -113,5 +113,6 @@ int Main(int argc, char** argv) {
 int main(int argc, char** argv) {
   telltale::WatchForStop();
   spdlog::set_default_logger(spdlog::stderr_logger_mt("lake"));
+  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l lake: %v", spdlog::pattern_time_type::utc);
   return telltale::lake::Main(argc, argv);
 }

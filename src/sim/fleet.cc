@@ -124,7 +124,7 @@ class Driver final : public net::TlsConnection::Owner {
     }
     auto connection = net::TlsConnection::Connect(
         shared_.loop, context_,
-        {.host = shared_.options.host, .port = shared_.options.port, .verify_host = true}, *this);
+        {.host = shared_.options.host, .port = shared_.options.port(), .verify_host = true}, *this);
     ++shared_.record.totals().connections;
     if (!connection.ok()) return Reconnect();
     connection_ = std::move(connection).value();

@@ -32,7 +32,9 @@ struct FleetCar {
 
 struct FleetOptions {
   std::string host = "127.0.0.1";
-  std::uint16_t port = 0;
+  // Asked at every connection: a gateway on any free port comes back on another one. 0 = not known
+  // now, the car tries again later.
+  std::function<std::uint16_t()> port;
   std::string ca;                      // PEM file: whom the cars trust
   double speedup = 1;                  // the vehicles' time runs this much faster
   std::int64_t drain_us = 60'000'000;  // to wait for acknowledgements after the last report
