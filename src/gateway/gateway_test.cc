@@ -3,9 +3,9 @@
 
 #include <set>
 
+#include "gateway/gateway_testing.h"
 #include "gateway/mqtt_client_codec.h"
 #include "gateway/streams.h"
-#include "gateway/gateway_testing.h"
 #include "telltale/v1/telemetry.pb.h"
 
 namespace telltale::gateway {

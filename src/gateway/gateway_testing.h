@@ -41,7 +41,7 @@ class FakeRegistry {
   }
   static VehicleRef RefOf(const std::string& vin) {
     // The VIN's last digits, so also the partition.
-    const unsigned number = static_cast<unsigned>(std::atoi(vin.c_str() + 11));
+    const unsigned number = static_cast<unsigned>(std::stoul(vin.substr(11)));
     VehicleRef ref;
     ref.bytes[6] = static_cast<std::uint8_t>(number >> 8);
     ref.bytes[7] = static_cast<std::uint8_t>(number & 0xFF);

@@ -112,7 +112,9 @@ def alert_rows(installation):
 def lake_identities(installation):
     """Counter of (vehicle_ref, boot_random, seq) in the telemetry table."""
     rows = query(installation, "SELECT vehicle_ref, boot_random, seq FROM telemetry")
-    return collections.Counter((r["vehicle_ref"], int(r["boot_random"], 16), r["seq"]) for r in rows)
+    return collections.Counter(
+        (row["vehicle_ref"], int(row["boot_random"], 16), row["seq"]) for row in rows
+    )
 
 
 def quarantined(installation):
