@@ -3,7 +3,29 @@
 #include <algorithm>
 #include <cmath>
 
+#include "telltale/v1/options.pb.h"
+
 namespace telltale::sim {
+namespace {
+
+// Every `bool` field with the option `safety` (docs/vehicle-protocol.md, "When to send").
+const std::vector<const google::protobuf::FieldDescriptor*>& EdgeFields() {
+  static const auto fields = [] {
+    std::vector<const google::protobuf::FieldDescriptor*> found;
+    const google::protobuf::Descriptor& report = *telltale::v1::Report::descriptor();
+    for (int i = 0; i < report.field_count(); ++i) {
+      const google::protobuf::FieldDescriptor* field = report.field(i);
+      if (field->type() == google::protobuf::FieldDescriptor::TYPE_BOOL && !field->is_repeated() &&
+          field->options().GetExtension(telltale::v1::field).safety()) {
+        found.push_back(field);
+      }
+    }
+    return found;
+  }();
+  return fields;
+}
+
+}  // namespace
 
 Car::Car(CarOptions options, Record& record)
     : options_(std::move(options)), record_(record), random_(options_.seed) {}
@@ -25,15 +47,19 @@ void Car::Boot(bool loses_buffer, Micros now) {
   ++boot_.counter;
   boot_.random = random_.NextU64();
   next_seq_ = 0;
-  edges_.reset();
+  edges_.clear();
   was_urgent_ = false;
 }
 
 bool Car::Urgent(const telltale::v1::Report& report) {
-  const Edges edges{report.is_fcw_warning(), report.is_aeb_engaged(), report.is_abs_engaged(),
-                    report.is_ignition_on()};
-  const bool changed = !edges_.has_value() || *edges_ != edges;
-  edges_ = edges;
+  const google::protobuf::Reflection& fields = *report.GetReflection();
+  bool changed = edges_.empty();  // a boot's first report has nothing to be compared with
+  edges_.resize(EdgeFields().size(), false);
+  for (std::size_t i = 0; i < edges_.size(); ++i) {
+    const bool value = fields.GetBool(report, EdgeFields()[i]);  // unset counts as false
+    changed = changed || value != edges_[i];
+    edges_[i] = value;
+  }
   const bool hard = std::abs(report.acceleration_longitudinal_mps2()) >= kUrgentMps2 ||
                     std::abs(report.acceleration_lateral_mps2()) >= kUrgentMps2;
   const bool urgent = changed || hard || was_urgent_;

@@ -70,10 +70,6 @@ class Car {
   const CarOptions& options() const { return options_; }
 
  private:
-  struct Edges {
-    bool fcw = false, aeb = false, abs = false, ignition = false;
-    friend bool operator==(const Edges&, const Edges&) = default;
-  };
   void Boot(bool loses_buffer, Micros now);
   bool Urgent(const telltale::v1::Report& report);
   void QueueBuffer(Micros now);
@@ -87,7 +83,7 @@ class Car {
   std::optional<BootId> previous_boot_;
   std::uint64_t previous_last_seq_ = 0;
   std::uint64_t next_seq_ = 0;
-  std::optional<Edges> edges_;
+  std::vector<bool> edges_;  // by EdgeFields(), of the report before; empty at a boot's start
   bool was_urgent_ = false;
   std::vector<telltale::v1::Report> buffer_;
   std::int64_t buffer_since_us_ = 0;

@@ -76,6 +76,19 @@ TEST_F(CarTest, SendsAtOnceWhileAccelerationIsHardAndForTheReportAfter) {
   EXPECT_EQ(car.NextToSend(), nullptr);
 }
 
+TEST_F(CarTest, SendsAtOnceWhenAnyWarningChangesEitherWay) {
+  TakeFirst();
+  TimedReport hazard = Quiet(1000);
+  hazard.report.set_is_hazard_light_on(true);
+  Take(hazard);
+  ASSERT_NE(car.NextToSend(), nullptr);
+  hazard.at_us = 2000;
+  Take(hazard);
+  EXPECT_EQ(car.NextToSend(), nullptr) << "nothing changed";
+  Take(Quiet(3000));  // unset counts as false
+  EXPECT_NE(car.NextToSend(), nullptr);
+}
+
 TEST_F(CarTest, NamesThePreviousBootUntilTheFirstPubAck) {
   TakeFirst();
   TimedReport reboot = Quiet(5000);
