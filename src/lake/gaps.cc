@@ -25,16 +25,22 @@ bool BootGaps::Open(std::uint64_t first, std::uint64_t last, Micros hour, Micros
   return true;
 }
 
+void BootGaps::Trim(std::vector<MissingDelta>& deltas) {
+  if (gaps_.size() <= kGapsPerBootMax) return;
+  const auto end = gaps_.end() - static_cast<std::ptrdiff_t>(kGapsPerBootMax);
+  for (auto gap = gaps_.begin(); gap != end; ++gap) {
+    if (!gap->is_booked) deltas.push_back({gap->hour, SizeOf(*gap)});
+  }
+  gaps_.erase(gaps_.begin(), end);
+}
+
 bool BootGaps::See(std::uint64_t seq, Micros hour, Micros log_time,
                    std::vector<MissingDelta>& deltas) {
   last_seen_ = std::max(last_seen_, log_time);
   if (seq >= next_) {
     const bool is_open = seq > next_ && Open(next_, seq - 1, hour, log_time);
     next_ = seq == kSeqMax ? kSeqMax : seq + 1;
-    if (gaps_.size() > kGapsPerBootMax) {
-      if (!gaps_.front().is_booked) deltas.push_back({gaps_.front().hour, SizeOf(gaps_.front())});
-      gaps_.erase(gaps_.begin());
-    }
+    Trim(deltas);
     return is_open;
   }
   const auto gap = std::lower_bound(gaps_.begin(), gaps_.end(), seq,
@@ -52,6 +58,7 @@ bool BootGaps::See(std::uint64_t seq, Micros hour, Micros log_time,
     upper.first = seq + 1;
     gap->last = seq - 1;
     gaps_.insert(gap + 1, upper);
+    Trim(deltas);  // a car that fills a hole from within splits it without end
   }
   return false;
 }
@@ -76,6 +83,7 @@ void BootGaps::Book(Micros log_time, std::vector<MissingDelta>& deltas) {
 void BootGaps::Close(std::vector<MissingDelta>& deltas) {
   is_closed_ = true;
   Book(last_seen_, deltas);
+  Trim(deltas);
 }
 
 void BootGaps::Encode(std::string& out) const {
@@ -100,7 +108,8 @@ bool BootGaps::Decode(ByteReader& in, BootGaps& out) {
   out.last_seen_ = Micros{in.Get<std::int64_t>()};
   out.implausible_ = in.Get<std::uint64_t>();
   const auto count = in.Get<std::uint32_t>();
-  if (!in.ok() || count > kGapsPerBootMax * 2 || count > in.remaining() / 33) return false;
+  // No limit but the bytes: a state written by a version that kept more has to open.
+  if (!in.ok() || count > in.remaining() / 33) return false;
   for (std::uint32_t i = 0; i < count; ++i) {
     Gap gap;
     gap.first = in.Get<std::uint64_t>();

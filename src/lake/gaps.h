@@ -51,6 +51,8 @@ class BootGaps {
   static bool Decode(ByteReader& in, BootGaps& out);
 
  private:
+  // Books and forgets the oldest gaps above kGapsPerBootMax.
+  void Trim(std::vector<MissingDelta>& deltas);
   bool Open(std::uint64_t first, std::uint64_t last, Micros hour, Micros log_time);
 
   std::uint64_t next_ = 0;  // lowest number not yet expected

@@ -106,6 +106,18 @@ TEST_F(GapsTest, TheNumberOfGapsIsBoundedAndTheOldestIsBookedWhenForgotten) {
   EXPECT_EQ(booked + Book(1000), static_cast<std::int64_t>(kGapsPerBootMax) + 11);
 }
 
+TEST_F(GapsTest, AHoleFilledFromWithinStaysBoundedAndItsStateOpensAgain) {
+  See(0, 0);
+  See(100'000, 0);
+  for (std::uint64_t seq = 2; seq < 18'400; seq += 2) See(seq, 0);
+  EXPECT_EQ(gaps_.gaps().size(), kGapsPerBootMax);
+  std::string bytes;
+  gaps_.Encode(bytes);
+  ByteReader in(bytes);
+  BootGaps again;
+  EXPECT_TRUE(BootGaps::Decode(in, again));
+}
+
 TEST_F(GapsTest, SurvivesEncodingAndRefusesCutBytes) {
   See(0, 0);
   See(5, 1);

@@ -49,6 +49,7 @@ Lake::Lake(Disk& disk, Clock& clock, Counters& counters, LakeOptions options)
       arrivals_columns_(ArrivalsColumns()),
       rows_total_(counters.Get("lake.rows_total")),
       files_total_(counters.Get("lake.files_total")),
+      shards_stopped_(counters.Get("lake.shards_stopped")),
       handoffs_total_(counters.Get("lake.handoffs_total")) {
   for (log::Position& position : positions_) position.next.resize(options_.partitions);
 }
@@ -67,6 +68,7 @@ Result<std::unique_ptr<Lake>> Lake::Open(Disk& disk, Clock& clock, Counters& cou
                                        std::to_string(lake->options_.partitions)};
     }
     lake->readers_.push_back(std::move(reader));
+    lake->stopped_.push_back(false);
   }
   auto arrivals = TableBuilder::Make(lake->arrivals_columns_, counters);
   if (!arrivals.ok()) return FromArrow(arrivals.status(), "preparing table arrivals");
@@ -175,12 +177,22 @@ Status Lake::See(const log::RecordView& record) {
                    " of stream telemetry has a record of a kind this program does not know"};
 }
 
-Result<bool> Lake::ReadShard(log::Reader& reader) {
+Result<bool> Lake::ReadShard(std::uint16_t shard) {
   bool has_read = false;
   for (int i = 0; i < kSliceRecords; ++i) {
-    ASSIGN_OR_RETURN(const log::RecordView* const record, reader.Next());
-    if (record == nullptr) return has_read;
-    RETURN_IF_ERROR(See(*record));
+    const auto next = readers_[shard]->Next();
+    if (!next.ok()) {
+      if (next.error().code != Code::kCorrupt && next.error().code != Code::kUnsupported) {
+        return next.error();
+      }
+      // A broken place stays broken. What lies before it, and the other shards, go into the table.
+      spdlog::error("shard {} stopped: {}", shard, next.error().ToString());
+      stopped_[shard] = true;
+      shards_stopped_.Add();
+      return has_read;
+    }
+    if (*next == nullptr) return has_read;
+    RETURN_IF_ERROR(See(**next));
     ++records_;
     has_read = true;
   }
@@ -189,8 +201,9 @@ Result<bool> Lake::ReadShard(log::Reader& reader) {
 
 Result<bool> Lake::Step() {
   bool has_read = false;
-  for (const auto& reader : readers_) {
-    ASSIGN_OR_RETURN(const bool read, ReadShard(*reader));
+  for (std::uint16_t shard = 0; shard < options_.shards; ++shard) {
+    if (stopped_[shard]) continue;
+    ASSIGN_OR_RETURN(const bool read, ReadShard(shard));
     has_read = has_read || read;
     if (buffer_.rows().size() >= options_.rows_max || buffer_.bytes() >= options_.bytes_max ||
         intake_.pending_arrivals() >= options_.rows_max) {

@@ -65,7 +65,7 @@ class Lake {
  private:
   Lake(Disk& disk, Clock& clock, Counters& counters, LakeOptions options);
   Status Resume();
-  Result<bool> ReadShard(log::Reader& reader);
+  Result<bool> ReadShard(std::uint16_t shard);
   Status See(const log::RecordView& record);
   Status SeeConfig(const log::RecordView& record);
   Status LoadContract(const PartitionConfig& config);
@@ -85,8 +85,9 @@ class Lake {
   Intake intake_;
   RowBuffer buffer_;
   std::vector<std::unique_ptr<log::Reader>> readers_;  // by shard
-  std::vector<log::Position> positions_;               // by shard, of the newest hand-off
-  std::vector<Offset> from_;                           // by partition
+  std::vector<bool> stopped_;             // by shard: its stream is broken at the reader's position
+  std::vector<log::Position> positions_;  // by shard, of the newest hand-off
+  std::vector<Offset> from_;              // by partition
   std::uint64_t number_ = 0;
   Micros cut_at_;  // monotonic, of the last hand-off
   PartitionConfig newest_;
@@ -97,6 +98,7 @@ class Lake {
   std::uint64_t records_ = 0;  // since the last hand-off
   Counter& rows_total_;
   Counter& files_total_;
+  Counter& shards_stopped_;
   Counter& handoffs_total_;
 };
 
