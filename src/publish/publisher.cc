@@ -79,7 +79,9 @@ Result<bool> Publisher::Turn(Follower& follower, bool pace) {
     if (!opened.ok() && opened.error().code == Code::kNotFound) return false;
     RETURN_IF_ERROR(opened);
   }
-  ASSIGN_OR_RETURN(const bool more, follower.journal.Read(kEntriesPerTurnMax));
+  const Result<bool> more = follower.journal.Read(kEntriesPerTurnMax);
+  // Also when the journal broke off: what was read before that place is published first.
+  if (!more.ok()) pace = true;
   for (auto& [partition, part] : follower.journal.TakeReady()) {
     Part& into = follower.uncommitted[partition];
     into.next = part.next;

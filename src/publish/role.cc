@@ -19,8 +19,8 @@ constexpr std::int64_t kCountersPaceUs = 1'000'000;
 
 Status WritePorts(Disk& disk, const Paths& paths, std::uint16_t port) {
   const std::string text = std::to_string(port) + "\n";
-  RETURN_IF_ERROR(WriteFileDurably(disk, paths.run() + "/feed.port", text));
-  return WriteFileDurably(disk, paths.run() + "/publisher.port", text);
+  RETURN_IF_ERROR(WriteFileDurably(disk, paths.run() + "/feed.port", text, 0644));
+  return WriteFileDurably(disk, paths.run() + "/publisher.port", text, 0644);
 }
 
 // False when asked to stop first.
@@ -101,6 +101,7 @@ Status Run(const RoleOptions& options) {
 
 int RunPublisherRole(const RoleOptions& options) {
   spdlog::set_default_logger(spdlog::stderr_logger_mt("publisher"));
+  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l publisher: %v", spdlog::pattern_time_type::utc);
   const Status status = Run(options);
   if (status.ok()) return 0;
   spdlog::error("{}", status.error().ToString());

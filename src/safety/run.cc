@@ -29,6 +29,12 @@ struct Shared {
   std::atomic<bool> failed{false};
 };
 
+// A stream that is broken, or newer than this worker, stays so: its shard stops and the others go
+// on. Anything else, a failed disk say, may come back with the next start.
+bool StopsOneShard(const Error& error) {
+  return error.code == Code::kCorrupt || error.code == Code::kUnsupported;
+}
+
 // The log may be younger than this worker.
 bool OpenWhenThere(ShardWorker& worker, std::uint16_t shard, Shared& shared) {
   while (!StopRequested()) {
@@ -36,6 +42,7 @@ bool OpenWhenThere(ShardWorker& worker, std::uint16_t shard, Shared& shared) {
     if (opened.ok()) return true;
     if (opened.error().code != Code::kNotFound) {
       spdlog::error("shard {}: {}", shard, opened.error().ToString());
+      if (StopsOneShard(opened.error())) return false;
       shared.failed = true;
       RequestStop();
       return false;
@@ -56,8 +63,8 @@ void RunShard(const ShardOptions& options, const Engine& engine, const std::stri
     const auto turn = worker.RunOnce();
     if (!turn.ok()) {
       spdlog::error("shard {} stopped: {}", shard, turn.error().ToString());
-      // A broken stream stays broken: the other shards go on. A failed disk may come back.
-      if (turn.error().code == Code::kCorrupt) return;
+      shared.wake->WakeAll();
+      if (StopsOneShard(turn.error())) return;
       shared.failed = true;
       RequestStop();
       return;
@@ -126,6 +133,7 @@ Status Run(const WorkerOptions& options) {
 
 int RunWorker(const WorkerOptions& options) {
   spdlog::set_default_logger(spdlog::stderr_logger_mt("worker"));
+  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l worker: %v", spdlog::pattern_time_type::utc);
   const Status status = Run(options);
   if (status.ok()) return 0;
   spdlog::error("{}", status.error().ToString());

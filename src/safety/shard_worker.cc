@@ -115,7 +115,13 @@ Status ShardWorker::WriteJournal() {
 Result<ShardWorker::Turn> ShardWorker::RunOnce() {
   Turn turn;
   for (std::size_t n = 0; n < kGroupRecordsMax && output_bytes_ < kGroupOutputBytesMax; ++n) {
-    ASSIGN_OR_RETURN(const log::RecordView* const record, reader_->Next());
+    const auto next = reader_->Next();
+    if (!next.ok()) {
+      // What lies before the broken place counts: its outputs are written before we stop.
+      RETURN_IF_ERROR(WriteJournal());
+      return next.error();
+    }
+    const log::RecordView* const record = *next;
     if (record == nullptr) break;
     ApplyOne(*record);
     ++records_since_snapshot_;
