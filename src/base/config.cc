@@ -86,7 +86,7 @@ const std::vector<Key>& Keys() {
       {"log", "segment_bytes",
        Number<std::uint64_t>(&Config::log_segment_bytes, 4u << 20, 1u << 30)},
       {"log", "unsynced_bytes_max",
-       Number<std::uint64_t>(&Config::log_unsynced_bytes_max, 2u << 20, 1u << 30)},
+       Number<std::uint64_t>(&Config::log_unsynced_bytes_max, 4u << 20, 1u << 30)},
       // Finer than 12 is refused here and again on every write (design, "Cell").
       {"privacy", "cell_level", Number<int>(&Config::cell_level, 5, kFinestCellLevel)},
       {"lake", "cadence_s", Number<std::uint32_t>(&Config::lake_cadence_s, 1, 3600)},

@@ -4,15 +4,21 @@
 
 #include "base/checksum.h"
 #include "gateway/derive.h"
+#include "net/tls_identity.h"
 
 namespace telltale::gateway {
 namespace {
 
-// The firmware's name lies in the open streams: a short word, never free text.
-constexpr std::size_t kFirmwareBytesMax = 64;
+// The firmware's name lies in the open streams: a short word of a small alphabet, never free text
+// (a place as text has a comma or a blank) and never a VIN.
+constexpr std::size_t kFirmwareNameBytesMax = 32;
 bool IsFirmwareName(std::string_view name) {
-  return name.size() <= kFirmwareBytesMax &&
-         std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c <= '~'; });
+  const auto is_allowed = [](unsigned char c) {
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '.' ||
+           c == '_' || c == '+' || c == '-';
+  };
+  return name.size() <= kFirmwareNameBytesMax &&
+         std::all_of(name.begin(), name.end(), is_allowed) && !net::IsVin(name);
 }
 
 // Above every number in base/reasons.h that a batch can meet.
@@ -130,8 +136,9 @@ void BatchProcessor::OnReport(const contract::SplitReport& report) {
   header.seq = report.seq;
   header.receipt_time = receipt_;
   const Micros latest{receipt_.value + kEventAheadMaxUs};
-  header.event_time = std::min(report.event_time, latest);
-  if (report.event_time > latest) tally_->Add(Reason::kEventTimeClamped);
+  // Below 1970 too: differences of times must not overflow in anyone's rules.
+  header.event_time = std::clamp(report.event_time, Micros{0}, latest);
+  if (header.event_time != report.event_time) tally_->Add(Reason::kEventTimeClamped);
   header.content_hash = content_key_.Hide(report.content_hash);
   header.contract_number = contract_number_;
   AddOpen(report, header);

@@ -315,10 +315,13 @@ TEST_F(BatchProcessorTest, ABatchWithoutReportsNeedsNoCommit) {
 
 TEST_F(BatchProcessorTest, FirmwareThatIsNoNameStaysOutOfTheStream) {
   AddReport(0);
+  batch_.set_firmware("WVWZZZ1JZXW000001");  // a VIN is no name of a build
+  ASSERT_TRUE(Process().ok());
+  EXPECT_EQ(Of(kTelemetry).back().firmware, "");
   batch_.set_firmware("two words");
   ASSERT_TRUE(Process().ok());
   EXPECT_EQ(Of(kTelemetry).back().firmware, "");
-  EXPECT_EQ(Drops(Reason::kOutOfRange), 1u);
+  EXPECT_EQ(Drops(Reason::kOutOfRange), 2u);
 }
 
 TEST_F(BatchProcessorTest, QosZeroIsWrittenAndCountedApart) {

@@ -177,11 +177,14 @@ void Door::Stop() {
 
 void Door::OnAccept(int fd) {
   connections_.Add();
+  // The kernel gives the lowest free number, so a high one means that few are left: the log needs
+  // some for its next segments, whatever peers do.
+  const bool is_scarce = fd >= descriptor_limit_ - kDescriptorsReserved;
   const std::uint64_t id = next_id_++;
   auto arrival = std::make_unique<Arrival>(*this, id);
   // Over the limit it is still taken and destroyed at once: that closes the descriptor.
   const Status begun = arrival->Begin(fd);
-  if (!begun.ok() || arrivals_.size() >= kArrivalsMax) return shed_.Add();
+  if (!begun.ok() || is_scarce || arrivals_.size() >= kArrivalsMax) return shed_.Add();
   arrivals_.emplace(id, std::move(arrival));
 }
 

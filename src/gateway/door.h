@@ -13,12 +13,15 @@
 #include "base/counters.h"
 #include "gateway/registry_client.h"
 #include "gateway/vehicle_connection.h"
+#include "net/tls_descriptor_limit.h"
 #include "net/tls_listener.h"
 
 namespace telltale::gateway {
 
 // Connections between TCP accept and hand-over; more are closed at once (counted).
 inline constexpr std::size_t kArrivalsMax = 8192;
+// Kept from peers, for segments, sockets and files of our own.
+inline constexpr int kDescriptorsReserved = 128;
 inline constexpr std::int64_t kArrivalWithinUs = 15'000'000;
 
 class Door {
@@ -60,6 +63,7 @@ class Door {
   std::unordered_map<std::uint64_t, std::unique_ptr<Arrival>> arrivals_;
   std::vector<std::unique_ptr<Arrival>> graveyard_;
   std::uint64_t next_id_ = 1;
+  const int descriptor_limit_ = net::RaiseDescriptorLimit();
   int refusals_to_log_ = 0;  // left in this second: a storm of refusals must not fill the disk
 };
 

@@ -142,11 +142,14 @@ class RegistryClient::Line {
 
   Result<Vehicle> Ask(const std::string& vin) {
     if (const auto known = client_.Find(vin)) return *known;  // arrived while this one waited
-    if (!connection_) {
-      auto made = LocalConnection::Connect(client_.socket_path_);
-      if (!made.ok()) return Away();
-      connection_.emplace(std::move(made).value());
+    if (connection_) {
+      // Kept from an earlier question; the registry may have been started again since.
+      auto answer = AskOnce(vin);
+      if (answer.ok()) return answer;
     }
+    auto made = LocalConnection::Connect(client_.socket_path_);
+    if (!made.ok()) return Away();
+    connection_.emplace(std::move(made).value());
     auto answer = AskOnce(vin);
     if (!answer.ok()) connection_.reset();  // a late reply must not answer the next question
     return answer;

@@ -8,6 +8,8 @@ namespace telltale::gateway {
 namespace {
 
 constexpr std::chrono::milliseconds kTickEvery{100};
+// With different client ids; one more closes one of them.
+constexpr std::size_t kConnectionsPerVehicleMax = 8;
 constexpr std::chrono::milliseconds kSweepEvery{1000};
 
 }  // namespace
@@ -99,6 +101,12 @@ void Shard::Admit(VehicleConnection::Arrived arrived) {
     Remove(former);
   }
   const VehicleRef ref = arrived.vehicle.ref;
+  if (connections_.count(ref) >= kConnectionsPerVehicleMax) {
+    taken_over_.Add();
+    VehicleConnection& oldest = *connections_.equal_range(ref).first->second;
+    oldest.Finish();
+    Remove(oldest);
+  }
   const auto added =
       connections_.emplace(ref, std::make_unique<VehicleConnection>(*this, std::move(arrived)));
   VehicleConnection& connection = *added->second;

@@ -3,6 +3,7 @@
 
 namespace telltale::net {
 
-void RaiseDescriptorLimit();
+// The limit now in force.
+int RaiseDescriptorLimit();
 
 }  // namespace telltale::net
