@@ -102,10 +102,14 @@ def _query(arguments: argparse.Namespace) -> int:
     import duckdb
 
     try:
-        result = db.sql(arguments.sql)
+        return _show(db.sql(arguments.sql), arguments)
     except duckdb.Error as error:
         print(f"telltale_lake: {error}", file=sys.stderr)
         return 1
+
+
+def _show(result: Any, arguments: argparse.Namespace) -> int:
+    """Prints a query's rows; it runs only now."""
     if result is None:  # a statement without rows
         return 0
     if arguments.format == "table":
@@ -203,4 +207,18 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
-    return int(arguments.run(arguments))
+    if not (Path(arguments.dir) / "data").is_dir():
+        print(
+            f"telltale_lake: no installation at {arguments.dir}; `telltale init` makes one",
+            file=sys.stderr,
+        )
+        return 1
+    try:
+        return int(arguments.run(arguments))
+    except PermissionError as error:
+        print(
+            f"telltale_lake: {error.filename}: permission denied; run it as root or as the user"
+            " `telltale`",
+            file=sys.stderr,
+        )
+        return 1

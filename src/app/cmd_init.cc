@@ -42,7 +42,7 @@ void AddInitCommand(CLI::App& app, int& exit_code) {
       ->capture_default_str();
   command
       ->add_option("--feed-port", config.feed_port,
-                   "Where the alert feed is; 0 = any free port, written to run/publisher.port")
+                   "Where the alert feed is; 0 = any free port, written to run/feed.port")
       ->capture_default_str();
   command
       ->add_option("--window-days", config.vault_window_days,

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "app/commands.h"
 #include "base/config.h"
@@ -143,6 +144,11 @@ void PrintRow(const json& row) {
              Shown(fields, "latitude_deg"), Shown(fields, "longitude_deg"), rest);
 }
 
+void PrintHead() {
+  fmt::print("{:<27}  {:>6}  {:>8}  {:>20}  {:>20}  {}\n", "event_time", "boot", "seq",
+             "latitude_deg", "longitude_deg", "other fields");
+}
+
 Status Query(const Flags& flags) {
   const auto vehicle = VehicleRef::FromHex(flags.vehicle);
   if (!vehicle.ok()) {
@@ -160,12 +166,11 @@ Status Query(const Flags& flags) {
                      {"purpose", flags.purpose},
                      {"case", flags.case_id},
                      {"class", flags.quarantine ? "quarantine" : "data"}};
-  if (!flags.as_json) {
-    fmt::print("{:<27}  {:>6}  {:>8}  {:>20}  {:>20}  {}\n", "event_time", "boot", "seq",
-               "latitude_deg", "longitude_deg", "other fields");
-  }
+  bool has_head = flags.as_json;
   ASSIGN_OR_RETURN(const json end, Ask(flags.dir, request, [&](const json& message) {
                      for (const json& row : message.value("rows", json::array())) {
+                       // With the first row: a refusal must not look like an empty answer.
+                       if (!std::exchange(has_head, true)) PrintHead();
                        if (flags.as_json) {
                          fmt::print("{}\n", row.dump(-1, ' ', true));
                        } else {

@@ -38,6 +38,8 @@ void Supervisor::Reap(Child& child, bool ending) {
   if (child.pid == 0 || waitpid(child.pid, &status, WNOHANG) != child.pid) return;
   child.pid = 0;
   run_files_.Remove(child.program.name + ".pid");
+  // Where it listened is no longer so; with any free port it comes back on another one.
+  run_files_.Remove(child.program.name + ".port");
   if (ending) return;
   const Micros now = clock_.NowMonotonic();
   const std::chrono::milliseconds alive((now - child.started_at).value / 1000);

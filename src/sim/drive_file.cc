@@ -51,7 +51,7 @@ Result<std::string> Gunzip(std::string_view packed) {
 
 Result<std::vector<Drive>> ReadDrives(Disk& disk, const std::string& format,
                                       const std::string& path) {
-  std::string names;
+  std::string names;  // for the message
   for (const DriveFormat& known : DriveFormats()) {
     if (format != known.name) {
       names += std::string(names.empty() ? "" : ", ") + known.name;
