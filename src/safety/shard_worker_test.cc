@@ -212,6 +212,20 @@ TEST(ShardWorkerTest, WithoutAReadableSnapshotItReplaysEverything) {
   ExpectAllForwardable(place);
 }
 
+TEST(ShardWorkerTest, WhatLiesBeforeABrokenPlaceIsStillWritten) {
+  Installation place;
+  place.Drive(60);
+  const std::string path = "/log/safety/shard-0/00000000000000000001.seg";
+  auto file = place.disk().Open(path, OpenMode::kReadWrite);
+  ASSERT_TRUE(file.ok());
+  const std::string bytes = *ReadWholeFile(place.disk(), path);
+  // A byte of the last batch: everything before it is whole.
+  const std::size_t last = bytes.find_last_not_of('\0');
+  ASSERT_TRUE((*file)->WriteAt(last, AsBytes("!")).ok());
+  EXPECT_FALSE(place.Work());
+  ExpectAllForwardable(place);
+}
+
 TEST(ShardWorkerTest, AFailingDiskAndAPowerCutAnywhereLoseAndDoubleNothing) {
   for (std::uint64_t seed = 1; seed <= 100; ++seed) {
     SeededRandom random(seed);
