@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <ctime>
 
+#include "base/free_with.h"
 #include "net/tls_error.h"
 #include "net/tls_identity.h"
 
@@ -26,18 +27,11 @@ constexpr std::uint64_t kPemBytesMax = 64u << 10;
 constexpr std::uint32_t kPublicMode = 0644;
 constexpr std::uint32_t kPrivateMode = 0600;
 
-template <auto Free>
-struct Deleter {
-  template <typename T>
-  void operator()(T* what) const {
-    Free(what);
-  }
-};
-using Bio = std::unique_ptr<BIO, Deleter<BIO_free>>;
-using Key = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
-using Certificate = std::unique_ptr<X509, Deleter<X509_free>>;
-using Number = std::unique_ptr<BIGNUM, Deleter<BN_free>>;
-using Extension = std::unique_ptr<X509_EXTENSION, Deleter<X509_EXTENSION_free>>;
+using Bio = std::unique_ptr<BIO, FreeWith<BIO_free>>;
+using Key = std::unique_ptr<EVP_PKEY, FreeWith<EVP_PKEY_free>>;
+using Certificate = std::unique_ptr<X509, FreeWith<X509_free>>;
+using Number = std::unique_ptr<BIGNUM, FreeWith<BN_free>>;
+using Extension = std::unique_ptr<X509_EXTENSION, FreeWith<X509_EXTENSION_free>>;
 
 Error Refused(const char* doing) {
   return Error{Code::kUnavailable,
