@@ -19,25 +19,41 @@ COUNTERS_EVERY_S = 1.0
 
 
 class _Format(logging.Formatter):
-    """As the other processes log: time in UTC, level, role: message."""
+    """As the other processes log (src/base/logging.h): one event a line, logfmt or JSON."""
 
     converter = time.gmtime
     default_time_format = "%Y-%m-%dT%H:%M:%S"
     default_msec_format = "%s.%03dZ"
+    levels = {"WARNING": "warn", "CRITICAL": "error"}
+
+    def __init__(self, form: str):
+        super().__init__()
+        self.form = form
 
     def format(self, record: logging.LogRecord) -> str:
-        level = record.levelname.lower()
-        line = f"{self.formatTime(record)} {level} committer: {record.getMessage()}"
+        message = record.getMessage()
         if record.exc_info:
-            line += "\n" + self.formatException(record.exc_info)
-        return line
+            message += "\n" + self.formatException(record.exc_info)
+        event = {
+            "ts": self.formatTime(record),
+            "level": self.levels.get(record.levelname, record.levelname.lower()),
+            "role": "committer",
+            "msg": message,
+        }
+        if self.form == "json":
+            return json.dumps(event, separators=(",", ":"))
+        event["msg"] = json.dumps(message)
+        return " ".join(f"{key}={value}" for key, value in event.items())
 
 
 def _log_to_stderr() -> None:
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Format())
+    # `serve` hands the settings of telltale.yaml over in the environment.
+    handler.setFormatter(_Format(os.environ.get("TELLTALE_LOGGING_FORMAT", "logfmt")))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
-    logging.getLogger("committer").setLevel(logging.INFO)
+    level = os.environ.get("TELLTALE_LOGGING_LEVEL", "info").upper()
+    known = {"DEBUG", "INFO", "WARN", "ERROR"}
+    logging.getLogger("committer").setLevel(level if level in known else "INFO")
 
 
 def _write_counters(folder: Path, counts: dict[str, Any]) -> None:

@@ -1,8 +1,10 @@
 // telltale.yaml and the folder it lies in. One file for every process of one installation; paths
-// follow from the folder, so that a process needs only `--dir DIR`.
+// follow from the folder, so that a process needs only `--dir DIR`. What each key means and may be
+// is in the table of config_schema.h and on the page it gives, docs/configuration.md.
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -13,6 +15,10 @@
 
 namespace telltale {
 
+// The process's variables that begin with TELLTALE_, by name: the seam to getenv.
+using Environment = std::map<std::string, std::string>;
+Environment ProcessEnvironment();
+
 struct Config {
   // environment
   std::string environment_name = "local";
@@ -20,8 +26,20 @@ struct Config {
   // mqtt, feed: port 0 = any free one; the ports in use are in run/gateway.port and run/feed.port
   std::string mqtt_listen = "127.0.0.1";
   std::uint16_t mqtt_port = 8883;
+  std::string mqtt_client_ca;  // "" = ca/ca.crt of the folder
+  std::uint64_t mqtt_vehicle_bytes_per_s = 4u << 20;
   std::string feed_listen = "127.0.0.1";
   std::uint16_t feed_port = 8080;
+  // Certificate and key come together; without all three feed.listen must be a loopback address.
+  std::string feed_tls_certificate;
+  std::string feed_tls_key;
+  std::string feed_token_file;
+  // operations: metrics and health; the port in use is in run/operations.port
+  std::string operations_listen = "127.0.0.1";
+  std::uint16_t operations_port = 9464;
+  std::string operations_tls_certificate;  // as for the feed
+  std::string operations_tls_key;
+  std::string operations_token_file;
   // log
   std::uint16_t log_partitions = kPartitionsDefault;
   std::uint16_t log_shards = kShardsDefault;
@@ -34,13 +52,20 @@ struct Config {
   // vault
   std::uint32_t vault_window_days = 30;
   std::vector<std::uint32_t> vault_allowed_uids;  // who may query over the local socket
+  // logging
+  std::string logging_format = "logfmt";  // logfmt | json
+  std::string logging_level = "info";     // debug | info | warn | error
   // users: auto = two users when root and the folders can be reached; required; single
   std::string users = "auto";
 
-  //   kInvalid  unknown key, wrong type or value out of bounds: names the key, says what is allowed
+  // What holds for a process: a variable TELLTALE_<SECTION>_<NAME> before the file before the
+  // default. Relative paths come out joined to the file's folder. config_read.h says more.
+  //   kInvalid  every mistake there is, one a line: where it is, what is wrong, what is allowed
   //   kNotFound no such file
-  static Result<Config> Load(Disk& disk, const std::string& path);
-  std::string ToYaml() const;  // Load(ToYaml()) == *this; each key with a comment
+  static Result<Config> Load(Disk& disk, const std::string& path,
+                             const Environment& environment = ProcessEnvironment());
+  // With a comment on each key. Loading it gives the same again (relative paths: joined).
+  std::string ToYaml() const;
 };
 
 // Where everything lies below DIR.

@@ -1,6 +1,7 @@
 // A mutex that clang's thread-safety analysis understands. Members say GUARDED_BY.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 
@@ -40,6 +41,10 @@ class CondVar {
  public:
   // Spurious wake-ups happen: wait in a loop that checks the condition.
   void Wait(Mutex& mutex) REQUIRES(mutex) { inner_.wait(mutex); }
+  // The same, at most for `timeout`. Only for pauses: what is waited for must not hang on it.
+  void WaitFor(Mutex& mutex, std::chrono::milliseconds timeout) REQUIRES(mutex) {
+    inner_.wait_for(mutex, timeout);
+  }
   void NotifyAll() { inner_.notify_all(); }
   void NotifyOne() { inner_.notify_one(); }
 

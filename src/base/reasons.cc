@@ -1,67 +1,60 @@
 #include "base/reasons.h"
 
+#include <algorithm>
+#include <iterator>
+
 namespace telltale {
+namespace {
+
+struct Named {
+  Reason reason;
+  std::string_view name;
+};
+
+constexpr Named kNames[] = {
+    {Reason::kNone, "none"},
+    {Reason::kTlsHandshake, "tls_handshake"},
+    {Reason::kIdentity, "identity"},
+    {Reason::kProtocol, "protocol"},
+    {Reason::kRegistryDown, "registry_down"},
+    {Reason::kPacketTooBig, "packet_too_big"},
+    {Reason::kTopic, "topic"},
+    {Reason::kQos, "qos"},
+    {Reason::kKeepAlive, "keep_alive"},
+    {Reason::kTakenOver, "taken_over"},
+    {Reason::kShed, "shed"},
+    {Reason::kRevoked, "revoked"},
+    {Reason::kVehicleRate, "vehicle_rate"},
+    {Reason::kSlowReader, "slow_reader"},
+    {Reason::kStorage, "storage"},
+    {Reason::kBatchMalformed, "batch_malformed"},
+    {Reason::kReportMalformed, "report_malformed"},
+    {Reason::kMissingSeq, "missing_seq"},
+    {Reason::kMissingEventTime, "missing_event_time"},
+    {Reason::kTooManyReports, "too_many_reports"},
+    {Reason::kReportTooBig, "report_too_big"},
+    {Reason::kWrongWireType, "wrong_wire_type"},
+    {Reason::kOdometerOverflow, "odometer_overflow"},
+    {Reason::kPositionInvalid, "position_invalid"},
+    {Reason::kEventTimeClamped, "event_time_clamped"},
+    {Reason::kFieldUnknown, "field_unknown"},
+    {Reason::kOutOfRange, "out_of_range"},
+    {Reason::kOutOfOrderNotEvaluated, "out_of_order_not_evaluated"},
+    {Reason::kDuplicate, "duplicate"},
+    {Reason::kSeqConflict, "seq_conflict"},
+    {Reason::kPastHorizon, "past_horizon"},
+    {Reason::kAlertSuperseded, "alert_superseded"},
+    {Reason::kExpiredOnArrival, "expired_on_arrival"},
+    {Reason::kSignatureInvalid, "signature_invalid"},
+    {Reason::kUnsealFailed, "unseal_failed"},
+};
+
+}  // namespace
 
 std::string_view ReasonName(Reason reason) {
-  switch (reason) {
-    case Reason::kNone:
-      return "none";
-    case Reason::kTlsHandshake:
-      return "tls_handshake";
-    case Reason::kIdentity:
-      return "identity";
-    case Reason::kProtocol:
-      return "protocol";
-    case Reason::kRegistryDown:
-      return "registry_down";
-    case Reason::kPacketTooBig:
-      return "packet_too_big";
-    case Reason::kTopic:
-      return "topic";
-    case Reason::kQos:
-      return "qos";
-    case Reason::kBatchMalformed:
-      return "batch_malformed";
-    case Reason::kReportMalformed:
-      return "report_malformed";
-    case Reason::kMissingSeq:
-      return "missing_seq";
-    case Reason::kMissingEventTime:
-      return "missing_event_time";
-    case Reason::kTooManyReports:
-      return "too_many_reports";
-    case Reason::kReportTooBig:
-      return "report_too_big";
-    case Reason::kWrongWireType:
-      return "wrong_wire_type";
-    case Reason::kOdometerOverflow:
-      return "odometer_overflow";
-    case Reason::kPositionInvalid:
-      return "position_invalid";
-    case Reason::kEventTimeClamped:
-      return "event_time_clamped";
-    case Reason::kFieldUnknown:
-      return "field_unknown";
-    case Reason::kOutOfRange:
-      return "out_of_range";
-    case Reason::kOutOfOrderNotEvaluated:
-      return "out_of_order_not_evaluated";
-    case Reason::kDuplicate:
-      return "duplicate";
-    case Reason::kSeqConflict:
-      return "seq_conflict";
-    case Reason::kPastHorizon:
-      return "past_horizon";
-    case Reason::kAlertSuperseded:
-      return "alert_superseded";
-    case Reason::kExpiredOnArrival:
-      return "expired_on_arrival";
-    case Reason::kSignatureInvalid:
-      return "signature_invalid";
-    case Reason::kUnsealFailed:
-      return "unseal_failed";
-  }
-  return "unlisted";
+  const auto* found = std::find_if(std::begin(kNames), std::end(kNames),
+                                   [reason](const Named& one) { return one.reason == reason; });
+  return found == std::end(kNames) ? "unlisted" : found->name;
 }
 
 }  // namespace telltale

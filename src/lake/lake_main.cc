@@ -1,10 +1,10 @@
 // telltale-lake --dir DIR: stream `telemetry` into Parquet and hand-offs. See lake.h.
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <CLI/CLI.hpp>
 
 #include "base/config.h"
+#include "base/logging.h"
 #include "base/stop.h"
 #include "lake/lake.h"
 
@@ -73,6 +73,7 @@ Status Run(const Arguments& arguments) {
   SystemClock clock;
   const Paths paths(arguments.dir);
   ASSIGN_OR_RETURN(const Config config, Config::Load(disk, paths.config()));
+  RETURN_IF_ERROR(ConfigureLogging("lake", config.logging_format, config.logging_level));
   Counting counting(disk, clock, paths);
   auto opened = OpenWhenThere(disk, clock, counting.counters(), OptionsOf(config, paths), paths,
                               arguments.once);
@@ -112,7 +113,6 @@ int Main(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   telltale::WatchForStop();
-  spdlog::set_default_logger(spdlog::stderr_logger_mt("lake"));
-  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l lake: %v", spdlog::pattern_time_type::utc);
+  telltale::StartLogging("lake");
   return telltale::lake::Main(argc, argv);
 }

@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include "base/config.h"
+#include "base/logging.h"
 #include "base/stop.h"
 #include "registry/server.h"
 
@@ -26,6 +27,9 @@ Status RunRegistryRole(const RoleOptions& options) {
   }
   const Paths paths(options.dir);
   PosixDisk disk;
+  StartLogging("registry");
+  ASSIGN_OR_RETURN(const Config config, Config::Load(disk, paths.config()));
+  RETURN_IF_ERROR(ConfigureLogging("registry", config.logging_format, config.logging_level));
   SystemClock clock;
   SystemRandom random;
   Counters counters;

@@ -1,12 +1,12 @@
 #include "safety/run.h"
 
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <atomic>
 #include <thread>
 
 #include "base/config.h"
+#include "base/logging.h"
 #include "base/stop.h"
 #include "safety/release.h"
 #include "safety/shard_worker.h"
@@ -82,6 +82,7 @@ Status Run(const WorkerOptions& options) {
   Shared shared;
   Disk& disk = shared.disk;
   ASSIGN_OR_RETURN(const Config config, Config::Load(shared.disk, paths.config()));
+  RETURN_IF_ERROR(ConfigureLogging("worker", config.logging_format, config.logging_level));
   ASSIGN_OR_RETURN(Release release, LoadRelease(shared.disk, paths, options.release));
   const auto rules = static_cast<std::uint16_t>(release.rules.rules.size());
   const Engine engine(std::move(release.rules));
@@ -132,8 +133,7 @@ Status Run(const WorkerOptions& options) {
 }  // namespace
 
 int RunWorker(const WorkerOptions& options) {
-  spdlog::set_default_logger(spdlog::stderr_logger_mt("worker"));
-  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l worker: %v", spdlog::pattern_time_type::utc);
+  StartLogging("worker");
   const Status status = Run(options);
   if (status.ok()) return 0;
   spdlog::error("{}", status.error().ToString());

@@ -22,7 +22,11 @@ OSSL_PARAM Octets(const char* name, const void* data, std::size_t size) {
 
 }  // namespace
 
-SecretKey::~SecretKey() { OPENSSL_cleanse(bytes_.data(), bytes_.size()); }
+SecretKey::SecretKey() : bytes_(static_cast<std::uint8_t*>(OPENSSL_secure_zalloc(kKeyBytes))) {
+  CHECK(bytes_ != nullptr);
+}
+
+SecretKey::~SecretKey() { OPENSSL_secure_clear_free(bytes_, kKeyBytes); }
 
 void Wipe(std::string& secret) {
   OPENSSL_cleanse(secret.data(), secret.size());

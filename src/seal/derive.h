@@ -14,19 +14,21 @@ inline constexpr std::size_t kTagBytes = 16;
 inline constexpr std::size_t kNonceBytes = 12;
 inline constexpr std::size_t kBindingBytes = 42;
 
-// Wiped when it goes; does not copy, so that no second copy is left behind.
+// Wiped when it goes, in locked memory where LockKeysInMemory() was called; does not copy, so that
+// no second copy is left behind.
 class SecretKey {
  public:
-  SecretKey() = default;
+  SecretKey();
   ~SecretKey();
   SecretKey(const SecretKey&) = delete;
   SecretKey& operator=(const SecretKey&) = delete;
-  std::uint8_t* data() { return bytes_.data(); }
-  const std::uint8_t* data() const { return bytes_.data(); }
-  std::size_t size() const { return bytes_.size(); }
+  std::uint8_t* data() { return bytes_; }
+  const std::uint8_t* data() const { return bytes_; }
+  std::size_t size() const { return kKeyBytes; }
+  std::string_view text() const { return {reinterpret_cast<const char*>(bytes_), kKeyBytes}; }
 
  private:
-  std::array<std::uint8_t, kKeyBytes> bytes_{};
+  std::uint8_t* const bytes_;
 };
 
 // Overwrites the bytes in a way the compiler keeps, then empties the string.

@@ -1,7 +1,9 @@
 #include "seal/seal.h"
 
 #include <gtest/gtest.h>
+#include <openssl/crypto.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 
 #include <filesystem>
@@ -9,6 +11,7 @@
 
 #include "base/sim_disk.h"
 #include "seal/derive.h"
+#include "seal/locked.h"
 
 namespace telltale::seal {
 namespace {
@@ -232,6 +235,21 @@ TEST_F(SealerTest, ABrokenHeadIsNamedForWhatItIs) {
 TEST_F(SealerTest, KeysOfTheWrongSizeAreRefused) {
   EXPECT_EQ(Sealer::Make("short", gateway_.private_raw, clock_).error().code, Code::kInvalid);
   EXPECT_EQ(Sealer::Make(vault_.public_raw, "short", clock_).error().code, Code::kInvalid);
+}
+
+TEST(LockedTest, KeysLieInLockedMemoryAndTheProcessLeavesNoCore) {
+  ASSERT_TRUE(ForbidDumps().ok());
+  ASSERT_TRUE(LockKeysInMemory().ok());
+  ASSERT_TRUE(LockKeysInMemory().ok()) << "again changes nothing";
+  const std::size_t before = CRYPTO_secure_used();
+  {
+    const SecretKey key;
+    EXPECT_EQ(CRYPTO_secure_allocated(key.data()), 1);
+    EXPECT_GT(CRYPTO_secure_used(), before);
+  }
+  EXPECT_EQ(CRYPTO_secure_used(), before) << "given back";
+  EXPECT_EQ(prctl(PR_GET_DUMPABLE, 0, 0, 0, 0), 0);
+  prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);  // a leak checker at the end of the program needs it
 }
 
 }  // namespace

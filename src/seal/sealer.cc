@@ -27,17 +27,15 @@ void CopyInto(std::array<std::uint8_t, N>& out, std::string_view bytes) {
 
 class GcmSealer final : public Sealer {
  public:
-  GcmSealer(std::string vault_public, std::string gateway_private, std::string gateway_public,
-            Clock& clock)
-      : vault_public_(std::move(vault_public)),
-        gateway_private_(std::move(gateway_private)),
-        clock_(clock),
-        cipher_(EVP_CIPHER_CTX_new()) {
+  GcmSealer(std::string vault_public, std::string_view gateway_private,
+            std::string_view gateway_public, Clock& clock)
+      : vault_public_(std::move(vault_public)), clock_(clock), cipher_(EVP_CIPHER_CTX_new()) {
+    CHECK(gateway_private.size() == gateway_private_.size());
+    std::copy(gateway_private.begin(), gateway_private.end(), gateway_private_.data());
     head_.version = kEnvelopeVersion;
     CopyInto(head_.vault_key_id, KeyId(vault_public_));
     CopyInto(head_.gateway_id, KeyId(gateway_public));
   }
-  ~GcmSealer() override { Wipe(gateway_private_); }
 
   Status Seal(const Binding& binding, ByteSpan plaintext, std::string& out) override {
     const auto minute =
@@ -69,7 +67,8 @@ class GcmSealer final : public Sealer {
     RETURN_IF_ERROR(agreed);
     SecretKey key;
     RETURN_IF_ERROR(DeriveEnvelopeKey(shared, head, vault_public_, key));
-    ASSIGN_OR_RETURN(const std::string signature, SignEd25519(gateway_private_, SignedPart(head)));
+    ASSIGN_OR_RETURN(const std::string signature,
+                     SignEd25519(gateway_private_.text(), SignedPart(head)));
     CopyInto(head.signature, signature);
     if (cipher_ == nullptr ||
         EVP_EncryptInit_ex(cipher_.get(), EVP_aes_256_gcm(), nullptr, key.data(), nullptr) != 1) {
@@ -102,7 +101,7 @@ class GcmSealer final : public Sealer {
   }
 
   const std::string vault_public_;
-  std::string gateway_private_;
+  SecretKey gateway_private_;
   Clock& clock_;
   std::unique_ptr<EVP_CIPHER_CTX, CipherFree> cipher_;
   EnvelopeHead head_;
@@ -138,7 +137,7 @@ Result<std::unique_ptr<Sealer>> Sealer::Make(std::string_view vault_public,
   if (!usable.ok()) return Annotate(usable.error(), "trying the vault's public key");
   ASSIGN_OR_RETURN(std::string gateway_public, PublicOfEd25519(gateway_private));
   return std::unique_ptr<Sealer>(std::make_unique<GcmSealer>(
-      std::string(vault_public), std::string(gateway_private), std::move(gateway_public), clock));
+      std::string(vault_public), gateway_private, gateway_public, clock));
 }
 
 }  // namespace telltale::seal

@@ -157,6 +157,26 @@ Status AuditLog::CheckUntouched(File& file) {
   return Ok();
 }
 
+// After a disk error, when the disk works again: only bytes that are ours are taken back. Anything
+// else is left for CheckUntouched() to refuse.
+Status AuditLog::RemoveFailedLine(File& file) {
+  if (failed_line_.empty()) return Ok();
+  ASSIGN_OR_RETURN(const std::uint64_t size, file.Size());
+  if (size > size_ && size - size_ <= failed_line_.size()) {
+    std::string rest(size - size_, '\0');
+    ASSIGN_OR_RETURN(
+        const std::size_t got,
+        file.ReadAt(size_, {reinterpret_cast<std::uint8_t*>(rest.data()), rest.size()}));
+    rest.resize(got);
+    if (failed_line_.starts_with(rest)) {
+      RETURN_IF_ERROR(file.Truncate(size_));
+      RETURN_IF_ERROR(file.Sync());
+    }
+  }
+  failed_line_.clear();
+  return Ok();
+}
+
 Result<std::uint64_t> AuditLog::Append(const std::string& event, const AuditFields& fields) {
   MutexLock lock(mutex_);
   if (!problem_.empty()) {
@@ -169,6 +189,7 @@ Result<std::uint64_t> AuditLog::Append(const std::string& event, const AuditFiel
     return Error{Code::kUnavailable, "the audit log cannot be written: " + opened.error().message};
   }
   File& file = **opened;
+  RETURN_IF_ERROR(RemoveFailedLine(file));
   RETURN_IF_ERROR(CheckUntouched(file));
   const std::string json = EntryJson(head_.entries + 1, clock_.NowUtc(), event, fields);
   const std::string hash = HashOf(head_.hash, json);
@@ -176,8 +197,8 @@ Result<std::uint64_t> AuditLog::Append(const std::string& event, const AuditFiel
   Status written = file.WriteAt(size_, AsBytes(line));
   if (written.ok()) written = file.Sync();
   if (!written.ok()) {
-    // If even this fails the sizes differ from now on and every append is refused.
-    (void)file.Truncate(size_);
+    // If even this fails the next append takes it back.
+    if (!file.Truncate(size_).ok()) failed_line_ = std::move(line);
     return Annotate(written.error(), "writing the audit log");
   }
   ++head_.entries;

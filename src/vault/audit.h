@@ -56,6 +56,7 @@ class AuditLog {
       : disk_(disk), clock_(clock), path_(std::move(path)) {}
   Status Recover(const AuditHead& recorded);
   Status CheckUntouched(File& file) REQUIRES(mutex_);
+  Status RemoveFailedLine(File& file) REQUIRES(mutex_);
 
   Disk& disk_;
   Clock& clock_;
@@ -64,6 +65,8 @@ class AuditLog {
   AuditHead head_ GUARDED_BY(mutex_);
   std::uint64_t size_ GUARDED_BY(mutex_) = 0;
   std::string last_line_ GUARDED_BY(mutex_);
+  // A line that was not written whole and could not be taken back: its beginning may be there.
+  std::string failed_line_ GUARDED_BY(mutex_);
   std::string problem_ GUARDED_BY(mutex_);
 };
 

@@ -1,6 +1,5 @@
 // telltale-vault: the only program that opens what the door sealed.
 #include <fmt/format.h>
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <cstdio>
@@ -8,8 +7,9 @@
 #include <thread>
 
 #include "base/config.h"
+#include "base/logging.h"
 #include "base/stop.h"
-#include "vault/harden.h"
+#include "seal/locked.h"
 #include "vault/intake.h"
 #include "vault/owner_loop.h"
 #include "vault/service.h"
@@ -20,7 +20,10 @@ namespace {
 constexpr std::int64_t kDayUs = 86'400 * 1'000'000ll;
 
 Status RunVault(const std::string& dir) {
-  RETURN_IF_ERROR(ForbidDumps());
+  RETURN_IF_ERROR(seal::ForbidDumps());
+  if (const Status locked = seal::LockKeysInMemory(); !locked.ok()) {
+    spdlog::warn("vault: {}", locked.error().message);
+  }
   PosixDisk disk;
   SystemClock clock;
   SystemRandom random;
@@ -31,6 +34,7 @@ Status RunVault(const std::string& dir) {
   }
   const Paths paths(dir);
   ASSIGN_OR_RETURN(const Config config, Config::Load(disk, paths.config()));
+  RETURN_IF_ERROR(ConfigureLogging("vault", config.logging_format, config.logging_level));
 
   ASSIGN_OR_RETURN(std::string private_key, seal::LoadKey(disk, paths.vault() + "/keys/seal.key"));
   GatewayKeys gateways(disk, paths.vault() + "/gateways");
@@ -76,8 +80,7 @@ Status RunVault(const std::string& dir) {
 
 int main(int argc, char** argv) {
   telltale::WatchForStop();
-  spdlog::set_default_logger(spdlog::stderr_logger_mt("vault"));
-  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
+  telltale::StartLogging("vault");
   const std::string flag = argc == 3 ? argv[1] : "";
   if (flag != "--dir") {
     fmt::print(stderr, "usage: telltale-vault --dir DIR\n");

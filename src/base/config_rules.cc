@@ -1,0 +1,70 @@
+#include "base/config_rules.h"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+
+namespace telltale {
+namespace {
+
+struct Listener {
+  const char* section;
+  const std::string& listen;
+  const std::string& certificate;
+  const std::string& key;
+  const std::string& token;
+};
+
+void CheckListener(const Listener& listener, std::vector<ConfigRuleBreak>& broken) {
+  const char* section = listener.section;
+  if (listener.certificate.empty() != listener.key.empty()) {
+    const char* missing = listener.key.empty() ? "tls_key" : "tls_certificate";
+    const char* given = listener.key.empty() ? "tls_certificate" : "tls_key";
+    broken.push_back({FindConfigKey(section, given), FindConfigKey(section, missing),
+                      fmt::format("{0}.{1} needs {0}.{2} as well", section, given, missing)});
+  }
+  std::vector<std::string> missing;
+  if (listener.certificate.empty()) missing.push_back(fmt::format("{}.tls_certificate", section));
+  if (listener.key.empty()) missing.push_back(fmt::format("{}.tls_key", section));
+  if (listener.token.empty()) missing.push_back(fmt::format("{}.token_file", section));
+  if (IsLoopback(listener.listen) || missing.empty()) return;
+  broken.push_back(
+      {FindConfigKey(section, "listen"), FindConfigKey(section, "tls_certificate"),
+       fmt::format("{}.listen {} can be reached from elsewhere, which needs TLS and a "
+                   "token: set {}, or listen on 127.0.0.1",
+                   section, ShownInMessage(listener.listen), fmt::join(missing, ", "))});
+}
+
+}  // namespace
+
+std::vector<ConfigRuleBreak> BrokenConfigRules(const Config& config) {
+  std::vector<ConfigRuleBreak> broken;
+  if (config.log_shards > config.log_partitions) {
+    broken.push_back({FindConfigKey("log", "shards"), FindConfigKey("log", "partitions"),
+                      fmt::format("log.shards must not exceed log.partitions, but {} is more than "
+                                  "{}",
+                                  config.log_shards, config.log_partitions)});
+  }
+  CheckListener({.section = "feed",
+                 .listen = config.feed_listen,
+                 .certificate = config.feed_tls_certificate,
+                 .key = config.feed_tls_key,
+                 .token = config.feed_token_file},
+                broken);
+  CheckListener({.section = "operations",
+                 .listen = config.operations_listen,
+                 .certificate = config.operations_tls_certificate,
+                 .key = config.operations_tls_key,
+                 .token = config.operations_token_file},
+                broken);
+  return broken;
+}
+
+bool IsLoopback(const std::string& listen) {
+  in_addr v4{};
+  if (inet_pton(AF_INET, listen.c_str(), &v4) == 1) return (ntohl(v4.s_addr) >> 24) == 127;
+  in6_addr v6{};
+  if (inet_pton(AF_INET6, listen.c_str(), &v6) == 1) return IN6_IS_ADDR_LOOPBACK(&v6);
+  return listen == "localhost";
+}
+
+}  // namespace telltale

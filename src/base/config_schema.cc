@@ -1,0 +1,309 @@
+#include "base/config_schema.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <optional>
+#include <type_traits>
+
+namespace telltale {
+namespace {
+
+constexpr std::uint64_t kKiB = 1u << 10;
+constexpr std::uint64_t kMiB = 1u << 20;
+constexpr std::uint64_t kPathBytesMax = 4096;
+constexpr std::uint64_t kTextBytesMax = 255;
+
+ConfigKey Text(std::string_view section, std::string_view name, std::string Config::* member,
+               std::string_view meaning) {
+  return {.section = section,
+          .name = name,
+          .member = member,
+          .kind = ConfigKind::kText,
+          .low = 1,
+          .high = kTextBytesMax,
+          .meaning = meaning};
+}
+
+ConfigKey Path(std::string_view section, std::string_view name, std::string Config::* member,
+               std::string_view meaning) {
+  return {.section = section,
+          .name = name,
+          .member = member,
+          .kind = ConfigKind::kPath,
+          .low = 0,
+          .high = kPathBytesMax,
+          .meaning = meaning};
+}
+
+ConfigKey Choice(std::string_view section, std::string_view name, std::string Config::* member,
+                 std::vector<std::string_view> choices, std::string_view meaning) {
+  return {.section = section,
+          .name = name,
+          .member = member,
+          .kind = ConfigKind::kChoice,
+          .choices = std::move(choices),
+          .meaning = meaning};
+}
+
+struct Bounds {
+  std::uint64_t low;
+  std::uint64_t high;
+  std::string_view unit = {};
+};
+
+ConfigKey Number(std::string_view section, std::string_view name, ConfigMember member,
+                 Bounds bounds, std::string_view meaning) {
+  return {.section = section,
+          .name = name,
+          .member = member,
+          .kind = ConfigKind::kNumber,
+          .low = bounds.low,
+          .high = bounds.high,
+          .unit = bounds.unit,
+          .meaning = meaning};
+}
+
+ConfigKey Since01(ConfigKey key) {
+  key.since = "0.1";
+  return key;
+}
+
+ConfigKey Fixed(ConfigKey key) {
+  key.fixed_by_init = true;
+  return key;
+}
+
+void AddDoors(std::vector<ConfigKey>& keys) {
+  const auto add = [&](ConfigKey key) { keys.push_back(std::move(key)); };
+  add(Since01(Text("mqtt", "listen", &Config::mqtt_listen,
+                   "Address where vehicles connect, by TLS with a certificate of their own.")));
+  add(Since01(Number("mqtt", "port", &Config::mqtt_port, {0, 65535},
+                     "0 = any free port; the one in use is in run/gateway.port.")));
+  add(Path("mqtt", "client_ca", &Config::mqtt_client_ca,
+           "Authorities whose vehicles are let in, PEM. Empty = ca/ca.crt."));
+  add(Number("mqtt", "vehicle_bytes_per_s", &Config::mqtt_vehicle_bytes_per_s,
+             {64 * kKiB, 1024 * kMiB, "bytes/s"},
+             "What is read from one vehicle; a faster one is slowed down, none is cut off."));
+  add(Since01(Text("feed", "listen", &Config::feed_listen,
+                   "Address of the alert feed. Not a loopback one: needs TLS and a token.")));
+  add(Since01(Number("feed", "port", &Config::feed_port, {0, 65535},
+                     "0 = any free port; the one in use is in run/feed.port.")));
+  add(Path("feed", "tls_certificate", &Config::feed_tls_certificate,
+           "Certificate chain of the feed, PEM. Empty = no TLS."));
+  add(Path("feed", "tls_key", &Config::feed_tls_key, "Its private key, PEM."));
+  add(Path("feed", "token_file", &Config::feed_token_file,
+           "File whose one line readers send as bearer token. Empty = none is asked for."));
+  add(Text("operations", "listen", &Config::operations_listen,
+           "Address of metrics and health. Not a loopback one: needs TLS and a token."));
+  add(Number("operations", "port", &Config::operations_port, {0, 65535},
+             "0 = any free port; the one in use is in run/operations.port."));
+  add(Path("operations", "tls_certificate", &Config::operations_tls_certificate,
+           "Certificate chain of this listener, PEM. Empty = no TLS."));
+  add(Path("operations", "tls_key", &Config::operations_tls_key, "Its private key, PEM."));
+  add(Path("operations", "token_file", &Config::operations_token_file,
+           "File whose one line readers send as bearer token. Empty = none is asked for."));
+}
+
+void AddStreams(std::vector<ConfigKey>& keys) {
+  const auto add = [&](ConfigKey key) { keys.push_back(std::move(key)); };
+  add(Since01(Fixed(Number("log", "partitions", &Config::log_partitions, {1, 4096},
+                           "Partitions of every stream; vehicles are spread over them."))));
+  add(Since01(Fixed(Number("log", "shards", &Config::log_shards, {1, 64},
+                           "Files the partitions are spread over, each with a thread of its own; "
+                           "not more than log.partitions."))));
+  add(Since01(Number("log", "segment_bytes", &Config::log_segment_bytes,
+                     {4 * kMiB, 1024 * kMiB, "bytes"}, "Size of one file of a shard.")));
+  add(Since01(Number("log", "unsynced_bytes_max", &Config::log_unsynced_bytes_max,
+                     {4 * kMiB, 1024 * kMiB, "bytes"},
+                     "Per shard; above it vehicles are not read until the disk has caught up.")));
+  // Finer than 12 is refused here and again on every write (design, "Cell").
+  add(Since01(Number("privacy", "cell_level", &Config::cell_level, {5, kFinestCellLevel},
+                     "S2 level of the cells that stand for a position outside the vault; a finer "
+                     "one is refused.")));
+  add(Since01(Number("lake", "cadence_s", &Config::lake_cadence_s, {1, 3600, "s"},
+                     "Time between commits to the lake.")));
+  add(Since01(Number("vault", "window_days", &Config::vault_window_days,
+                     {1, kVaultWindowDaysMax, "days"},
+                     "Exact positions are destroyed after this.")));
+  add(Since01({.section = "vault",
+               .name = "allowed_uids",
+               .member = &Config::vault_allowed_uids,
+               .kind = ConfigKind::kUserIds,
+               .high = UINT32_MAX,
+               .meaning = "User ids that may query the vault over its local socket."}));
+}
+
+std::vector<ConfigKey> MakeKeys() {
+  std::vector<ConfigKey> keys;
+  keys.push_back(Since01(Fixed(Text("environment", "name", &Config::environment_name,
+                                    "Name of the environment; part of every alert's id."))));
+  keys.push_back(
+      Since01(Choice("environment", "kind", &Config::environment_kind, {"dev", "staging", "prod"},
+                     "prod refuses what only a trial may do, such as a vault under the "
+                     "same user.")));
+  AddDoors(keys);
+  AddStreams(keys);
+  keys.push_back(Choice("logging", "format", &Config::logging_format, {"logfmt", "json"},
+                        "Form of the lines that processes write to stderr."));
+  keys.push_back(Choice("logging", "level", &Config::logging_level,
+                        {"debug", "info", "warn", "error"}, "Lines below it are not written."));
+  keys.push_back(Since01(Fixed(Choice(
+      "", "users", &Config::users, {"auto", "required", "single"},
+      "auto: a user of its own for the vault when root and the folders allow it; required: that or "
+      "refuse to start; single: one user, the vault's boundary is not enforced."))));
+  return keys;
+}
+
+std::optional<std::uint64_t> ParseNumber(std::string_view text) {
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+std::string_view Trimmed(std::string_view text) {
+  while (text.starts_with(' ')) text.remove_prefix(1);
+  while (text.ends_with(' ')) text.remove_suffix(1);
+  return text;
+}
+
+std::optional<std::vector<std::uint32_t>> ParseUserIds(const ConfigKey& key,
+                                                       std::string_view text) {
+  std::vector<std::uint32_t> uids;
+  if (Trimmed(text).empty()) return uids;
+  for (std::size_t at = 0; at <= text.size();) {
+    const std::size_t comma = std::min(text.find(',', at), text.size());
+    const auto uid = ParseNumber(Trimmed(text.substr(at, comma - at)));
+    if (!uid || *uid < key.low || *uid > key.high) return std::nullopt;
+    uids.push_back(static_cast<std::uint32_t>(*uid));
+    at = comma + 1;
+  }
+  return uids;
+}
+
+bool IsOneLine(std::string_view text) {
+  return std::none_of(text.begin(), text.end(),
+                      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == '\x7f'; });
+}
+
+bool IsAllowedText(const ConfigKey& key, std::string_view text) {
+  if (key.kind == ConfigKind::kChoice) {
+    return std::find(key.choices.begin(), key.choices.end(), text) != key.choices.end();
+  }
+  return text.size() >= key.low && text.size() <= key.high && IsOneLine(text);
+}
+
+// False when `text` is not allowed.
+bool Assign(const ConfigKey& key, std::string_view text, std::string& out) {
+  if (!IsAllowedText(key, text)) return false;
+  out = text;
+  return true;
+}
+
+bool Assign(const ConfigKey& key, std::string_view text, std::vector<std::uint32_t>& out) {
+  const auto uids = ParseUserIds(key, text);
+  if (uids) out = *uids;
+  return uids.has_value();
+}
+
+template <typename T>
+  requires std::is_integral_v<T>
+bool Assign(const ConfigKey& key, std::string_view text, T& out) {
+  const auto number = ParseNumber(text);
+  if (!number || *number < key.low || *number > key.high) return false;
+  out = static_cast<T>(*number);
+  return true;
+}
+
+}  // namespace
+
+std::string ConfigKey::FullName() const {
+  return section.empty() ? std::string(name) : fmt::format("{}.{}", section, name);
+}
+
+std::string ConfigKey::EnvironmentName() const {
+  std::string text = "TELLTALE_" + FullName();
+  for (char& c : text) {
+    if (c == '.') c = '_';
+    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+  }
+  return text;
+}
+
+std::string ConfigKey::Allowed() const {
+  switch (kind) {
+    case ConfigKind::kText:
+      return fmt::format("a text of {} to {} bytes on one line", low, high);
+    case ConfigKind::kPath:
+      return "a path, or \"\"";
+    case ConfigKind::kNumber:
+      return fmt::format("a whole number from {} to {}", low, high);
+    case ConfigKind::kChoice:
+      return fmt::format("one of {}", fmt::join(choices, ", "));
+    case ConfigKind::kUserIds:
+      return fmt::format("a list of user ids from {} to {}", low, high);
+  }
+  return {};
+}
+
+const std::vector<ConfigKey>& ConfigKeys() {
+  static const std::vector<ConfigKey> keys = MakeKeys();
+  return keys;
+}
+
+const ConfigKey* FindConfigKey(std::string_view section, std::string_view name) {
+  for (const ConfigKey& key : ConfigKeys()) {
+    if (key.section == section && key.name == name) return &key;
+  }
+  return nullptr;
+}
+
+bool IsConfigSection(std::string_view name) {
+  return !name.empty() && std::any_of(ConfigKeys().begin(), ConfigKeys().end(),
+                                      [&](const ConfigKey& key) { return key.section == name; });
+}
+
+bool IsOtherVariable(std::string_view name) {
+  // The data sets that tests and demonstrations read.
+  return name == "TELLTALE_DATA";
+}
+
+std::string ConfigText(const ConfigKey& key, const Config& config) {
+  return std::visit(
+      [&](auto member) -> std::string {
+        const auto& value = config.*member;
+        if constexpr (std::is_same_v<decltype(value), const std::string&>) {
+          return value;
+        } else if constexpr (std::is_same_v<decltype(value), const std::vector<std::uint32_t>&>) {
+          return fmt::format("{}", fmt::join(value, ", "));
+        } else {
+          return fmt::format("{}", value);
+        }
+      },
+      key.member);
+}
+
+Status SetConfig(const ConfigKey& key, std::string_view text, Config& config) {
+  const bool is_set =
+      std::visit([&](auto member) { return Assign(key, text, config.*member); }, key.member);
+  if (is_set) return Ok();
+  const bool is_number = key.kind == ConfigKind::kNumber && ParseNumber(text).has_value();
+  return Error{Code::kInvalid,
+               fmt::format("{} must be {}, but is {}", key.FullName(), key.Allowed(),
+                           is_number ? std::string(text) : ShownInMessage(text))};
+}
+
+std::string ShownInMessage(std::string_view text) {
+  constexpr std::size_t kBytesMax = 64;
+  std::string shown = "\"";
+  for (const char c : text.substr(0, kBytesMax)) {
+    const bool is_plain = c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+    shown += is_plain ? std::string(1, c) : fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+  }
+  return shown + (text.size() > kBytesMax ? "...\"" : "\"");
+}
+
+}  // namespace telltale
