@@ -114,7 +114,13 @@ Status LedgerFile::Append(std::span<const Log::LedgerEntry> entries) {
   MutexLock lock(mutex_);
   if (failed_) return Error{Code::kUnavailable, "the ledger is read-only after a disk error"};
   failed_ = true;  // until all went well
-  RETURN_IF_ERROR(file_->WriteAt(end_, AsBytes(block)));
+  const Status written = file_->WriteAt(end_, AsBytes(block));
+  if (!written.ok() && written.error().code == Code::kOverloaded) {
+    // What was stored of it must not lie behind a shorter block later.
+    RETURN_IF_ERROR(file_->Truncate(end_));
+    failed_ = false;
+  }
+  RETURN_IF_ERROR(written);
   RETURN_IF_ERROR(file_->Sync());
   failed_ = false;
   end_ += block.size();

@@ -13,8 +13,9 @@ class LedgerFile {
   static Result<std::unique_ptr<LedgerFile>> Open(Disk& disk, const std::string& dir,
                                                   const LogShape& shape);
 
-  // Durable when it returns. After a failure the file is read-only: kUnavailable.
-  //   kInvalid  an entry names a stream or partition the log does not have
+  // Durable when it returns. After another failure than these the file is read-only: kUnavailable.
+  //   kInvalid     an entry names a stream or partition the log does not have
+  //   kOverloaded  the disk is full: nothing was recorded; retry
   Status Append(std::span<const Log::LedgerEntry> entries);
   std::vector<Log::LedgerEntry> entries() const;
 

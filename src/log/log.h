@@ -3,7 +3,7 @@
 //   out     the same records by offset, to readers in other processes
 //   owns    <dir>/<stream>/shard-<n>/<segment>.seg, <dir>/durable.map, <dir>/ledger
 //   thread  one owner thread per shard stages; one sync thread per shard writes; readers anywhere
-//   not here: what a record means; retention
+//   not here: what a record means; when retention runs
 //
 // A shard carries the partitions p with p mod shards == shard, of every stream, one file per
 // stream. One commit of a shard writes and syncs the changed files of its streams, then raises the
@@ -42,6 +42,10 @@ inline constexpr std::size_t kStreamNameBytesMax = 32;  // a-z 0-9 - _
 // shares of LogOptions::unsynced_bytes_max. The owner stops reading sockets in between.
 inline constexpr std::uint64_t kRoomHighMarkDivisor = 2;
 inline constexpr std::uint64_t kRoomLowMarkDivisor = 4;
+// A commit that met a full disk is tried again after the first pause, then after twice the last
+// one.
+inline constexpr std::chrono::milliseconds kStallPauseMin{50};
+inline constexpr std::chrono::milliseconds kStallPauseMax{2'000};
 inline constexpr std::int64_t kTickActiveUs = 1'000'000;  // while there was data in the last ...
 inline constexpr std::int64_t kTickActiveForUs = 600'000'000;  // ... 10 minutes
 inline constexpr std::int64_t kTickIdleUs = 60'000'000;
@@ -53,17 +57,18 @@ class ShardWriter {
 
   // Stages `batches[i]` for `stream` in order and gives them offsets; returns the number of the
   // commit that will carry everything staged so far. Not yet durable. Owner thread only.
-  //   kOverloaded   over unsynced_bytes_max: nothing staged; wait for a commit, then retry
+  //   kOverloaded   over unsynced_bytes_max, or the disk is full: nothing staged; wait for a
+  //                 commit, then retry
   //   kTooBig       a batch larger than a segment or than unsynced_bytes_max; nothing staged
-  //   kUnavailable  the disk failed; this shard is read-only from now on
+  //   kUnavailable  the disk failed; this shard is read-only until the log is opened again
   struct Staged {
     StreamIndex stream;
     const BatchBuilder* batch;
   };
   virtual Result<CommitNumber> Append(std::span<const Staged> batches) = 0;
 
-  // False above the high mark (unsynced_bytes_max / 2) until below the low mark (a quarter): stop
-  // reading sockets until it is true after a commit callback. Owner thread.
+  // False above the high mark (unsynced_bytes_max / 2) until below the low mark (a quarter), and
+  // while stalled: stop reading sockets until it is true after a commit callback. Owner thread.
   virtual bool HasRoom() const = 0;
 
   // Hands what is staged to the sync thread unless a commit is under way (that one takes it along
@@ -75,14 +80,27 @@ class ShardWriter {
   using OnCommit = std::function<void(Result<CommitNumber>)>;
   virtual void SetOnCommit(OnCommit callback) = 0;
 
+  // Called on the sync thread when the disk is full: with the error, once for all tries of a
+  // commit; and again at its end: with Ok when the disk took that commit, or with what failed
+  // then. A stall is no failure: OnCommit hears nothing of it, the staged bytes are kept and the
+  // commit is tried again until there is room. Must be quick. Set before the first Append.
+  using OnStall = std::function<void(const Status&)>;
+  virtual void SetOnStall(OnStall /*callback*/) {}
+  // The disk is full and nothing becomes durable. Any thread.
+  virtual bool stalled() const { return false; }
+
   virtual CommitNumber durable_commit() const = 0;  // any thread
-  // Blocks until all that was staged is durable. For tools, journals and tests.
+  // Blocks until all that was staged is durable. For tools, journals and tests. A stalled shard
+  // tries at once, without the rest of its pause.
+  //   kOverloaded   the disk is full; what was staged is kept: free some, then call again
+  //   kUnavailable  the disk failed
   virtual Status SyncNow() = 0;
   virtual Offset next_offset(StreamIndex stream, PartitionId partition) const = 0;
 
   // Stages one tick record for every partition (of every stream) that is due: one a second while
   // the partition had data in the last 10 minutes, then one a minute. Owner thread; call about
-  // every 100 ms with the clock's time (it becomes the partitions' log time when it is later).
+  // every 100 ms with the clock's time (it becomes the partitions' log time when it is later). A
+  // clock that is set back stops no tick: log time stands until the clock has caught up.
   virtual Status Tick(Micros now_utc) = 0;
 };
 
@@ -94,6 +112,7 @@ class Log {
   //   kCorrupt      a whole segment other than the last fails its check
   //   kUnsupported  a newer format
   //   kUnavailable  disk, or another process owns the log (lock file)
+  //   kOverloaded   the disk is full
   // `disk` and `clock` must outlive the log.
   static Result<std::unique_ptr<Log>> Open(Disk& disk, LogOptions options);
 
@@ -103,6 +122,7 @@ class Log {
 
   // Ledger: which config record is in force from which offset. One synced file; outlives
   // retention. Returns after it is durable.
+  //   kOverloaded  the disk is full: nothing was recorded; retry
   struct LedgerEntry {
     StreamIndex stream;
     PartitionId partition;
@@ -156,14 +176,18 @@ class Reader {
  public:
   virtual ~Reader() = default;
   //   kNotFound     the log or the stream does not exist (yet)
-  //   kInvalid      `from` has another number of partitions than the log, or no such shard
+  //   kInvalid      `from` has another number of partitions than the log, or no such shard; or
+  //                 "expired: ...": retention removed records that `from` wants (names the first
+  //                 offset kept)
   //   kCorrupt, kUnsupported
+  // With an empty `from.next` it begins at the oldest record kept, whatever its offset.
   static Result<std::unique_ptr<Reader>> Open(Disk& disk, const std::string& dir,
                                               const std::string& stream, ShardId shard,
                                               const Position& from);
   // The next record in file order (per partition: offset order); nullptr at the durable end.
   //   kCorrupt      a batch below the durable end fails its check: stop this shard, name the place
   //   kUnsupported  a newer batch or an unknown record kind: likewise
+  //   kInvalid      "expired: ...", as above: removed while this reader lagged
   // After an error every further call gives the same error.
   virtual Result<const RecordView*> Next() = 0;
   // Position after the last record returned by Next().
@@ -193,10 +217,63 @@ class WakeClient {
 };
 
 // A consumer's durable place, which holds retention back: <positions>/<consumer>/<stream>-<shard>.
+// Readable for every user: the log's owner has to.
 Status SavePosition(Disk& disk, const std::string& positions_dir, const std::string& consumer,
                     const std::string& stream, ShardId shard, const Position& position);
 Result<Position> LoadPosition(Disk& disk, const std::string& positions_dir,
                               const std::string& consumer, const std::string& stream,
                               ShardId shard);  // kNotFound when there is none
+
+// --- Retention: whole segments, oldest first, held back by the slowest consumer. ---
+
+// Of ReaderLag::share. From the first on the owner alarms; from the second on it stops reading
+// sockets: later the records that a consumer still wants would outlive what the disk is planned
+// for.
+inline constexpr double kRetentionAlarmShare = 0.5;
+inline constexpr double kRetentionStopShare = 0.8;
+
+struct StreamRetention {
+  std::string stream;
+  Micros keep_for;                    // above 0
+  std::uint64_t bytes_max = 0;        // over all shards, in equal parts; 0 = no limit
+  std::vector<std::string> required;  // without a position of each, nothing is removed
+};
+struct RetentionOptions {
+  std::string positions_dir;             // as for SavePosition
+  std::vector<StreamRetention> streams;  // others are left alone
+};
+
+struct ReaderLag {
+  std::string consumer;
+  double share = 0;  // age of its next unread record / keep_for; 0 = nothing unread; no upper end
+  std::string
+      problem;  // why its position cannot be used (missing, unreadable, expired); else empty
+};
+// One stream in one shard, after the pass.
+struct ShardRetention {
+  std::string stream;
+  ShardId shard;
+  std::vector<Offset> oldest;  // first kept, by partition (those of other shards stay 0)
+  std::uint64_t segments_kept = 0;
+  std::uint64_t segments_removed = 0;
+  std::uint64_t bytes_kept = 0;
+  std::vector<ReaderLag> readers;  // slowest first
+};
+struct RetentionReport {
+  std::vector<ShardRetention> shards;
+  double share_max() const;  // of all readers
+};
+
+// One pass. Removes the oldest segments of a stream while the newest record in them is older than
+// keep_for (or the stream takes more than bytes_max) and every consumer is past them: the required
+// ones and every folder in positions_dir with a position for this stream and shard. A position that
+// cannot be read holds everything. Never removes the newest segment. For the process that owns the
+// log, on any thread, beside its writers; one pass at a time. Reads heads and one record by
+// consumer and shard: call about once a minute.
+//   kInvalid   keep_for is not above 0; nothing is removed
+//   kNotFound  no log in `dir`, or no such stream; nothing is removed
+//   others     of the disk; a pass that ended early has removed whole segments, oldest first
+Result<RetentionReport> Retain(Disk& disk, const std::string& dir, const RetentionOptions& options,
+                               Micros now_log_time);
 
 }  // namespace telltale::log

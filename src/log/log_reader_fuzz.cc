@@ -1,6 +1,6 @@
-// Any bytes as a segment: the reader and the recovery end, with an answer, and read nothing they
-// were not given. First byte: what of the rest is made right first, so that the inner checks are
-// reached too.
+// Any bytes as a segment: the reader, retention and the recovery end, with an answer, and read
+// nothing they were not given. First byte: what of the rest is made right first, so that the inner
+// checks are reached too.
 #include <algorithm>
 
 #include "base/checksum.h"
@@ -58,6 +58,28 @@ void Read(SimDisk& disk, std::size_t segment_bytes) {
   CHECK(sum <= segment_bytes * 256 * 256);
 }
 
+// Retention beside a good position, one of any bytes, or none: the newest segment stays.
+void RetainBeside(SimDisk& disk, std::uint8_t how, ByteSpan input) {
+  const std::string positions = "/positions";
+  Must(disk.MakeFolders(positions + "/c"));
+  if ((how & 16) != 0) {
+    Must(WriteFileDurably(disk, positions + "/c/s-0", AsText(input)));
+  } else if ((how & 32) != 0) {
+    Position position;
+    for (std::size_t i = 0; i < kShape.partitions; ++i) {
+      position.next.push_back(Offset{input[i % input.size()]});
+    }
+    Must(SavePosition(disk, positions, "c", "s", ShardId{0}, position));
+  }
+  const StreamFiles files(kDir, "s", ShardId{0}, kShape);
+  const auto before = ListSegments(disk, files);
+  const auto report =
+      Retain(disk, kDir, {positions, {{"s", Micros{1}, 1, {}}}}, Micros::Seconds(1'000'000));
+  const auto after = ListSegments(disk, files);
+  CHECK(!after->empty() && after->back() == before->back());
+  CHECK(!report.ok() || report->shards.front().segments_kept == after->size());
+}
+
 void Run(ByteSpan input) {
   if (input.empty()) return;
   const std::uint8_t how = input[0];
@@ -81,6 +103,7 @@ void Run(ByteSpan input) {
   state.next.resize(CarriedBy(ShardId{0}, kShape));
   Must(map->WriteBoth(ShardId{0}, state));
   Read(disk, segment.size());
+  if ((how & 64) != 0) RetainBeside(disk, how, input);
   (void)RecoverStream(disk, files, (how & 8) != 0 ? state.ends[0] : Place{});
 }
 

@@ -331,7 +331,7 @@ TEST(LogTest, AFullDiskStopsTheShardAndKeepsWhatWasDurable) {
     ASSERT_LT(kept.size(), 100u);
   }
   EXPECT_EQ(synced.error().code, Code::kOverloaded);
-  EXPECT_EQ(AppendOne(*log, 0, PartitionId{0}, {"x"}).error().code, Code::kUnavailable);
+  EXPECT_EQ(AppendOne(*log, 0, PartitionId{0}, {"x"}).error().code, Code::kOverloaded);
   EXPECT_GT(kept.size(), 5u);
   EXPECT_EQ(PayloadsOf(ReadAll(disk, options, 0).value(), 0), kept);
   log.reset();

@@ -10,6 +10,8 @@ namespace {
 constexpr std::string_view kMagic = "TLPO";
 constexpr std::uint16_t kVersion = 1;
 constexpr std::size_t kCheckedFrom = 8;
+// The log's owner reads it, and a consumer may run as another user. Offsets are no secret.
+constexpr std::uint32_t kPositionPermissions = 0644;
 constexpr std::uint64_t kPositionBytesMax = 32 + 8ull * kPartitionsMax;
 
 std::string PathOf(const std::string& positions_dir, const std::string& consumer,
@@ -65,7 +67,7 @@ Status SavePosition(Disk& disk, const std::string& positions_dir, const std::str
     RETURN_IF_ERROR(disk.MakeFolders(ParentFolder(path)));
     RETURN_IF_ERROR(disk.SyncFolder(positions_dir));
   }
-  return WriteFileDurably(disk, path, position.Encode());
+  return WriteFileDurably(disk, path, position.Encode(), kPositionPermissions);
 }
 
 Result<Position> LoadPosition(Disk& disk, const std::string& positions_dir,

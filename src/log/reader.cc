@@ -27,6 +27,9 @@ class FileReader final : public Reader {
 
   Status OpenSegment(std::uint64_t segment);
   Status SeekByOffsets();
+  Result<std::vector<std::uint64_t>> DurableSegments();
+  Status CheckNotExpired() const;
+  Error MissingNext(std::uint64_t segment);
   Status SeekOnceOr(const Error& error);
   Result<Step> NextBatch();
   Result<bool> RefreshEnd();
@@ -46,8 +49,9 @@ class FileReader final : public Reader {
   const StreamFiles files_;
   const StreamIndex stream_;
   Position position_;
-  Place end_;            // durable, as last seen
-  bool sought_ = false;  // by offsets; until then whatever looks broken may be a bad hint
+  Place end_;                 // durable, as last seen
+  bool sought_ = false;       // by offsets; until then whatever looks broken may be a bad hint
+  bool from_oldest_ = false;  // until it is placed: it may begin wherever the log does
   std::optional<Error> failure_;
 
   std::unique_ptr<File> file_;
@@ -74,6 +78,7 @@ Status FileReader::Begin(const Position& from) {
                              from.next.size(), files_.partitions)};
   }
   position_ = from;
+  from_oldest_ = from.next.empty();
   position_.next.resize(files_.partitions);
   RETURN_IF_ERROR(RefreshEnd());
   if (from.segment != 0 && Here() <= end_) {
@@ -100,13 +105,46 @@ Status FileReader::OpenSegment(std::uint64_t segment) {
   return Ok();
 }
 
-// The newest segment that begins at or below every wanted offset; the oldest if there is none
-// (retention has removed the rest: what is missing was below every kept position).
-Status FileReader::SeekByOffsets() {
-  sought_ = true;
+Result<std::vector<std::uint64_t>> FileReader::DurableSegments() {
   ASSIGN_OR_RETURN(auto segments, ListSegments(disk_, files_));
   std::erase_if(segments, [&](std::uint64_t segment) { return segment > end_.segment; });
   if (segments.empty()) return Corrupt("no segment is there");
+  return segments;
+}
+
+// The segment open is the oldest kept: nothing that is wanted may lie before it.
+Status FileReader::CheckNotExpired() const {
+  for (std::size_t i = 0; i < files_.carried; ++i) {
+    const PartitionId partition = CarriedPartition(i, files_.shard, files_.shards);
+    const Offset wanted = position_.next[partition.value];
+    const Offset kept = head_.tails[i].next;
+    if (wanted >= kept) continue;
+    return Error{
+        Code::kInvalid,
+        fmt::format("expired: stream {} shard {} partition {} offset {} was removed by "
+                    "retention; the first kept is {}",
+                    files_.stream, files_.shard.value, partition.value, wanted.value, kept.value)};
+  }
+  return Ok();
+}
+
+// Why the segment that should follow is not there.
+Error FileReader::MissingNext(std::uint64_t segment) {
+  const auto segments = DurableSegments();
+  if (!segments.ok()) return segments.error();
+  if (segments->front() > segment) {
+    const Status opened = OpenSegment(segments->front());
+    if (!opened.ok()) return opened.error();
+    if (const Status expired = CheckNotExpired(); !expired.ok()) return expired.error();
+  }
+  return Corrupt(fmt::format("segment {} is missing", segment));
+}
+
+// The newest segment that begins at or below every wanted offset. Without one retention has removed
+// what is wanted; a reader that wants no offset yet begins with the oldest kept.
+Status FileReader::SeekByOffsets() {
+  sought_ = true;
+  ASSIGN_OR_RETURN(const auto segments, DurableSegments());
   const auto begins_in_time = [&] {
     for (std::size_t i = 0; i < files_.carried; ++i) {
       const PartitionId partition = CarriedPartition(i, files_.shard, files_.shards);
@@ -115,9 +153,14 @@ Status FileReader::SeekByOffsets() {
     return true;
   };
   for (std::size_t i = segments.size(); i-- > 0;) {
-    RETURN_IF_ERROR(OpenSegment(segments[i]));
+    const Status opened = OpenSegment(segments[i]);
+    // Removed since the list was made: the one before, still open here, is the oldest kept.
+    if (!opened.ok() && opened.error().code == Code::kNotFound && i + 1 < segments.size()) break;
+    RETURN_IF_ERROR(opened);
     if (begins_in_time()) break;
   }
+  if (!from_oldest_) return CheckNotExpired();
+  from_oldest_ = false;
   for (std::size_t i = 0; i < files_.carried; ++i) {
     Offset& next = position_.next[CarriedPartition(i, files_.shard, files_.shards).value];
     next = std::max(next, head_.tails[i].next);
@@ -177,9 +220,7 @@ Result<FileReader::Step> FileReader::NextBatch() {
     const std::uint64_t segment = position_.segment + 1;
     if (segment > end_.segment) return Corrupt("the segment ends before the durable end");
     const Status opened = OpenSegment(segment);
-    if (!opened.ok() && opened.error().code == Code::kNotFound) {
-      return Corrupt(fmt::format("segment {} is missing", segment));
-    }
+    if (!opened.ok() && opened.error().code == Code::kNotFound) return MissingNext(segment);
     if (!opened.ok()) return opened.error();
     buffer_from_ = 0;
   }

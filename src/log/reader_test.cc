@@ -273,6 +273,16 @@ TEST(PositionTest, ComesBackAsItWas) {
   EXPECT_EQ(loaded->byte, position.byte);
 }
 
+TEST(PositionTest, AnotherUserMayReadIt) {
+  PosixDisk disk;
+  const std::string folder = TempFolder();
+  ASSERT_TRUE(SavePosition(disk, folder, "vault", "sealed", ShardId{0}, {}).ok());
+  const auto status = std::filesystem::status(folder + "/vault/sealed-0");
+  EXPECT_NE(status.permissions() & std::filesystem::perms::others_read,
+            std::filesystem::perms::none);
+  std::filesystem::remove_all(folder);
+}
+
 TEST(PositionTest, CutOrFlippedBytesAreCorrupt) {
   Position position;
   position.next.resize(5);

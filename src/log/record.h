@@ -58,6 +58,7 @@ class BatchBuilder {
   PartitionId partition() const { return partition_; }
   std::uint32_t count() const { return count_; }
   std::size_t bytes() const { return records_.size(); }
+  bool has_data() const { return has_data_; }  // a data or quarantine record
   Micros receipt_max() const { return receipt_max_; }
 
  private:

@@ -68,6 +68,21 @@ Status ZeroFrom(File& file, std::uint64_t at) {
   }
 }
 
+// What lies above the published end was perhaps never synced, or its sync failed and the page cache
+// alone has it: written again, the sync that follows covers it.
+Status Rewrite(File& file, std::uint64_t from, std::uint64_t to) {
+  std::vector<std::uint8_t> piece(
+      static_cast<std::size_t>(std::min<std::uint64_t>(kPieceBytes, to - from)));
+  while (from < to) {
+    const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), to - from));
+    ASSIGN_OR_RETURN(const std::size_t got, file.ReadAt(from, std::span(piece).first(want)));
+    if (got == 0) return Error{Code::kUnavailable, "a segment became shorter while it was opened"};
+    RETURN_IF_ERROR(file.WriteAt(from, std::span(piece).first(got)));
+    from += got;
+  }
+  return Ok();
+}
+
 Status ScanNewest(const StreamFiles& files, SegmentWriter::Start& start) {
   ASSIGN_OR_RETURN(const std::uint64_t file_bytes, start.file->Size());
   Scan scan(*start.file, file_bytes);
@@ -145,6 +160,8 @@ Result<SegmentWriter::Start> RecoverStream(Disk& disk, const StreamFiles& files,
                              files.NameOf(end), durable.byte, durable.segment)};
   }
   if (segments.empty()) return start;
+  const bool is_published = durable.segment == start.head.segment;
+  RETURN_IF_ERROR(Rewrite(*start.file, is_published ? durable.byte : 0, start.byte));
   RETURN_IF_ERROR(ZeroFrom(*start.file, start.byte));
   RETURN_IF_ERROR(start.file->Preallocate(start.head.segment_bytes));
   RETURN_IF_ERROR(start.file->Sync());

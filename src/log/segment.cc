@@ -24,6 +24,12 @@ std::size_t HeadBytes(const StreamFiles& files) {
   return (bytes + kHeadAlignment - 1) / kHeadAlignment * kHeadAlignment;
 }
 
+// A failed sync may have dropped what it was to write: trying again would report it durable.
+Status FinalIfFull(Status status) {
+  if (status.ok() || status.error().code != Code::kOverloaded) return status;
+  return Error{Code::kUnavailable, status.error().message};
+}
+
 }  // namespace
 
 StreamFiles::StreamFiles(const std::string& dir, const std::string& stream_name, ShardId shard_id,
@@ -193,12 +199,19 @@ Status SegmentWriter::Create(std::uint64_t segment) {
   head.segment_bytes = segment_bytes_;
   head.last_commit = last_commit_;
   head.tails = tails_;
+  RETURN_IF_ERROR(RemoveHalfMade());
   const std::string path = files_.PathOf(segment);
   ASSIGN_OR_RETURN(auto file, disk_.Open(path, OpenMode::kCreate));
-  RETURN_IF_ERROR(file->Preallocate(segment_bytes_));
-  RETURN_IF_ERROR(file->WriteAt(0, AsBytes(head.Encode(files_))));
-  RETURN_IF_ERROR(file->Sync());
-  RETURN_IF_ERROR(disk_.SyncFolder(files_.folder));
+  half_made_ = path;
+  const Status filled = Fill(*file, head);
+  if (!filled.ok()) {
+    file.reset();
+    // Now, so that it takes no room from others; if this fails, the next try does it.
+    if (filled.error().code == Code::kOverloaded) (void)RemoveHalfMade();
+    return filled;
+  }
+  RETURN_IF_ERROR(FinalIfFull(disk_.SyncFolder(files_.folder)));
+  half_made_.clear();
   file_ = std::move(file);
   byte_ = head.head_bytes;
   head_ = std::move(head);
@@ -207,47 +220,71 @@ Status SegmentWriter::Create(std::uint64_t segment) {
   return Ok();
 }
 
+Status SegmentWriter::Fill(File& file, const SegmentHead& head) {
+  RETURN_IF_ERROR(file.Preallocate(segment_bytes_));
+  RETURN_IF_ERROR(file.WriteAt(0, AsBytes(head.Encode(files_))));
+  // A full disk may be met again here: the next try makes another file.
+  return file.Sync();
+}
+
+// A segment of this number holds no batch: nothing is lost with it. A crash that brings it back
+// leaves recovery a newest segment without a whole head, or an empty one.
+Status SegmentWriter::RemoveHalfMade() {
+  if (half_made_.empty()) return Ok();
+  const Status removed = disk_.Remove(half_made_);
+  if (!removed.ok() && removed.error().code != Code::kNotFound) return removed;
+  half_made_.clear();
+  return Ok();
+}
+
+// Does the same again if it is called again after kOverloaded.
 Status SegmentWriter::Roll() {
   std::string end = BatchCodec::EncodeEndOfSegment(last_commit_);
   SealBatch({reinterpret_cast<std::uint8_t*>(end.data()), end.size()}, head_.generation);
   RETURN_IF_ERROR(file_->WriteAt(byte_, AsBytes(end)));
   // Before the next segment exists, so that a newer segment means: this one is whole.
-  RETURN_IF_ERROR(file_->Sync());
+  RETURN_IF_ERROR(FinalIfFull(file_->Sync()));
   return Create(head_.segment + 1);
+}
+
+// The same bytes to the same place, however often.
+Status SegmentWriter::WriteOut(std::string& batches) {
+  const std::size_t size = sealed_to_ - written_to_;
+  if (size == 0) return Ok();
+  dirty_ = true;
+  RETURN_IF_ERROR(file_->WriteAt(byte_ - size, AsBytes(batches).subspan(written_to_, size)));
+  written_to_ = sealed_to_;
+  return Ok();
 }
 
 Status SegmentWriter::Write(std::string& batches) {
   auto* bytes = reinterpret_cast<std::uint8_t*>(batches.data());
-  std::size_t from = 0;  // first byte not yet written
-  std::size_t to = 0;
-  const auto write_out = [&]() -> Status {
-    if (from == to) return Ok();
-    dirty_ = true;
-    RETURN_IF_ERROR(file_->WriteAt(byte_ - (to - from), {bytes + from, to - from}));
-    from = to;
-    return Ok();
-  };
-  while (to < batches.size()) {
-    const std::uint32_t length = BatchLength({bytes + to, kBatchHeaderBytes});
-    CHECK(length != 0 && to + length <= batches.size());
+  CHECK(sealed_to_ <= batches.size());
+  while (sealed_to_ < batches.size()) {
+    const std::size_t at = sealed_to_;
+    const std::uint32_t length = BatchLength({bytes + at, kBatchHeaderBytes});
+    CHECK(length != 0 && at + length <= batches.size());
     if (byte_ + length + kBatchHeaderBytes > head_.segment_bytes) {
-      RETURN_IF_ERROR(write_out());
+      RETURN_IF_ERROR(WriteOut(batches));
       RETURN_IF_ERROR(Roll());
     }
-    SealBatch({bytes + to, length}, head_.generation);
-    const ByteSpan batch{bytes + to, length};
+    SealBatch({bytes + at, length}, head_.generation);
+    const ByteSpan batch{bytes + at, length};
     const BatchHeader header = ReadOwnHeader(batch);
     CHECK(ContinueTails(batch, header, files_, tails_));
     last_commit_ = header.commit;
     byte_ += length;
-    to += length;
+    sealed_to_ += length;
   }
-  return write_out();
+  RETURN_IF_ERROR(WriteOut(batches));
+  written_to_ = 0;
+  sealed_to_ = 0;
+  return Ok();
 }
 
 Status SegmentWriter::Sync() {
   if (!dirty_) return Ok();
-  RETURN_IF_ERROR(file_->Sync());
+  RETURN_IF_ERROR(FinalIfFull(file_->Sync()));
   dirty_ = false;
   return Ok();
 }

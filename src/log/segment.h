@@ -45,8 +45,10 @@ Result<SegmentHead> ReadSegmentHead(const File& file, const StreamFiles& files,
 // Numbers of the segments in the folder, rising. kNotFound without folder.
 Result<std::vector<std::uint64_t>> ListSegments(Disk& disk, const StreamFiles& files);
 
-// Writes whole batches behind each other and rolls to a new segment when one does not fit. After an
-// error nothing more may be written. One thread.
+// Writes whole batches behind each other and rolls to a new segment when one does not fit. One
+// thread. After kOverloaded (the disk is full) the same call may be made again with the same bytes:
+// it goes on where it stopped. After any other error nothing more may be written; so a sync that
+// meets a full disk is kUnavailable (what it left in the page cache cannot be trusted).
 class SegmentWriter {
  public:
   // At the end of an existing segment, or at the start of the first (`head.segment` == 0).
@@ -73,8 +75,11 @@ class SegmentWriter {
   static std::uint64_t BatchBytesMax(const StreamFiles& files, std::uint64_t segment_bytes);
 
  private:
+  Status WriteOut(std::string& batches);
   Status Roll();
   Status Create(std::uint64_t segment);
+  Status Fill(File& file, const SegmentHead& head);
+  Status RemoveHalfMade();
 
   Disk& disk_;
   const StreamFiles files_;
@@ -86,6 +91,12 @@ class SegmentWriter {
   bool ended_;
   bool dirty_ = false;
   std::vector<PartitionTail> tails_;
+  // Of the batches being written: [0, written_to_) lies in the file; [written_to_, sealed_to_) is
+  // sealed for it and counted in byte_, tails_ and last_commit_. Both 0 between two calls that
+  // succeeded.
+  std::size_t written_to_ = 0;
+  std::size_t sealed_to_ = 0;
+  std::string half_made_;  // path of a segment that did not come to be; empty = none
 };
 
 // Opens one stream's files of a shard: finds the end, cuts what is torn, syncs.

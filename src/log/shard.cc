@@ -7,9 +7,6 @@
 namespace telltale::log {
 namespace {
 
-// Never ticked yet: due at once, whatever the clock says.
-constexpr Micros kNever{INT64_MIN / 2};
-
 // By the stream with the longest head: its segments have the least room.
 std::uint64_t BatchBytesMax(const LogOptions& options, ShardId id, const LogShape& shape) {
   std::uint64_t bytes = options.unsynced_bytes_max;
@@ -46,7 +43,7 @@ Shard::Shard(Parts parts, DurableMap& map)
     }
   }
   due_.reserve(carried_);
-  staged_.reserve(writers_.size());
+  to_write_.reserve(writers_.size());
   front_.bytes.resize(writers_.size());
   back_.bytes.resize(writers_.size());
   front_.commit = CommitNumber{parts.last_commit.value + 1};
@@ -67,6 +64,11 @@ void Shard::SetOnCommit(OnCommit callback) {
   on_commit_ = std::move(callback);
 }
 
+void Shard::SetOnStall(OnStall callback) {
+  MutexLock lock(mutex_);
+  on_stall_ = std::move(callback);
+}
+
 PartitionTail& Shard::TailOf(StreamIndex stream, PartitionId partition) {
   CHECK(stream < tails_.size());
   CHECK(partition.value < options_.partitions && ShardOf(partition, options_.shards) == id_);
@@ -81,6 +83,9 @@ Status Shard::Admit(std::uint64_t bytes) {
   if (failure_.has_value()) {
     return Error{Code::kUnavailable,
                  "this shard is read-only after a disk error: " + failure_->message};
+  }
+  if (bytes > 0 && stalled()) {
+    return Error{Code::kOverloaded, "the disk is full; free some, the log goes on by itself"};
   }
   if (Unsynced() + bytes > options_.unsynced_bytes_max) {
     return Error{Code::kOverloaded, "too much waits for the disk; retry after a commit"};
@@ -105,11 +110,10 @@ Result<CommitNumber> Shard::Append(std::span<const Staged> batches) {
     if (staged.batch->count() == 0) continue;
     const PartitionId partition = staged.batch->partition();
     PartitionTail& tail = TailOf(staged.stream, partition);
-    const Micros data_before = tail.last_data;
     BatchCodec::Encode(*staged.batch, front_.commit, tail, front_.bytes[staged.stream]);
-    if (tail.last_data > data_before) {
+    if (staged.batch->has_data()) {
       Micros& last_data = last_data_[CarriedIndex(partition, options_.shards)];
-      last_data = std::max(last_data, tail.last_data);
+      last_data = std::max(last_data, tick_clock_ == kNever ? tail.last_data : tick_clock_);
     }
   }
   front_.total += total;
@@ -118,16 +122,30 @@ Result<CommitNumber> Shard::Append(std::span<const Staged> batches) {
   return busy_ ? back_.commit : durable_commit();
 }
 
-bool Shard::TickIsDue(std::size_t carried_index, Micros now_utc) const {
-  const bool active = now_utc - last_data_[carried_index] < Micros{kTickActiveForUs};
-  const Micros since = now_utc - last_tick_[carried_index];
+bool Shard::TickIsDue(std::size_t carried_index) const {
+  const bool active = tick_clock_ - last_data_[carried_index] < Micros{kTickActiveForUs};
+  const Micros since = tick_clock_ - last_tick_[carried_index];
   return since >= Micros{active ? kTickActiveUs : kTickIdleUs};
+}
+
+// A clock that is set back must not stop the ticks until it has caught up: what is counted here is
+// how far it has gone forward.
+void Shard::MoveTickClock(Micros now_utc) {
+  if (tick_clock_ == kNever) {
+    tick_clock_ = now_utc;
+    // The log's time may be ahead of the clock from an earlier jump.
+    for (Micros& last_data : last_data_) last_data = std::min(last_data, now_utc);
+  } else if (now_utc > last_now_) {
+    tick_clock_ = tick_clock_ + (now_utc - last_now_);
+  }
+  last_now_ = now_utc;
 }
 
 Status Shard::Tick(Micros now_utc) {
   if (!options_.ticks) return Ok();
+  MoveTickClock(now_utc);
   std::size_t due = 0;
-  for (std::size_t i = 0; i < carried_; ++i) due += TickIsDue(i, now_utc) ? 1 : 0;
+  for (std::size_t i = 0; i < carried_; ++i) due += TickIsDue(i) ? 1 : 0;
   if (due == 0) return Ok();
 
   MutexLock lock(mutex_);
@@ -136,7 +154,7 @@ Status Shard::Tick(Micros now_utc) {
   for (StreamIndex stream = 0; stream < tails_.size(); ++stream) {
     due_.clear();
     for (std::size_t i = 0; i < carried_; ++i) {
-      if (!TickIsDue(i, now_utc)) continue;
+      if (!TickIsDue(i)) continue;
       PartitionTail& tail = tails_[stream][i];
       tail.log_time = std::max(tail.log_time, now_utc);
       due_.push_back({CarriedPartition(i, id_, options_.shards), tail.next, tail.log_time});
@@ -147,7 +165,7 @@ Status Shard::Tick(Micros now_utc) {
   front_.total += total;
   UpdateRoom();
   for (std::size_t i = 0; i < carried_; ++i) {
-    if (TickIsDue(i, now_utc)) last_tick_[i] = now_utc;
+    if (TickIsDue(i)) last_tick_[i] = tick_clock_;
   }
   return Ok();
 }
@@ -172,7 +190,7 @@ void Shard::Hand() {
 
 void Shard::UpdateRoom() {
   const std::uint64_t unsynced = Unsynced();
-  if (unsynced >= options_.unsynced_bytes_max / kRoomHighMarkDivisor) {
+  if (stalled() || unsynced >= options_.unsynced_bytes_max / kRoomHighMarkDivisor) {
     has_room_.store(false, std::memory_order_release);
   } else if (unsynced < options_.unsynced_bytes_max / kRoomLowMarkDivisor) {
     has_room_.store(true, std::memory_order_release);
@@ -183,7 +201,17 @@ Status Shard::SyncNow() {
   MutexLock lock(mutex_);
   const CommitNumber wanted =
       front_.total > 0 ? front_.commit : (busy_ ? back_.commit : durable_commit());
+  // A try that is under way may have met the full disk before the caller freed some: the next one
+  // counts.
+  const std::uint64_t begun = tries_begun_;
   while (durable_commit() < wanted && !failure_.has_value()) {
+    if (tries_full_ > begun) {
+      return Error{Code::kOverloaded, "the disk is full; what was staged is kept for a later try"};
+    }
+    if (busy_ && !retry_now_ && stalled()) {
+      retry_now_ = true;
+      handed_.NotifyOne();
+    }
     if (front_.total > 0 && front_.commit <= wanted) {
       if (busy_) {
         flush_wanted_ = true;
@@ -234,20 +262,49 @@ void Shard::SyncLoop() {
       UpdateRoom();
       if (written.ok() && flush_wanted_ && front_.total > 0 && !stop_) Hand();
       committed_.NotifyAll();
-      callback = on_commit_;
+      // The disk is full and the owner gives up: that is no failure of the disk.
+      if (written.ok() || written.error().code != Code::kOverloaded) callback = on_commit_;
     }
     if (callback) callback(written.ok() ? Result<CommitNumber>(number) : written.error());
     if (!written.ok()) return;
   }
 }
 
+// One commit, however many tries it takes while the disk is full. kOverloaded only when the owner
+// stopped waiting.
 Status Shard::Commit(DurableState& state) {
-  staged_.clear();
+  to_write_.clear();
   for (std::size_t i = 0; i < writers_.size(); ++i) {
-    if (!back_.bytes[i].empty()) staged_.push_back(i);
+    if (!back_.bytes[i].empty()) to_write_.push_back(i);
   }
-  crew_.Run(staged_, write_stream_);
-  for (const std::size_t i : staged_) RETURN_IF_ERROR(written_[i]);
+  auto pause = kStallPauseMin;
+  bool is_last = false;
+  while (true) {
+    {
+      MutexLock lock(mutex_);
+      ++tries_begun_;
+      retry_now_ = false;
+    }
+    const Status tried = TryCommit(state);
+    if (tried.ok() || tried.error().code != Code::kOverloaded) {
+      EndStall(tried);
+      return tried;
+    }
+    if (is_last) return tried;
+    is_last = !PauseAfterFull(tried.error(), pause);
+    pause = std::min(pause * 2, kStallPauseMax);
+  }
+}
+
+// A try goes on where the one before met the full disk: a stream that is synced is not touched
+// again, and the others' writers know how far they are.
+Status Shard::TryCommit(DurableState& state) {
+  crew_.Run(to_write_, write_stream_);
+  std::erase_if(to_write_, [this](std::size_t i) { return written_[i].ok(); });
+  for (const std::size_t i : to_write_) {
+    if (written_[i].error().code != Code::kOverloaded) return written_[i];
+  }
+  if (!to_write_.empty()) return written_[to_write_.front()];
   state.commit = back_.commit;
   std::size_t at = 0;
   for (std::size_t i = 0; i < writers_.size(); ++i) {
@@ -255,6 +312,34 @@ Status Shard::Commit(DurableState& state) {
     for (const PartitionTail& tail : writers_[i].tails()) state.next[at++] = tail.next;
   }
   return map_.Write(id_, state);
+}
+
+// False when the owner has stopped: one more try, then an end.
+bool Shard::PauseAfterFull(const Error& error, std::chrono::milliseconds pause) {
+  OnStall callback;
+  {
+    MutexLock lock(mutex_);
+    if (!stalled_.exchange(true, std::memory_order_acq_rel)) callback = on_stall_;
+    tries_full_ = tries_begun_;
+    UpdateRoom();
+    committed_.NotifyAll();
+  }
+  if (callback) callback(error);
+  MutexLock lock(mutex_);
+  // Woken early for no reason: one try more, no harm.
+  if (!retry_now_ && !stop_) handed_.WaitFor(mutex_, pause);
+  return !stop_;
+}
+
+void Shard::EndStall(const Status& outcome) {
+  if (!stalled()) return;
+  OnStall callback;
+  {
+    MutexLock lock(mutex_);
+    stalled_.store(false, std::memory_order_release);
+    callback = on_stall_;
+  }
+  if (callback) callback(outcome);
 }
 
 }  // namespace telltale::log

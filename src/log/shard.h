@@ -10,6 +10,9 @@
 
 namespace telltale::log {
 
+// Before all time: what never happened is due at once.
+inline constexpr Micros kNever{INT64_MIN / 2};
+
 class Shard final : public ShardWriter {
  public:
   struct Parts {
@@ -20,13 +23,15 @@ class Shard final : public ShardWriter {
   };
   // `map` must outlive this object.
   Shard(Parts parts, DurableMap& map);
-  // Ends the commit under way; what was never flushed is dropped.
+  // Ends the commit under way (a stalled one gets one more try); what was never flushed is dropped.
   ~Shard() override;
 
   Result<CommitNumber> Append(std::span<const Staged> batches) override;
   bool HasRoom() const override { return has_room_.load(std::memory_order_acquire); }
   void Flush() override;
   void SetOnCommit(OnCommit callback) override;
+  void SetOnStall(OnStall callback) override;
+  bool stalled() const override { return stalled_.load(std::memory_order_acquire); }
   CommitNumber durable_commit() const override {
     return CommitNumber{durable_commit_.load(std::memory_order_acquire)};
   }
@@ -49,9 +54,13 @@ class Shard final : public ShardWriter {
   Status Admit(std::uint64_t bytes) REQUIRES(mutex_);
   void Hand() REQUIRES(mutex_);  // front to back, wakes the sync thread
   void UpdateRoom() REQUIRES(mutex_);
-  bool TickIsDue(std::size_t carried_index, Micros now_utc) const;
+  bool TickIsDue(std::size_t carried_index) const;
+  void MoveTickClock(Micros now_utc);
   void SyncLoop();
   Status Commit(DurableState& state);
+  Status TryCommit(DurableState& state);
+  bool PauseAfterFull(const Error& error, std::chrono::milliseconds pause);
+  void EndStall(const Status& outcome);
 
   const ShardId id_;
   const LogOptions options_;
@@ -63,28 +72,35 @@ class Shard final : public ShardWriter {
   std::vector<std::vector<PartitionTail>> tails_;  // by stream, then carried partition
   std::vector<Micros> last_data_;                  // by carried partition, over all streams
   std::vector<Micros> last_tick_;                  // by carried partition
+  Micros tick_clock_ = kNever;                     // of the two above: UTC, never set back
+  Micros last_now_;                                // as the last Tick() was told
   std::vector<log::Tick> due_;                     // scratch
 
   // Sync thread; during a commit a stream's writer belongs to one thread of the crew.
   std::vector<SegmentWriter> writers_;
-  std::vector<Status> written_;      // by stream
-  std::vector<std::size_t> staged_;  // streams of the commit under way
+  std::vector<Status> written_;        // by stream
+  std::vector<std::size_t> to_write_;  // streams of the commit under way that are not synced yet
   const std::function<void(std::size_t)> write_stream_;
   Crew crew_;
 
   mutable Mutex mutex_;
-  CondVar handed_;                    // to the sync thread: back_ is full, or stop
+  CondVar handed_;                    // to the sync thread: back_ is full, stop, or try now
   CondVar committed_;                 // to SyncNow
   Staging front_ GUARDED_BY(mutex_);  // the owner stages here
   Staging back_;                      // the sync thread's while busy_, else empty
   bool busy_ GUARDED_BY(mutex_) = false;
   bool flush_wanted_ GUARDED_BY(mutex_) = false;
   bool stop_ GUARDED_BY(mutex_) = false;
+  bool retry_now_ GUARDED_BY(mutex_) = false;  // SyncNow cuts the pause of a stall short
+  std::uint64_t tries_begun_ GUARDED_BY(mutex_) = 0;
+  std::uint64_t tries_full_ GUARDED_BY(mutex_) = 0;  // the newest that met a full disk
   std::optional<Error> failure_ GUARDED_BY(mutex_);
   OnCommit on_commit_ GUARDED_BY(mutex_);
+  OnStall on_stall_ GUARDED_BY(mutex_);
 
   std::atomic<std::uint64_t> durable_commit_;
   std::atomic<bool> has_room_{true};
+  std::atomic<bool> stalled_{false};
   std::thread thread_;  // last: uses all of the above
 };
 

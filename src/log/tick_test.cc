@@ -115,6 +115,49 @@ TEST(TickTest, LogTimeNeverGoesBackWhenTheClockDoes) {
   EXPECT_EQ(TicksOf(disk, 0).count.at(0), 1u);
 }
 
+TEST(TickTest, AClockThatIsSetBackStopsNoTick) {
+  SimDisk disk;
+  const auto log = OpenOrFail(disk, TickLog());
+  ShardWriter& shard = log->shard(ShardId{0});
+  ASSERT_TRUE(AppendOne(*log, 0, PartitionId{0}, {"data"}, kStart.value).ok());
+  TickUntil(shard, kStart, kStart + Micros::Seconds(10));
+  const Micros back = kStart - Micros::Seconds(3600);
+  TickUntil(shard, back, back + Micros::Seconds(10));
+  Ticks ticks = TicksOf(disk, 0);
+  EXPECT_GE(ticks.count[0], 19u);  // one a second, give or take the call at the jump
+  EXPECT_LE(ticks.count[0], 20u);
+  EXPECT_EQ(ticks.last_log_time_us[0], (kStart + Micros::Seconds(9)).value);  // stands
+
+  // Data keeps the partition active although its log time does not rise; ten minutes later it is
+  // idle although the clock is still behind.
+  TickUntil(shard, back + Micros::Seconds(10), back + Micros::Seconds(500));
+  ASSERT_TRUE(AppendOne(*log, 0, PartitionId{0}, {"more"}, (back + Micros{1}).value).ok());
+  TickUntil(shard, back + Micros::Seconds(500), back + Micros::Seconds(1000));
+  const std::size_t active = TicksOf(disk, 0).count[0];
+  EXPECT_GE(active, 1009u);
+  TickUntil(shard, back + Micros::Seconds(1100), back + Micros::Seconds(1700));
+  EXPECT_LE(TicksOf(disk, 0).count[0], active + 11);
+}
+
+TEST(TickTest, AClockThatJumpsAheadGivesATickAtOnceAndGoesOnFromThere) {
+  SimDisk disk;
+  const auto log = OpenOrFail(disk, TickLog());
+  ShardWriter& shard = log->shard(ShardId{0});
+  ASSERT_TRUE(AppendOne(*log, 0, PartitionId{0}, {"data"}, kStart.value).ok());
+  TickUntil(shard, kStart, kStart + Micros::Seconds(2));
+  const Micros ahead = kStart + Micros::Seconds(7200);
+  ASSERT_TRUE(shard.Tick(ahead).ok());
+  ASSERT_TRUE(AppendOne(*log, 0, PartitionId{0}, {"data"}, ahead.value).ok());
+  TickUntil(shard, ahead, ahead + Micros::Seconds(5));
+  // And the clock is put right again.
+  const Micros right = kStart + Micros::Seconds(7);
+  TickUntil(shard, right, right + Micros::Seconds(5));
+  const Ticks ticks = TicksOf(disk, 0);
+  EXPECT_GE(ticks.count.at(0), 2u + 5 + 4);
+  EXPECT_LE(ticks.count.at(0), 2u + 5 + 5);
+  EXPECT_GE(ticks.last_log_time_us.at(0), ahead.value);
+}
+
 TEST(TickTest, AJournalHasNone) {
   SimDisk disk;
   LogOptions options = TickLog();
