@@ -18,15 +18,24 @@ class Door::Arrival final : public net::TlsConnection::Owner {
   Arrival(Door& door, std::uint64_t id) : door_(door), id_(id) {
     since_ = door.parts_.clock.NowMonotonic();
   }
+  ~Arrival() override { EndHandshake(); }
 
   Status Begin(int fd) {
     ASSIGN_OR_RETURN(tls_, net::TlsConnection::Accepted(door_.loop_, door_.parts_.tls, fd, *this));
     port_ = tls_->peer_port();
+    is_counted_ = true;
+    ++door_.handshakes_;
     return Ok();
+  }
+
+  // It no longer counts as a handshake under way.
+  void EndHandshake() {
+    if (std::exchange(is_counted_, false)) --door_.handshakes_;
   }
 
   void OnHandshake() override {
     is_secure_ = true;
+    EndHandshake();
     auto vin = net::VehicleIdentityOf(*tls_);
     if (vin.ok()) {
       vin_ = std::move(vin).value();
@@ -39,9 +48,11 @@ class Door::Arrival final : public net::TlsConnection::Owner {
     if (is_over_) return;
     unread_.append(AsText(bytes));
     if (is_asking_) return;
-    const DecodedPacket decoded = DecodeClientPacket(AsBytes(unread_));
+    // The version is CONNECT's own, which must come first.
+    const DecodedPacket decoded = DecodeClientPacket(AsBytes(unread_), MqttVersion::k311);
     if (decoded.state == DecodedPacket::State::kNeedMore) return;
     if (decoded.state == DecodedPacket::State::kBroken) {
+      Answer({decoded.version}, decoded.code);
       return Refuse(decoded.reason, decoded.rule);
     }
     const auto* connect = std::get_if<ConnectPacket>(&decoded.packet);
@@ -60,10 +71,10 @@ class Door::Arrival final : public net::TlsConnection::Owner {
   void OnKnown(const Result<Vehicle>& vehicle) {
     if (is_over_) return;
     if (!vehicle.ok()) {
-      Answer(ConnectCode::kServerUnavailable);
+      Answer(dialect_, MqttCode::kServerUnavailable);
       return Refuse(Reason::kRegistryDown, vehicle.error().message);
     }
-    HandOver(*vehicle);
+    HandOver(*vehicle, true);
   }
 
   void OnOverdue() {
@@ -76,18 +87,21 @@ class Door::Arrival final : public net::TlsConnection::Owner {
 
  private:
   void OnConnect(const ConnectPacket& connect, std::size_t bytes) {
-    if (connect.answer != ConnectCode::kAccepted) {
-      Answer(connect.answer);
-      return Refuse(Reason::kProtocol, "CONNECT asks for what is not served (docs/mqtt.md)");
+    dialect_ = {connect.version, connect.packet_bytes_max};
+    if (connect.answer != MqttCode::kSuccess) {
+      Answer(dialect_, connect.answer);
+      return Refuse(connect.reason, "CONNECT asks for what is not served (docs/mqtt.md)");
     }
     if (vin_.empty()) {
-      Answer(ConnectCode::kNotAuthorized);
+      Answer(dialect_, MqttCode::kNotAuthorized);
       return Refuse(Reason::kIdentity, nobody_);
     }
-    keep_alive_s_ = connect.keep_alive_s;
-    client_hash_ = ContentHash(AsBytes(connect.client_id));
+    if (!Welcome(connect)) {
+      Answer(dialect_, MqttCode::kPacketTooLarge);
+      return Refuse(Reason::kProtocol, "the client's maximum packet size has no room for CONNACK");
+    }
     unread_.erase(0, bytes);
-    if (const auto known = door_.parts_.registry.Find(vin_)) return HandOver(*known);
+    if (const auto known = door_.parts_.registry.Find(vin_)) return HandOver(*known, false);
     is_asking_ = true;
     tls_->PauseReading();
     Door* door = &door_;
@@ -98,23 +112,49 @@ class Door::Arrival final : public net::TlsConnection::Owner {
     });
   }
 
-  void HandOver(const Vehicle& vehicle) {
+  // Prepares the CONNACK and what follows from it. False: the client would not take it.
+  bool Welcome(const ConnectPacket& connect) {
+    MqttWelcome welcome;
+    welcome.receive_maximum = kInFlightMax;
+    welcome.packet_bytes_max = kMqttPacketBytesMax;
+    keep_alive_s_ = connect.keep_alive_s;
+    asked_for_session_ = welcome.ends_session = connect.session_expiry_s != 0;
+    const bool is_5 = connect.version == MqttVersion::k5;
+    if (is_5 && (keep_alive_s_ == 0 || keep_alive_s_ > kKeepAliveMaxSeconds)) {
+      keep_alive_s_ = welcome.server_keep_alive_s = kKeepAliveMaxSeconds;
+    }
+    // Not the name of another client without one [MQTT-3.1.3-6 in both versions].
+    std::string assigned;
+    if (connect.client_id.empty()) assigned = door_.names_prefix_ + std::to_string(id_);
+    welcome.assigned_client_id = assigned;
+    client_hash_ = ContentHash(AsBytes(assigned.empty() ? connect.client_id : assigned));
+    return AppendConnAck(conn_ack_, dialect_, welcome);
+  }
+
+  void HandOver(const Vehicle& vehicle, bool was_asked) {
     is_over_ = true;
     tls_->Detach();
-    if (is_asking_) tls_->ResumeReading();
+    if (was_asked) tls_->ResumeReading();
     VehicleConnection::Arrived arrived;
     arrived.tls = std::move(tls_);
     arrived.vehicle = vehicle;
     arrived.client_hash = client_hash_;
+    arrived.dialect = dialect_;
     arrived.keep_alive_s = keep_alive_s_;
+    arrived.asked_for_session = asked_for_session_;
+    arrived.conn_ack = std::move(conn_ack_);
     arrived.unread = std::move(unread_);
     door_.parts_.hand_over(vehicle.ref.PartitionOf(door_.parts_.partitions), std::move(arrived));
+    // The map may have changed since it was looked at, and the shard was told before it had this
+    // connection. Whatever changes from here on, it hears behind the hand-over.
+    const auto now = door_.parts_.registry.Find(vin_);
+    if (now && *now != vehicle) door_.parts_.update(vehicle.ref, *now);
     door_.Remove(id_);
   }
 
-  void Answer(ConnectCode code) {
+  void Answer(const MqttDialect& dialect, MqttCode code) {
     std::string answer;
-    AppendConnAck(answer, code);
+    AppendConnAckRefusal(answer, dialect, code);
     tls_->Write(answer);
   }
 
@@ -135,20 +175,28 @@ class Door::Arrival final : public net::TlsConnection::Owner {
   std::unique_ptr<net::TlsConnection> tls_;
   std::uint16_t port_ = 0;
   bool is_secure_ = false;
+  bool is_counted_ = false;  // in the door's handshakes_
   bool is_asking_ = false;
   bool is_over_ = false;
   std::string vin_;
   std::string nobody_;
   std::string unread_;
+  std::string conn_ack_;
+  MqttDialect dialect_;
   std::uint64_t client_hash_ = 0;
   std::uint16_t keep_alive_s_ = 0;
+  bool asked_for_session_ = false;
 };
 
 Door::Door(Parts parts)
     : parts_(std::move(parts)),
       connections_(parts_.counters.Get("connections_total")),
-      shed_(parts_.counters.Get("connections_shed")) {
-  loop_.SetOnTurn([this] { graveyard_.clear(); });
+      shed_(parts_.counters.Get("connections_shed")),
+      names_prefix_("telltale-" + std::to_string(parts_.clock.NowUtc().value) + "-") {
+  loop_.SetOnTurn([this] {
+    graveyard_.clear();
+    BeginWaiting();
+  });
 }
 
 Door::~Door() { CHECK(!thread_.joinable()); }
@@ -168,6 +216,8 @@ void Door::Stop() {
   loop_.Post([this] {
     listener_.reset();
     sweeps_.Cancel();
+    for (const Waiting& waiting : waiting_) Discard(waiting.fd);
+    waiting_.clear();
     arrivals_.clear();
     graveyard_.clear();
     loop_.Stop();
@@ -180,12 +230,39 @@ void Door::OnAccept(int fd) {
   // The kernel gives the lowest free number, so a high one means that few are left: the log needs
   // some for its next segments, whatever peers do.
   const bool is_scarce = fd >= descriptor_limit_ - kDescriptorsReserved;
+  if (is_scarce || waiting_.size() >= kWaitingMax) return Shed(fd);
+  waiting_.push_back({fd, parts_.clock.NowMonotonic()});
+}
+
+// At the end of each turn: who came in it and who can begin because another one has ended.
+void Door::BeginWaiting() {
+  while (!waiting_.empty() && handshakes_ < kHandshakesMax && arrivals_.size() < kArrivalsMax) {
+    const int fd = waiting_.front().fd;
+    waiting_.pop_front();
+    if (!Begin(fd)) CountShed();
+  }
+}
+
+// Takes `fd` in any case.
+bool Door::Begin(int fd) {
   const std::uint64_t id = next_id_++;
   auto arrival = std::make_unique<Arrival>(*this, id);
-  // Over the limit it is still taken and destroyed at once: that closes the descriptor.
-  const Status begun = arrival->Begin(fd);
-  if (!begun.ok() || is_scarce || arrivals_.size() >= kArrivalsMax) return shed_.Add();
+  if (!arrival->Begin(fd).ok()) return false;
   arrivals_.emplace(id, std::move(arrival));
+  return true;
+}
+
+// A connection that is made and destroyed at once: that closes the descriptor.
+void Door::Discard(int fd) { static_cast<void>(Arrival(*this, 0).Begin(fd)); }
+
+void Door::Shed(int fd) {
+  CountShed();
+  Discard(fd);
+}
+
+void Door::CountShed() {
+  shed_.Add();
+  parts_.counters.Drops("gateway", Reason::kShed).Add();
 }
 
 void Door::OnKnown(std::uint64_t id, Result<Vehicle> vehicle) {
@@ -198,9 +275,14 @@ void Door::Sweep() {
   const Micros now = parts_.clock.NowMonotonic();
   std::vector<Arrival*> overdue;
   for (const auto& [id, arrival] : arrivals_) {
+    if ((now - arrival->since()).value > kHandshakeCountsForUs) arrival->EndHandshake();
     if ((now - arrival->since()).value > kArrivalWithinUs) overdue.push_back(arrival.get());
   }
   for (Arrival* arrival : overdue) arrival->OnOverdue();
+  while (!waiting_.empty() && (now - waiting_.front().since).value > kWaitingWithinUs) {
+    Shed(waiting_.front().fd);
+    waiting_.pop_front();
+  }
 }
 
 void Door::Remove(std::uint64_t id) {

@@ -2,6 +2,7 @@
 
 #include "gateway/config_desk.h"
 #include "gateway/streams.h"
+#include "seal/derive.h"
 
 namespace telltale::gateway {
 
@@ -30,10 +31,12 @@ Status Gateway::LoadKeys() {
   ASSIGN_OR_RETURN(gateway_private_, seal::LoadKey(parts_.disk, paths_.keys() + "/gateway.key"));
   ASSIGN_OR_RETURN(vault_public_, seal::LoadKey(parts_.disk, paths_.keys() + "/vault_seal.pub"));
   ASSIGN_OR_RETURN(control_public_, seal::LoadKey(parts_.disk, paths_.keys() + "/control.pub"));
-  ASSIGN_OR_RETURN(net::TlsContext tls,
-                   net::TlsContext::ForServer({.ca = paths_.ca() + "/ca.crt",
-                                               .certificate = paths_.certs() + "/server.crt",
-                                               .key = paths_.certs() + "/server.key"}));
+  ASSIGN_OR_RETURN(
+      net::TlsContext tls,
+      net::TlsContext::ForServer(
+          {.ca = config_.mqtt_client_ca.empty() ? paths_.ca() + "/ca.crt" : config_.mqtt_client_ca,
+           .certificate = paths_.certs() + "/server.crt",
+           .key = paths_.certs() + "/server.key"}));
   tls_ = std::make_unique<net::TlsContext>(std::move(tls));
   return Ok();
 }
@@ -57,13 +60,15 @@ Status Gateway::StartShards() {
   for (std::uint16_t i = 0; i < log_->shards(); ++i) {
     ASSIGN_OR_RETURN(auto sealer,
                      seal::Sealer::Make(vault_public_, gateway_private_, parts_.clock));
-    const Shard::Options options{ShardId{i}, {log_->partitions(), config_.cell_level}};
+    const Shard::Options options{
+        ShardId{i}, {log_->partitions(), config_.cell_level}, parts_.vehicle_rate};
     Shard::Parts parts{log_->shard(ShardId{i}), std::move(sealer), parts_.clock, parts_.counters,
                        wake_.get()};
     shards_.push_back(std::make_unique<Shard>(options, std::move(parts), content_key,
                                               [this] { has_failed_ = true; }));
     shards_.back()->Start();
   }
+  seal::Wipe(gateway_private_);  // the sealers have their own, in locked memory
   return Ok();
 }
 
@@ -75,14 +80,16 @@ Result<std::uint16_t> Gateway::OpenDoor() {
     return *shards_[log::ShardOf(partition, log_->shards()).value];
   };
   registry_ = std::make_unique<RegistryClient>(paths_.registry_socket(), parts_.counters);
-  registry_->Start([this, shard_of](VehicleRef former, const Vehicle& vehicle) {
+  const auto update = [this, shard_of](VehicleRef former, const Vehicle& vehicle) {
     shard_of(former.PartitionOf(log_->partitions())).UpdateVehicle(former, vehicle);
-  });
+  };
+  registry_->Start(update);
   door_ = std::make_unique<Door>(
       Door::Parts{*tls_, *registry_, parts_.clock, parts_.counters, log_->partitions(),
                   [shard_of](PartitionId partition, VehicleConnection::Arrived arrived) {
                     shard_of(partition).Adopt(std::move(arrived));
-                  }});
+                  },
+                  update});
   return door_->Open(config_.mqtt_listen, config_.mqtt_port);
 }
 

@@ -26,6 +26,7 @@ class Gateway {
     Disk& disk;
     Clock& clock;
     Counters& counters;
+    ByteBudget::Rate vehicle_rate = {};
   };
   // Loads keys and certificates, opens the log and starts the shards. Cars are not accepted yet.
   //   errors of TlsContext, LoadKey, Log::Open

@@ -124,6 +124,8 @@ int Run(int cars, int seconds, int in_flight) {
   FakeRegistry registry(installation.paths_.registry_socket());
   installation.config_.log_partitions = 64;
   installation.config_.log_segment_bytes = 64u << 20;
+  // Few cars carry a whole fleet's load here.
+  installation.vehicle_rate_ = {.bytes_per_second = 1ll << 40, .burst_bytes = 1ll << 40};
   installation.OpenDoor();
   const std::string batch = MakeBatch();
   fmt::print("batch {} bytes, {} a report\n", batch.size(), batch.size() / kReportsPerBatch);

@@ -177,15 +177,19 @@ TEST_F(GatewayTest, StrangersAreRefusedAndCounted) {
 
 TEST_F(GatewayTest, AConnectOfAnotherLevelIsToldSo) {
   OpenDoor();
-  auto car = Car(certificates_.Vehicle(kVin));
-  car->Send(std::string("\x10\x0D\x00\x04MQTT\x05\x02\x00\x3C\x00\x00\x00", 15));
-  ASSERT_TRUE(car->WaitClosed());
-  EXPECT_EQ(HexEncode(car->received()), "20020001");
+  for (const auto& [level, answer] : {std::pair{'\3', "20020001"}, std::pair{'\6', "2003008400"}}) {
+    auto car = Car(certificates_.Vehicle(kVin));
+    std::string connect("\x10\x0D\x00\x04MQTT\x05\x02\x00\x3C\x00\x00\x00", 15);
+    connect[8] = level;
+    car->Send(connect);
+    ASSERT_TRUE(car->WaitClosed());
+    EXPECT_EQ(HexEncode(car->received()), answer);
+  }
   auto impatient = Car(certificates_.Vehicle(kVin));
   impatient->Send(Publish(1, "x"));
   ASSERT_TRUE(impatient->WaitClosed());
   EXPECT_EQ(impatient->received(), "");
-  EXPECT_EQ(Drops(Reason::kProtocol), 2u);
+  EXPECT_EQ(Drops(Reason::kProtocol), 3u);
 }
 
 TEST_F(GatewayTest, WithTheRegistryDownKnownCarsGoOnAndUnknownOnesAreTold) {

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -39,6 +40,11 @@ class FakeRegistry {
     thread_.join();
     for (std::thread& thread : connections_) thread.join();
   }
+  // Tells whoever follows the map that the vehicle has another owner.
+  void ChangeOwner(const std::string& vin, VehicleRef ref) {
+    std::lock_guard lock(mutex_);
+    changes_.emplace_back(vin, ref);
+  }
   static VehicleRef RefOf(const std::string& vin) {
     // The VIN's last digits, so also the partition.
     const unsigned number = static_cast<unsigned>(std::stoul(vin.substr(11)));
@@ -59,30 +65,58 @@ class FakeRegistry {
           [this, owned = std::move(**connection)]() mutable { Talk(std::move(owned)); });
     }
   }
+  static std::string RowsOf(const std::string& vin, VehicleRef ref, bool added) {
+    internal::v1::RegistryMessage message;
+    message.mutable_rows()->set_complete(true);
+    message.mutable_rows()->set_added(added);
+    internal::v1::VehicleRow& row = *message.mutable_rows()->add_rows();
+    row.set_vin(vin);
+    row.set_vehicle_ref(ref.bytes.data(), ref.bytes.size());
+    return message.SerializeAsString();
+  }
   void Talk(LocalConnection connection) {
+    bool is_follower = false;
+    std::size_t told = 0;
     while (!is_stopping_) {
+      while (is_follower) {
+        std::lock_guard lock(mutex_);
+        if (told == changes_.size()) break;
+        const auto& [vin, ref] = changes_[told++];
+        if (!connection.Send(RowsOf(vin, ref, false)).ok()) return;
+      }
       const auto frame = connection.Receive(kPatience);
       if (!frame.ok()) return;
       if (!frame->has_value()) continue;
       internal::v1::RegistryRequest request;
       CHECK(request.ParseFromString(**frame));
+      if (request.has_subscribe()) is_follower = true;
       internal::v1::RegistryMessage reply;
       reply.mutable_rows()->set_complete(true);
-      if (request.has_resolve()) {
-        reply.mutable_rows()->set_added(true);
-        internal::v1::VehicleRow& row = *reply.mutable_rows()->add_rows();
-        row.set_vin(request.resolve().vin());
-        const VehicleRef ref = RefOf(row.vin());
-        row.set_vehicle_ref(ref.bytes.data(), ref.bytes.size());
-      }
-      if (!connection.Send(reply.SerializeAsString()).ok()) return;
+      const std::string& vin = request.resolve().vin();
+      const std::string frame_out =
+          request.has_resolve() ? RowsOf(vin, RefOf(vin), true) : reply.SerializeAsString();
+      if (!connection.Send(frame_out).ok()) return;
     }
   }
 
   std::optional<LocalListener> listener_;
+  std::mutex mutex_;
+  std::vector<std::pair<std::string, VehicleRef>> changes_;
   std::atomic<bool> is_stopping_{false};
   std::thread thread_;
   std::vector<std::thread> connections_;
+};
+
+// Real time, and monotonic time that a test may move ahead.
+class ShiftedClock final : public Clock {
+ public:
+  Micros NowUtc() const override { return system_.NowUtc(); }
+  Micros NowMonotonic() const override { return system_.NowMonotonic() + Micros{ahead_us_.load()}; }
+  void MoveAhead(Micros by) { ahead_us_ += by.value; }
+
+ private:
+  SystemClock system_;
+  std::atomic<std::int64_t> ahead_us_{0};
 };
 
 class TestInstallation {
@@ -123,7 +157,7 @@ class TestInstallation {
     CHECK(seal::StoreKey(disk_, paths_.keys() + "/" + name, raw, is_private).ok());
   }
   void Start() {
-    auto made = Gateway::Start(config_, paths_, {disk_, clock_, counters_});
+    auto made = Gateway::Start(config_, paths_, {disk_, clock_, counters_, vehicle_rate_});
     CHECK(made.ok());
     gateway_ = std::move(made).value();
   }
@@ -160,9 +194,10 @@ class TestInstallation {
   const Paths paths_{folder_};
   PosixDisk posix_;
   Disk& disk_ = posix_;
-  SystemClock clock_;  // TLS looks at the real time, too
+  ShiftedClock clock_;  // TLS looks at the real time, too
   Counters counters_;
   Config config_;
+  ByteBudget::Rate vehicle_rate_;
   const seal::KeyPair control_ = *seal::MakeEd25519();
   net::TestCertificates certificates_{folder_ + "/test", clock_.NowUtc()};
   std::string contract_;

@@ -4,9 +4,11 @@
 
 #include <chrono>
 
+#include "base/logging.h"
 #include "base/stop.h"
 #include "gateway/gateway.h"
 #include "net/tls_descriptor_limit.h"
+#include "seal/locked.h"
 
 namespace telltale::gateway {
 namespace {
@@ -19,12 +21,18 @@ class Process {
   explicit Process(const RoleOptions& options) : paths_(options.dir) {}
 
   Status Run() {
+    RETURN_IF_ERROR(seal::ForbidDumps());
     RETURN_IF_ERROR(disk_.MakeFolders(counters_folder(), 0750));
     if (disk_.Exists(port_file())) RETURN_IF_ERROR(disk_.Remove(port_file()));
     ASSIGN_OR_RETURN(const Config config, Config::Load(disk_, paths_.config()));
+    RETURN_IF_ERROR(ConfigureLogging("gateway", config.logging_format, config.logging_level));
+    if (const Status locked = seal::LockKeysInMemory(); !locked.ok()) {
+      if (config.environment_kind == "prod") return locked;
+      spdlog::warn("gateway: {}", locked.error().message);
+    }
     net::RaiseDescriptorLimit();
     ASSIGN_OR_RETURN(const auto gateway,
-                     Gateway::Start(config, paths_, {disk_, clock_, counters_}));
+                     Gateway::Start(config, paths_, {disk_, clock_, counters_, RateOf(config)}));
     Status served = Serve(*gateway);
     gateway->Stop();
     WriteCounts();
@@ -32,6 +40,11 @@ class Process {
   }
 
  private:
+  // The burst is what the rate gives in the same time as by default.
+  static ByteBudget::Rate RateOf(const Config& config) {
+    const auto rate = static_cast<std::int64_t>(config.mqtt_vehicle_bytes_per_s);
+    return {rate, rate * (kVehicleBurstBytesMax / kVehicleBytesPerSecondMax)};
+  }
   std::string port_file() const { return paths_.run() + "/gateway.port"; }
   std::string counters_folder() const { return paths_.run() + "/counters"; }
 
@@ -66,6 +79,7 @@ class Process {
 }  // namespace
 
 int RunGatewayRole(const RoleOptions& options) {
+  StartLogging("gateway");
   const Status done = Process(options).Run();
   if (done.ok()) return 0;
   spdlog::error("gateway: {}", done.error().ToString());

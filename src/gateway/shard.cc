@@ -41,9 +41,17 @@ Shard::Shard(Options options, Parts parts, ContentKey content_key, std::function
       publishes_qos0_(parts_.counters.Get("publishes_qos0")),
       publishes_qos1_(parts_.counters.Get("publishes_qos1")),
       pauses_(parts_.counters.Get("reading_pauses")),
+      vehicle_pauses_(parts_.counters.Get("reading_pauses_vehicle")),
       processor_(options.batch, {parts_.writer, *parts_.sealer, parts_.clock, parts_.counters},
                  content_key) {
   parts_.writer.SetOnCommit([this](Result<CommitNumber> commit) { OnCommit(std::move(commit)); });
+  parts_.writer.SetOnStall(
+      [id = options.id.value, &stalls = parts_.counters.Get("log_stalls")](const Status& status) {
+        if (status.ok()) return spdlog::info("gateway: shard {}: the disk takes the log again", id);
+        stalls.Add();
+        spdlog::error("gateway: shard {}: {}; vehicles wait until the disk has room", id,
+                      status.error().ToString());
+      });
   loop_.SetOnTurn([this] { OnTurn(); });
 }
 
@@ -69,9 +77,12 @@ void Shard::Drain() {
     spdlog::error("gateway: shard {}: {}", options_.id.value, synced.error().ToString());
   }
   ReleaseAcks();
-  for (auto& [ref, connection] : connections_) connection->Finish();
+  for (auto& [ref, connection] : connections_) {
+    connection->Finish(MqttCode::kServerShuttingDown);
+  }
   closed_.Add(connections_.size());
   waiting_.clear();
+  over_budget_.clear();
   connections_.clear();
   graveyard_.clear();
   TakeConfigsOn();
@@ -96,16 +107,13 @@ void Shard::Admit(VehicleConnection::Arrived arrived) {
   });
   if (same != last) {
     taken_over_.Add();
-    VehicleConnection& former = *same->second;
-    former.Finish();
-    Remove(former);
+    Close(*same->second, Reason::kTakenOver, MqttCode::kSessionTakenOver);
   }
   const VehicleRef ref = arrived.vehicle.ref;
   if (connections_.count(ref) >= kConnectionsPerVehicleMax) {
     taken_over_.Add();
-    VehicleConnection& oldest = *connections_.equal_range(ref).first->second;
-    oldest.Finish();
-    Remove(oldest);
+    Close(*connections_.equal_range(ref).first->second, Reason::kTakenOver,
+          MqttCode::kQuotaExceeded);
   }
   const auto added =
       connections_.emplace(ref, std::make_unique<VehicleConnection>(*this, std::move(arrived)));
@@ -127,7 +135,7 @@ void Shard::UpdateVehicle(VehicleRef former, const Vehicle& vehicle) {
         continue;
       }
       // Another owner: another reference, perhaps another shard. The car comes back by itself.
-      connection->Finish();
+      connection->Finish(MqttCode::kAdministrative);
       Remove(*connection);
     }
   });
@@ -151,6 +159,43 @@ void Shard::AwaitDurable(VehicleConnection& connection) {
 
 void Shard::CountRefused(Reason reason) { parts_.counters.Drops("gateway", reason).Add(); }
 
+void Shard::Close(VehicleConnection& connection, Reason reason, MqttCode code) {
+  CountRefused(reason);
+  connection.Finish(code);
+  Remove(connection);
+}
+
+bool Shard::Spend(VehicleConnection& connection, std::size_t bytes) {
+  const Micros now = now_monotonic();
+  const auto [at, is_new] =
+      budgets_.try_emplace(connection.vehicle().ref, options_.vehicle_rate, now);
+  if (at->second.Spend(bytes, now)) return true;
+  vehicle_pauses_.Add();
+  over_budget_.push_back(&connection);
+  return false;
+}
+
+void Shard::OpenBudgets() {
+  const Micros now = now_monotonic();
+  std::vector<VehicleConnection*> paused;
+  paused.swap(over_budget_);
+  for (VehicleConnection* connection : paused) {
+    if (connection->is_over()) continue;  // left while another one resumed
+    if (budgets_.at(connection->vehicle().ref).HasAny(now)) {
+      connection->OnBudget();  // may read on, and leave
+    } else {
+      over_budget_.push_back(connection);
+    }
+  }
+}
+
+void Shard::ForgetBudgets(Micros now) {
+  for (auto it = budgets_.begin(); it != budgets_.end();) {
+    const bool is_idle = it->second.IsFull(now) && !connections_.contains(it->first);
+    it = is_idle ? budgets_.erase(it) : std::next(it);
+  }
+}
+
 void Shard::Remove(VehicleConnection& connection) {
   const auto [first, last] = connections_.equal_range(connection.vehicle().ref);
   const auto found = std::find_if(
@@ -158,6 +203,7 @@ void Shard::Remove(VehicleConnection& connection) {
   if (found == last) return;
   closed_.Add();
   if (connection.is_listed) std::erase(waiting_, &connection);
+  std::erase(over_budget_, &connection);
   graveyard_.push_back(std::move(found->second));
   connections_.erase(found);
 }
@@ -216,19 +262,28 @@ void Shard::OnTick() {
   const Status ticked = parts_.writer.Tick(parts_.clock.NowUtc());
   if (!ticked.ok() && ticked.error().code != Code::kOverloaded) return Fail(ticked.error());
   OpenRoom();
+  OpenBudgets();
 }
 
 void Shard::Sweep() {
   const Micros now = now_monotonic();
   std::vector<VehicleConnection*> overdue;
+  std::vector<VehicleConnection*> slow;
   for (auto& [ref, connection] : connections_) {
-    if (connection->IsOverdue(now)) overdue.push_back(connection.get());
+    if (connection->IsSlowReader(now)) {
+      slow.push_back(connection.get());
+    } else if (connection->IsOverdue(now)) {
+      overdue.push_back(connection.get());
+    }
+  }
+  for (VehicleConnection* connection : slow) {
+    Close(*connection, Reason::kSlowReader, MqttCode::kQuotaExceeded);
   }
   for (VehicleConnection* connection : overdue) {
     timed_out_.Add();
-    connection->Finish();
-    Remove(*connection);
+    Close(*connection, Reason::kKeepAlive, MqttCode::kKeepAliveTimeout);
   }
+  ForgetBudgets(now);
 }
 
 std::future<Result<Shard::Entries>> Shard::AppendConfig(CheckedConfig config,
@@ -291,10 +346,15 @@ void Shard::Fail(const Error& error) {
   if (std::exchange(has_failed_, true)) return;
   spdlog::error("gateway: shard {}: {}; connections closed without acknowledgement",
                 options_.id.value, error.ToString());
-  for (auto& [ref, connection] : connections_) graveyard_.push_back(std::move(connection));
+  for (auto& [ref, connection] : connections_) {
+    CountRefused(Reason::kStorage);
+    connection->Finish(MqttCode::kImplementation);
+    graveyard_.push_back(std::move(connection));
+  }
   closed_.Add(connections_.size());
   connections_.clear();
   waiting_.clear();
+  over_budget_.clear();
   configs_unstaged_.clear();
   configs_waiting_.clear();
   on_failed_();

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "gateway/batch_processor.h"
+#include "gateway/byte_budget.h"
 #include "gateway/config_store.h"
 #include "gateway/vehicle_connection.h"
 #include "net/event_loop.h"
@@ -23,6 +24,7 @@ class Shard {
   struct Options {
     ShardId id;
     BatchProcessor::Options batch;
+    ByteBudget::Rate vehicle_rate;
   };
   struct Parts {
     log::ShardWriter& writer;
@@ -59,6 +61,9 @@ class Shard {
   bool has_room() const { return has_room_; }
   Result<CommitNumber> Process(const Vehicle& vehicle, ByteSpan payload, std::uint8_t qos);
   void AwaitDurable(VehicleConnection& connection);
+  // Counts what a connection's vehicle has sent. False: it has sent enough for now; do not read it
+  // until OnBudget().
+  bool Spend(VehicleConnection& connection, std::size_t bytes);
   void CountAcks(std::size_t acks) { acks_.Add(acks); }
   void CountRefused(Reason reason);
   void Remove(VehicleConnection& connection);  // destroyed at the end of the turn
@@ -76,6 +81,9 @@ class Shard {
   void Sweep();
   void Admit(VehicleConnection::Arrived arrived);
   void CloseRoom();
+  void Close(VehicleConnection& connection, Reason reason, MqttCode code);
+  void OpenBudgets();
+  void ForgetBudgets(Micros now);
   bool TryConfig(ConfigTask& task);
   void Fail(const Error& error);
   void Drain();
@@ -90,6 +98,7 @@ class Shard {
   Counter& publishes_qos0_;
   Counter& publishes_qos1_;
   Counter& pauses_;
+  Counter& vehicle_pauses_;
 
   net::EventLoop loop_;
   net::Timer ticks_{loop_};
@@ -107,6 +116,9 @@ class Shard {
   std::unordered_multimap<VehicleRef, std::unique_ptr<VehicleConnection>, VehicleRefHash>
       connections_;
   std::vector<VehicleConnection*> waiting_;  // with acknowledgements that wait for the disk
+  // Of vehicles that are connected or sent much a short while ago: coming again buys nothing.
+  std::unordered_map<VehicleRef, ByteBudget, VehicleRefHash> budgets_;
+  std::vector<VehicleConnection*> over_budget_;
   std::vector<std::unique_ptr<VehicleConnection>> graveyard_;
   std::vector<std::unique_ptr<ConfigTask>> configs_unstaged_;
   std::vector<std::unique_ptr<ConfigTask>> configs_waiting_;

@@ -11,6 +11,7 @@ struct Vehicle {
   VehicleRef ref;
   std::uint32_t vehicle_class = 0;  // base/vehicle_class.h
   double odometer_offset_km = 0;
+  friend bool operator==(const Vehicle&, const Vehicle&) = default;
 };
 
 }  // namespace telltale::gateway

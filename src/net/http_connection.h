@@ -6,6 +6,8 @@
 
 #include "net/http_server.h"
 
+struct ssl_ctx_st;
+
 namespace telltale::net {
 
 struct HttpShared {
@@ -13,7 +15,10 @@ struct HttpShared {
   HttpHandler& handler;
   Counter& connections;
   Counter& slow;
-  Counter& events;
+  Counter& unauthorized;       // requests without the token
+  Counter& handshakes_failed;  // TLS
+  Counter* events = nullptr;   // null: the handler has no stream
+  ssl_ctx_st* tls = nullptr;   // null: in the clear; the server's
 };
 
 class HttpConnection;
@@ -26,10 +31,11 @@ class HttpConnectionOwner {
 // The server's thread only. Lives while its owner has it or an operation is under way.
 class HttpConnection {
  public:
+  // Over TLS when `shared` has it.
   static std::shared_ptr<HttpConnection> Make(boost::asio::ip::tcp::socket socket,
                                               HttpShared& shared, HttpConnectionOwner& owner);
   virtual ~HttpConnection() = default;
-  // Reads the first request; `refuse` answers it with 503 and closes.
+  // Shakes hands and reads the first request; `refuse` answers it with 503 and closes.
   virtual void Start(bool refuse) = 0;
   // A stream with nothing under way looks for events.
   virtual void Pump() = 0;

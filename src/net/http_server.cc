@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "net/http_connection.h"
+#include "net/http_tls.h"
 
 namespace telltale::net {
 namespace {
@@ -20,8 +21,11 @@ class Server final : public HttpServer, public HttpConnectionOwner {
                 .handler = handler,
                 .connections = counters.Get("http_connections_total"),
                 .slow = counters.Get("http_slow_readers_total"),
-                .events = counters.Get("feed_events_total")},
-        refused_(counters.Get("http_connections_refused_total")) {}
+                .unauthorized = counters.Get("http_unauthorized_total"),
+                .handshakes_failed = counters.Drops("http", Reason::kTlsHandshake)},
+        refused_(counters.Get("http_connections_refused_total")) {
+    if (!handler.stream_path().empty()) shared_.events = &counters.Get("feed_events_total");
+  }
 
   ~Server() override {
     boost::asio::post(io_, [this] {
@@ -35,15 +39,21 @@ class Server final : public HttpServer, public HttpConnectionOwner {
   }
 
   Status Listen() {
+    const HttpOptions& options = shared_.options;
     boost::system::error_code error;
-    const auto address = boost::asio::ip::make_address(shared_.options.listen, error);
-    if (error) return Error{Code::kInvalid, "feed.listen must be an IP address"};
-    if (!address.is_loopback()) {
-      return Error{
-          Code::kRefused,
-          "the feed has no TLS yet: feed.listen must be a loopback address (127.0.0.1, ::1)"};
+    const auto address = boost::asio::ip::make_address(
+        options.listen == "localhost" ? "127.0.0.1" : options.listen, error);
+    if (error) return Error{Code::kInvalid, options.section + ".listen must be an IP address"};
+    if (!address.is_loopback()) RETURN_IF_ERROR(CheckMayBeReached());
+    if (options.tls_certificate.empty() != options.tls_key.empty()) {
+      return Error{Code::kInvalid, options.section + ".tls_certificate and " + options.section +
+                                       ".tls_key go together: set both or none"};
     }
-    const tcp::endpoint endpoint(address, shared_.options.port);
+    if (!options.tls_certificate.empty()) {
+      ASSIGN_OR_RETURN(tls_, MakeHttpTls(options.tls_certificate, options.tls_key));
+      shared_.tls = tls_.get();
+    }
+    const tcp::endpoint endpoint(address, options.port);
     if (!acceptor_.open(endpoint.protocol(), error) &&
         !acceptor_.set_option(tcp::acceptor::reuse_address(true), error) &&
         !acceptor_.bind(endpoint, error) &&
@@ -51,9 +61,8 @@ class Server final : public HttpServer, public HttpConnectionOwner {
       port_ = acceptor_.local_endpoint(error).port();
     }
     if (error) {
-      return Error{Code::kUnavailable, "cannot listen on feed port " +
-                                           std::to_string(shared_.options.port) + ": " +
-                                           error.message()};
+      return Error{Code::kUnavailable, "cannot listen on " + options.section + ".port " +
+                                           std::to_string(options.port) + ": " + error.message()};
     }
     Accept();
     thread_ = std::thread([this] { io_.run(); });
@@ -76,6 +85,22 @@ class Server final : public HttpServer, public HttpConnectionOwner {
   }
 
  private:
+  // What can be reached from another machine speaks TLS and asks for a token.
+  Status CheckMayBeReached() const {
+    const HttpOptions& options = shared_.options;
+    std::string missing;
+    for (const auto& [value, key] :
+         {std::pair{&options.tls_certificate, ".tls_certificate"},
+          std::pair{&options.tls_key, ".tls_key"}, std::pair{&options.token, ".token_file"}}) {
+      if (value->empty()) missing += (missing.empty() ? "" : ", ") + options.section + key;
+    }
+    if (missing.empty()) return Ok();
+    return Error{Code::kRefused, options.section + ".listen " + options.listen +
+                                     " is not a loopback address (127.0.0.1, ::1): that needs TLS "
+                                     "and a token; missing: " +
+                                     missing};
+  }
+
   void Accept() {
     acceptor_.async_accept([this](boost::system::error_code error, tcp::socket socket) {
       if (!acceptor_.is_open()) return;
@@ -99,6 +124,7 @@ class Server final : public HttpServer, public HttpConnectionOwner {
       io_.get_executor()};
   tcp::acceptor acceptor_{io_};
   HttpShared shared_;
+  std::shared_ptr<ssl_ctx_st> tls_;
   Counter& refused_;
   std::set<std::shared_ptr<HttpConnection>> connections_;  // the server's thread
   std::atomic<bool> notified_{false};
