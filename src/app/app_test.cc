@@ -117,12 +117,21 @@ TEST_F(AppTest, ARunFileReplacesALinkAndDoesNotFollowIt) {
 
 TEST_F(AppTest, WhatAnEarlierRunLeftIsRemovedAndNothingElse) {
   const RunFiles files(folder_);
-  for (const char* name : {"gateway.pid", "feed.port", "ready", "kept"}) {
+  for (const char* name : {"gateway.pid", "feed.port", "ready", "roles", "kept"}) {
     ASSERT_TRUE(files.Write(name, "1\n").ok());
   }
   files.RemoveStale();
   EXPECT_FALSE(files.Exists("gateway.pid") || files.Exists("feed.port") || files.Exists("ready"));
+  EXPECT_FALSE(files.Exists("roles"));
   EXPECT_TRUE(files.Exists("kept"));
+}
+
+TEST_F(AppTest, EveryRoleIsWantedUntilTheListSaysWhich) {
+  const RunFiles files(folder_);
+  EXPECT_TRUE(files.IsWanted("lake"));
+  ASSERT_TRUE(files.WriteWanted({"registry", "gateway"}).ok());
+  EXPECT_TRUE(files.IsWanted("registry") && files.IsWanted("gateway"));
+  EXPECT_FALSE(files.IsWanted("lake") || files.IsWanted("gate"));
 }
 
 TEST_F(AppTest, AFolderHasOneSupervisor) {

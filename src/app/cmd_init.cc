@@ -45,6 +45,11 @@ void AddInitCommand(CLI::App& app, int& exit_code) {
                    "Where the alert feed is; 0 = any free port, written to run/feed.port")
       ->capture_default_str();
   command
+      ->add_option("--operations-port", config.operations_port,
+                   "Where /metrics and /readyz are; 0 = any free port, written to "
+                   "run/operations.port. 0 by itself where --mqtt-port is 0")
+      ->capture_default_str();
+  command
       ->add_option("--window-days", config.vault_window_days,
                    "Exact positions are destroyed after this many days")
       ->check(CLI::Range(1u, kVaultWindowDaysMax))
@@ -77,7 +82,11 @@ void AddInitCommand(CLI::App& app, int& exit_code) {
       ->add_option("--rules", *rules,
                    "Safety rules of the first release (default: those that come with Telltale)")
       ->check(CLI::ExistingFile);
-  command->callback([options, rules, &exit_code] {
+  command->callback([options, rules, command, &exit_code] {
+    // Who takes any port for the cars wants several installations on one machine.
+    if (options->config.mqtt_port == 0 && command->count("--operations-port") == 0) {
+      options->config.operations_port = 0;
+    }
     if (options->config.log_shards > options->config.log_partitions) {
       exit_code = ExitCode(Error{Code::kInvalid, "--shards must not exceed --partitions"});
       return;

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "app/commands.h"
+#include "app/operations.h"
 #include "base/config.h"
 #include "base/role.h"
 #include "base/stop.h"
@@ -61,6 +62,8 @@ void AddRoleCommand(CLI::App& app, int& exit_code) {
          [](const Flags& flags) { return ToExitCode(gateway::RunGatewayRole(flags.role)); });
   AddOne(*roles, "publisher", "Alert store and feed", exit_code,
          [](const Flags& flags) { return ToExitCode(publish::RunPublisherRole(flags.role)); });
+  AddOne(*roles, "operations", "Metrics and health over HTTP", exit_code,
+         [](const Flags& flags) { return RunOperationsRole(flags.role); });
   AddOne(*roles, "first-authority", "Give a release authority over a new alert store; ends at once",
          exit_code, [](const Flags& flags) { return ToExitCode(InstallFirstAuthority(flags)); });
 }

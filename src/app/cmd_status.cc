@@ -1,74 +1,95 @@
 #include <fmt/core.h>
-#include <signal.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <cerrno>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "app/commands.h"
-#include "app/run_files.h"
+#include "app/operations_state.h"
 #include "app/serve.h"
 #include "base/config.h"
 
 namespace telltale::app {
 namespace {
 
-bool IsAlive(pid_t pid) { return kill(pid, 0) == 0 || errno == EPERM; }
+using nlohmann::json;
 
-std::string WithoutNewline(std::string text) {
-  while (text.ends_with('\n')) text.pop_back();
-  return text;
+// As scripts see it: docs/operate.md.
+constexpr int kReady = 0;
+constexpr int kNotReady = 1;
+constexpr int kCannotTell = 2;
+
+// {pid, alive, port, counters}
+json RoleToJson(const RoleState& role) {
+  json one = {{"alive", role.is_up}};
+  if (!role.is_wanted) one["left_out"] = true;
+  if (role.pid) one["pid"] = *role.pid;
+  if (role.port) one["port"] = *role.port;
+  if (!role.counters.empty()) one["counters"] = role.counters;
+  return one;
 }
 
-// Roles may count under the same name: the merged count is the sum.
-void AddTo(nlohmann::json& merged, const nlohmann::json& counters) {
-  for (const auto& [name, value] : counters.items()) {
-    if (!value.is_number_unsigned()) continue;
-    merged[name] = merged.value(name, std::uint64_t{0}) + value.get<std::uint64_t>();
-  }
-}
-
-// {"serving", "ready", "roles": {name: {pid, alive, port, counters}}, "counters": {name: value}}
-nlohmann::json Gather(const std::string& dir) {
-  PosixDisk disk;
-  const Paths paths(dir);
-  const RunFiles run_files(paths.run());
-  nlohmann::json status;
-  const bool serving = SupervisorLock::IsHeld(paths.run());
-  status["serving"] = serving;
-  status["ready"] = serving && run_files.Exists("ready");
-  status["counters"] = nlohmann::json::object();
-  for (const char* role : kRoles) {
-    nlohmann::json& one = status["roles"][role];
-    const auto pid = run_files.ReadPid(role);
-    // A pid file of a supervisor that was killed says nothing: its children died with it.
-    one["alive"] = serving && pid && IsAlive(*pid);
-    if (pid) one["pid"] = *pid;
-    if (const auto port = run_files.Read(std::string(role) + ".port")) {
-      one["port"] = WithoutNewline(*port);
+// {"serving", "ready", "causes": [text], "roles": {name: role}, "counters": {name: value},
+//  "consumers": {name: {stream: {"lag", "shards": [{"shard", "lag"}]}}}}
+json ToJson(const OperationsState& state) {
+  json status;
+  const auto causes = NotReadyCauses(state);
+  status["serving"] = state.is_serving;
+  status["ready"] = causes.empty();
+  status["causes"] = causes;
+  status["counters"] = json::object();
+  for (const RoleState& role : state.roles) {
+    status["roles"][role.name] = RoleToJson(role);
+    // Roles may count under the same name: the merged count is the sum.
+    for (const auto& [name, value] : role.counters) {
+      json& sum = status["counters"][name];
+      sum = value + (sum.is_null() ? 0 : sum.get<std::uint64_t>());
     }
-    const auto counters =
-        ReadWholeFile(disk, paths.run() + "/counters/" + role + ".json", 1u << 20);
-    if (!counters.ok()) continue;
-    const auto parsed = nlohmann::json::parse(*counters, nullptr, /*allow_exceptions=*/false);
-    if (!parsed.is_object()) continue;
-    one["counters"] = parsed;
-    AddTo(status["counters"], parsed);
+  }
+  status["consumers"] = json::object();
+  for (const ConsumerLag& lag : state.lags) {
+    json& one = status["consumers"][lag.consumer][lag.stream];
+    if (one.is_null()) one = json::object();
+    one["lag"] = one.value("lag", std::uint64_t{0}) + lag.records;
+    one["shards"].push_back({{"shard", lag.shard}, {"lag", lag.records}});
   }
   return status;
 }
 
-void Print(const nlohmann::json& status) {
+void Print(const json& status) {
   fmt::print("serving {}, ready {}\n", status["serving"].get<bool>() ? "yes" : "no",
              status["ready"].get<bool>() ? "yes" : "no");
+  for (const json& cause : status["causes"]) fmt::print("  {}\n", cause.get<std::string>());
   for (const auto& [role, one] : status["roles"].items()) {
     fmt::print("{:<10} {:<5} pid {:<8} port {}\n", role, one["alive"].get<bool>() ? "runs" : "-",
                one.contains("pid") ? one["pid"].dump() : "-", one.value("port", "-"));
   }
+  for (const auto& [consumer, streams] : status["consumers"].items()) {
+    for (const auto& [stream, one] : streams.items()) {
+      fmt::print("{:<20} {:<10} {} records behind\n", consumer, stream, one["lag"].dump());
+    }
+  }
   for (const auto& [name, value] : status["counters"].items()) {
     fmt::print("{} {}\n", name, value.dump());
   }
+}
+
+// What makes any answer a guess.
+Status CheckCanTell(const std::string& dir) {
+  PosixDisk disk;
+  const Paths paths(dir);
+  if (!disk.Exists(paths.config()) || !disk.Exists(paths.run())) {
+    return Error{Code::kNotFound, dir +
+                                      " is no installation (it has no telltale.yaml and run/); "
+                                      "`telltale init` makes one"};
+  }
+  const std::string lock = paths.run() + "/supervisor.lock";
+  if (access(paths.run().c_str(), R_OK | X_OK) != 0 ||
+      (disk.Exists(lock) && access(lock.c_str(), R_OK) != 0)) {
+    return Error{Code::kRefused, "you may not read " + paths.run()};
+  }
+  return Ok();
 }
 
 struct Flags {
@@ -76,25 +97,33 @@ struct Flags {
   bool json = false;
 };
 
+int Run(const Flags& flags) {
+  if (const Status can_tell = CheckCanTell(flags.dir); !can_tell.ok()) {
+    (void)ExitCode(can_tell);  // says why
+    return kCannotTell;
+  }
+  PosixDisk disk;
+  const SystemClock clock;
+  const json status = ToJson(LookAtOperations(disk, clock, flags.dir));
+  if (flags.json) {
+    fmt::print("{}\n", status.dump(2));
+  } else {
+    Print(status);
+  }
+  return status["ready"].get<bool>() ? kReady : kNotReady;
+}
+
 }  // namespace
 
 void AddStatusCommand(CLI::App& app, int& exit_code) {
   const auto flags = std::make_shared<Flags>();
   CLI::App* command = app.add_subcommand(
-      "status", "What runs, on which ports, and the counters; exit code 1 unless all is ready");
-  command->add_option("--dir", flags->dir, "The folder that `telltale init` made")
-      ->required()
-      ->check(CLI::ExistingDirectory);
+      "status",
+      "What runs, on which ports, and the counters; exit code 0: ready, 1: not ready, 2: "
+      "cannot tell");
+  command->add_option("--dir", flags->dir, "The folder that `telltale init` made")->required();
   command->add_flag("--json", flags->json, "As JSON");
-  command->callback([flags, &exit_code] {
-    const nlohmann::json status = Gather(flags->dir);
-    if (flags->json) {
-      fmt::print("{}\n", status.dump(2));
-    } else {
-      Print(status);
-    }
-    exit_code = status["ready"].get<bool>() ? 0 : 1;
-  });
+  command->callback([flags, &exit_code] { exit_code = Run(*flags); });
 }
 
 }  // namespace telltale::app

@@ -9,6 +9,9 @@
 // process's exit code in `exit_code`, which outlives the parse.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "base/result.h"
 
 namespace CLI {
@@ -26,5 +29,11 @@ void AddRoleCommand(CLI::App& app, int& exit_code);
 void AddVehiclesCommand(CLI::App& app, int& exit_code);
 void AddCertificateCommand(CLI::App& app, int& exit_code);
 void AddStatusCommand(CLI::App& app, int& exit_code);
+void AddDoctorCommand(CLI::App& app, int& exit_code);
+void AddConfigCommand(CLI::App& app, int& exit_code);
+
+// `--set section.key=value`, repeated, into `settings`, which outlives the parse: see
+// ConfigSources in base/config_read.h.
+void AddSetOption(CLI::App& command, std::vector<std::string>& settings);
 
 }  // namespace telltale::app

@@ -16,6 +16,8 @@
 namespace telltale::app {
 namespace {
 
+constexpr const char* kWanted = "roles";
+
 std::string LockPath(const std::string& run_folder) { return run_folder + "/supervisor.lock"; }
 
 Error Failed(const std::string& path) {
@@ -64,6 +66,21 @@ std::optional<pid_t> RunFiles::ReadPid(const std::string& name) const {
   return pid;
 }
 
+std::optional<Micros> RunFiles::ChangedAt(const std::string& name) const {
+  struct stat info{};
+  if (lstat((folder_ + "/" + name).c_str(), &info) != 0) return std::nullopt;
+  return Micros{info.st_mtim.tv_sec * 1'000'000 + info.st_mtim.tv_nsec / 1000};
+}
+
+Status RunFiles::WriteWanted(const std::vector<std::string>& roles) const {
+  return Write(kWanted, fmt::format("{}\n", fmt::join(roles, "\n")));
+}
+
+bool RunFiles::IsWanted(const std::string& role) const {
+  const auto roles = Read(kWanted);
+  return !roles || ("\n" + *roles).find("\n" + role + "\n") != std::string::npos;
+}
+
 void RunFiles::RemoveStale() const {
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(folder_ + "/counters", error)) {
@@ -71,7 +88,9 @@ void RunFiles::RemoveStale() const {
   }
   for (const auto& entry : std::filesystem::directory_iterator(folder_, error)) {
     const std::string name = entry.path().filename().string();
-    if (name.ends_with(".pid") || name.ends_with(".port") || name == "ready") Remove(name);
+    if (name.ends_with(".pid") || name.ends_with(".port") || name == "ready" || name == kWanted) {
+      Remove(name);
+    }
   }
 }
 

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "base/ids.h"
 #include "base/result.h"
 
 namespace telltale::app {
@@ -27,8 +28,14 @@ class RunFiles {
   std::optional<std::string> Read(const std::string& name) const;  // at most 4 KiB
   // <name>.pid; nullopt when there is none or it is no number.
   std::optional<pid_t> ReadPid(const std::string& name) const;
-  // What a run before this one left: *.pid, *.port, ready, counters/*.
+  // When it was last written (wall clock); nullopt when it is not there.
+  std::optional<Micros> ChangedAt(const std::string& name) const;
+  // The roles that are kept, for who looks at the folder.
+  Status WriteWanted(const std::vector<std::string>& roles) const;
+  bool IsWanted(const std::string& role) const;  // true when nothing was written
+  // What a run before this one left: *.pid, *.port, ready, roles, counters/*.
   void RemoveStale() const;
+  const std::string& folder() const { return folder_; }
 
  private:
   std::string folder_;

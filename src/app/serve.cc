@@ -49,6 +49,13 @@ class Service {
 
  private:
   bool Wanted(const std::string& role) const { return !options_.without.contains(role); }
+  std::vector<std::string> WantedRoles() const {
+    std::vector<std::string> roles;
+    for (const char* role : kRoles) {
+      if (Wanted(role)) roles.push_back(role);
+    }
+    return roles;
+  }
   Status Keep(const std::string& role);
   Status StartAll();
   Status PutFirstConfigInForce();
@@ -161,6 +168,7 @@ Status Service::InstallFirstAuthority() {
 }
 
 Status Service::StartAll() {
+  RETURN_IF_ERROR(Keep("operations"));  // first: /readyz says why it is not ready yet
   RETURN_IF_ERROR(Keep("registry"));
   RETURN_IF_ERROR(Keep("gateway"));
   if (Wanted("gateway")) {
@@ -175,6 +183,7 @@ Status Service::StartAll() {
   }
   return WaitUntil("not every role got ready", [&] {
     if (Wanted("publisher") && !run_files_.Exists("publisher.port")) return false;
+    if (Wanted("operations") && !run_files_.Exists("operations.port")) return false;
     if (Wanted("vault") && !disk_.Exists(paths_.vault_socket())) return false;
     return supervisor_.AllRunFor(kSteady);
   });
@@ -183,6 +192,7 @@ Status Service::StartAll() {
 Status Service::Run() {
   run_files_.RemoveStale();
   RETURN_IF_ERROR(run_files_.Write("supervisor.pid", std::to_string(getpid()) + "\n"));
+  RETURN_IF_ERROR(run_files_.WriteWanted(WantedRoles()));
   ready_deadline_ = clock_.NowMonotonic() + Micros::Seconds(kReadyTimeout.count());
   const Status started = StartAll();
   if (started.ok() && !StopRequested()) {
@@ -193,6 +203,8 @@ Status Service::Run() {
   if (StopRequested()) spdlog::info("serve: stopping");
   run_files_.Remove("ready");
   supervisor_.EndAll();
+  // Where the feed was; the supervisor knows the ports by the roles' names alone.
+  run_files_.Remove("feed.port");
   run_files_.Remove("supervisor.pid");
   return started;
 }

@@ -24,6 +24,8 @@ int Run(int argc, char** argv) {
   AddInitCommand(app, exit_code);
   AddServeCommand(app, exit_code);
   AddStatusCommand(app, exit_code);
+  AddDoctorCommand(app, exit_code);
+  AddConfigCommand(app, exit_code);
   AddVehiclesCommand(app, exit_code);
   AddCertificateCommand(app, exit_code);
   AddVaultCommand(app, exit_code);

@@ -5,6 +5,7 @@
 
 #include "base/config.h"
 #include "base/stop.h"
+#include "net/http_token.h"
 #include "publish/feed.h"
 #include "publish/publisher.h"
 
@@ -83,8 +84,14 @@ Status Run(const RoleOptions& options) {
   ASSIGN_OR_RETURN(AlertStore reader, AlertStore::OpenReadOnly(database));
 
   Feed feed(std::move(reader));
+  ASSIGN_OR_RETURN(std::string token, net::LoadHttpToken(config.feed_token_file));
   ASSIGN_OR_RETURN(const auto server,
-                   net::HttpServer::Start({.listen = config.feed_listen, .port = config.feed_port},
+                   net::HttpServer::Start({.section = "feed",
+                                           .listen = config.feed_listen,
+                                           .port = config.feed_port,
+                                           .tls_certificate = config.feed_tls_certificate,
+                                           .tls_key = config.feed_tls_key,
+                                           .token = std::move(token)},
                                           feed, counters));
   RETURN_IF_ERROR(WritePorts(disk, paths, server->port()));
   spdlog::info("feed on port {}", server->port());

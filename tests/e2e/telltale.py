@@ -18,6 +18,7 @@ TELLTALE = BUILD / "bin" / "telltale"
 
 # Role -> what its command line has. The supervisor's children and nothing else are looked at.
 ROLES = {
+    "operations": re.compile(r"\brole operations\b"),
     "registry": re.compile(r"\brole registry\b"),
     "gateway": re.compile(r"\brole gateway\b"),
     "publisher": re.compile(r"\brole publisher\b"),
@@ -52,7 +53,8 @@ class Installation:
     def init(self, *arguments, **settings):
         """Runs `telltale init`; settings as in set()."""
         self.run("init", self.dir, *arguments)
-        self.set(mqtt__port=0, feed__port=0, **settings)
+        ports = {"mqtt__port": 0, "feed__port": 0, "operations__port": 0}
+        self.set(**{**ports, **settings})
         return self
 
     def set(self, **settings):

@@ -13,7 +13,7 @@ command, folder = sys.argv[1], pathlib.Path(sys.argv[2])
 if command == "init":
     (folder / "run").mkdir(parents=True)
     (folder / "telltale.yaml").write_text(
-        "mqtt:\\n  port: 8883   # any\\nfeed:\\n  port: 8080\\n"
+        "mqtt:\\n  port: 8883   # any\\nfeed:\\n  port: 8080\\noperations:\\n  port: 9464\\n"
         "lake:\\n  cadence_s: 60\\nusers: auto\\n")
     sys.exit(0)
 if "die" in sys.argv:
@@ -60,7 +60,8 @@ def made(telltale, tmp_path):
 
 def test_settings_are_changed_in_their_section(made):
     text = (made.dir / "telltale.yaml").read_text(encoding="utf-8")
-    assert text == ('mqtt:\n  port: 0\nfeed:\n  port: 0\nlake:\n  cadence_s: 1\n'
+    assert text == ("mqtt:\n  port: 0\nfeed:\n  port: 0\noperations:\n  port: 0\n"
+                    "lake:\n  cadence_s: 1\n"
                     'users: "single"\n')
 
 

@@ -1,0 +1,165 @@
+#include "app/metrics_names.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+namespace telltale::app {
+namespace {
+
+struct Described {
+  std::string_view role;     // "" = each role that has it
+  std::string_view counter;  // without "<role>."; ending in '.': what follows is the label's value
+  std::string_view help;
+  std::string_view label = "";
+  MetricKind kind = MetricKind::kCounter;
+};
+
+constexpr Described kDescribed[] = {
+    {"registry", "connections_refused", "Connections to the registry's socket that were refused."},
+    {"registry", "resolves", "Vehicles that were asked for."},
+    {"registry", "unknown_added", "Vehicles added because one that is in no list connected."},
+    {"registry", "imported", "Vehicles that an import added or changed."},
+
+    {"gateway", "connections_total", "Connections that vehicles opened."},
+    {"gateway", "connections_shed", "Connections refused at once: too many came or are open."},
+    {"gateway", "connections_closed_total", "Connections of vehicles that ended."},
+    {"gateway", "connections_timed_out", "Connections ended: silent for 1.5 times the keep-alive."},
+    {"gateway", "connections_taken_over", "Connections ended: the same client came again."},
+    {"gateway", "acks", "Publishes acknowledged after they were durable."},
+    {"gateway", "publishes_qos0", "Publishes that want no acknowledgement."},
+    {"gateway", "publishes_qos1", "Publishes that want an acknowledgement."},
+    {"gateway", "log_stalls", "Times that a shard of the log found the disk full."},
+    {"gateway", "reading_pauses", "Times that a shard stopped reading: the log was behind."},
+    {"gateway", "reading_pauses_vehicle", "Times that a vehicle was not read: over its share."},
+    {"gateway", "reports_accepted", "Reports appended as data."},
+    {"gateway", "reports_accepted_qos0", "Of those, without an acknowledgement."},
+    {"gateway", "reports_accepted_qos1", "Of those, with an acknowledgement."},
+    {"gateway", "reports_quarantined", "Reports kept as quarantine records."},
+    {"gateway", "batches_quarantined", "Whole batches kept as quarantine records."},
+    {"gateway", "payload_bytes", "Bytes of the publishes taken in."},
+    {"gateway", "records.", "Records appended.", "stream"},
+    {"gateway", "record_bytes.", "Bytes of the records appended.", "stream"},
+    {"gateway", "registry_rows_received", "Rows of vehicles that the registry sent."},
+    {"gateway", "vehicles_added_unknown", "Vehicles that the registry added on first contact."},
+    {"gateway", "registry_connections_lost", "Times that the registry went away."},
+
+    {"publisher", "alerts_total", "Alerts opened."},
+    {"publisher", "alert_changes_total", "Changes of alerts, which the feed gives out."},
+    {"publisher", "outputs_repeated_total", "Outputs that were in the alert store already."},
+    {"publisher", "outputs_without_authority_total", "Outputs of a release without authority."},
+    {"publisher", "transactions_total", "Transactions of the alert store."},
+    {"publisher", "journals_stopped", "Journals that cannot be read on; see its log."},
+    {"publisher", "feed_events_total", "Events written to followers of the feed."},
+
+    {"", "http_connections_total", "HTTP connections."},
+    {"", "http_connections_refused_total", "HTTP connections over the limit, told so."},
+    {"", "http_slow_readers_total", "Followers ended: they took nothing for 30 s."},
+    {"", "http_unauthorized_total", "HTTP requests without the token."},
+
+    {"worker", "safety_records_total", "Records of the stream safety that were read."},
+    {"worker", "safety_evaluable_total", "Of those, records that rules looked at."},
+    {"worker", "safety_past_horizon_total", "Records older than the identities that are kept."},
+    {"worker", "episodes_opened_total", "Episodes that rules opened."},
+    {"worker", "episodes_closed_total", "Episodes that rules closed."},
+    {"worker", "snapshots_total", "Snapshots written."},
+    {"worker", "partitions_stopped", "Partitions that cannot be evaluated on; see its log."},
+
+    {"lake", "rows_total", "Rows written to files."},
+    {"lake", "files_total", "Parquet files written."},
+    {"lake", "handoffs_total", "Hand-offs made for the committer."},
+    {"lake", "shards_stopped", "Shards that cannot be read on; see its log."},
+    {"lake", "late_total", "Reports that arrived more than a day after their event."},
+    {"lake", "implausible_gaps_total", "Gaps in a car's numbers too wide to be believed."},
+
+    {"committer", "commits_total", "Commits to tables."},
+    {"committer", "files_total", "Files that came into tables."},
+    {"committer", "rows_total", "Rows that came into tables."},
+    {"committer", "retries_total", "Commits tried again because the table had changed."},
+
+    {"vault", "entries_opened", "Sealed entries opened."},
+    {"vault", "frames_stored", "Frames stored under an hour's key."},
+    {"vault", "frames_expired", "Frames destroyed with their hour's key."},
+    {"vault", "frames_damaged", "Frames that could not be read for a query."},
+    {"vault", "hours_destroyed", "Hours whose key was destroyed."},
+    {"vault", "expire_failures",
+     "Times that destroying an hour did not finish; it is tried again."},
+    {"vault", "keys_damaged", "Hours' keys that could not be read at the start."},
+    {"vault", "segments_damaged", "Segments that could not be read at the start."},
+    {"vault", "segments_without_key", "Segments removed: their hour's key is destroyed."},
+    {"vault", "commits", "Commits of what was taken in."},
+    {"vault", "rollbacks", "Times that it went back to its last commit."},
+    {"vault", "clock_jumps", "Jumps of the wall clock."},
+    {"vault", "config_records_refused", "Config records without control's signature."},
+    {"vault", "shards_stopped", "Shards that cannot be read on; see its log."},
+    {"vault", "quarantined.", "Sealed quarantine records taken in.", "reason"},
+    {"vault", "queries", "Queries answered or refused."},
+    {"vault", "refusals", "Queries refused."},
+    {"vault", "rows_sent", "Rows of positions given out, each one in the audit log's counts."},
+};
+
+std::string MetricName(std::string_view role, std::string_view counter, MetricKind kind) {
+  std::string name = fmt::format("telltale_{}_", role);
+  for (const char c : counter) {
+    const bool is_plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+    name += is_plain ? c : '_';
+  }
+  while (name.ends_with('_')) name.pop_back();
+  if (kind == MetricKind::kCounter && !name.ends_with("_total")) name += "_total";
+  return name;
+}
+
+const Described* Find(std::string_view role, std::string_view counter) {
+  for (const Described& one : kDescribed) {
+    if (!one.role.empty() && one.role != role) continue;
+    const bool is_prefix = one.counter.ends_with('.');
+    if (is_prefix ? counter.starts_with(one.counter) : counter == one.counter) return &one;
+  }
+  return nullptr;
+}
+
+std::optional<MetricOfCounter> DescribeDrops(const std::string& role, std::string_view counter) {
+  constexpr std::string_view kPrefix = "drops_total.";
+  if (!counter.starts_with(kPrefix)) return std::nullopt;
+  counter.remove_prefix(kPrefix.size());
+  const std::size_t dot = std::min(counter.find('.'), counter.size());
+  const std::string_view reason = counter.substr(std::min(dot + 1, counter.size()));
+  return MetricOfCounter{"telltale_drops_total",
+                         "What was refused, left out or dropped, by reason (docs/errors.md).",
+                         MetricKind::kCounter,
+                         {{"role", role},
+                          {"where", std::string(counter.substr(0, dot))},
+                          {"reason", std::string(reason)}}};
+}
+
+}  // namespace
+
+MetricOfCounter DescribeCounter(const std::string& role, std::string_view counter) {
+  if (auto drops = DescribeDrops(role, counter)) return *std::move(drops);
+  if (counter.starts_with(role + ".")) counter.remove_prefix(role.size() + 1);
+  const Described* known = Find(role, counter);
+  if (known == nullptr) {
+    return {MetricName(role, counter, MetricKind::kCounter),
+            fmt::format("Counter {} of the role {}, which has no description.", counter, role),
+            MetricKind::kCounter,
+            {}};
+  }
+  MetricOfCounter metric{
+      MetricName(role, known->counter, known->kind), std::string(known->help), known->kind, {}};
+  if (known->counter.ends_with('.')) {
+    metric.labels = {
+        {std::string(known->label), std::string(counter.substr(known->counter.size()))}};
+  }
+  return metric;
+}
+
+std::vector<std::string> DescribedMetrics() {
+  std::vector<std::string> names;
+  for (const Described& one : kDescribed) {
+    names.push_back(MetricName(one.role.empty() ? "<role>" : one.role, one.counter, one.kind));
+  }
+  return names;
+}
+
+}  // namespace telltale::app

@@ -1,0 +1,143 @@
+#include "app/operations_state.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <nlohmann/json.hpp>
+
+#include "app/run_files.h"
+#include "app/serve.h"
+#include "base/config.h"
+#include "log/log.h"
+
+namespace telltale::app {
+namespace {
+
+constexpr std::uint64_t kCountersBytesMax = 1u << 20;
+
+// A killed process that its parent has not seen yet still takes signals: it is not alive.
+bool IsZombie(pid_t pid) {
+  PosixDisk disk;
+  // Files of /proc have no size.
+  const auto file = disk.Open(fmt::format("/proc/{}/stat", pid), OpenMode::kRead, 0);
+  if (!file.ok()) return false;
+  std::array<std::uint8_t, 256> buffer{};
+  const auto got = (*file)->ReadAt(0, buffer);
+  if (!got.ok()) return true;
+  // "pid (name) state ...", and a name may hold anything.
+  const std::string_view text(reinterpret_cast<const char*>(buffer.data()), *got);
+  const std::size_t name_end = text.rfind(") ");
+  if (name_end == std::string_view::npos || name_end + 2 >= text.size()) return false;
+  const char state = text[name_end + 2];
+  return state == 'Z' || state == 'X';
+}
+
+bool IsAlive(pid_t pid) { return (kill(pid, 0) == 0 || errno == EPERM) && !IsZombie(pid); }
+
+std::map<std::string, std::uint64_t> ReadCounters(Disk& disk, const std::string& path) {
+  std::map<std::string, std::uint64_t> counters;
+  const auto text = ReadWholeFile(disk, path, kCountersBytesMax);
+  if (!text.ok()) return counters;
+  const auto parsed = nlohmann::json::parse(*text, nullptr, /*allow_exceptions=*/false);
+  if (!parsed.is_object()) return counters;
+  for (const auto& [name, value] : parsed.items()) {
+    if (value.is_number_unsigned()) counters[name] = value.get<std::uint64_t>();
+  }
+  return counters;
+}
+
+RoleState LookAtRole(Disk& disk, const RunFiles& run_files, const std::string& role,
+                     bool is_serving) {
+  RoleState state;
+  state.name = role;
+  const std::string counters = "counters/" + role + ".json";
+  state.counters = ReadCounters(disk, run_files.folder() + "/" + counters);
+  state.counted_at = run_files.ChangedAt(counters);
+  // What a supervisor that was killed left says nothing: its children died with it.
+  if (!is_serving) return state;
+  state.is_wanted = run_files.IsWanted(role);
+  state.pid = run_files.ReadPid(role);
+  state.is_up = state.pid && IsAlive(*state.pid);
+  state.started_at = run_files.ChangedAt(role + ".pid");
+  state.port = run_files.Read(role + ".port");
+  while (state.port && state.port->ends_with('\n')) state.port->pop_back();
+  return state;
+}
+
+// Records of the partitions that `shard` carries.
+std::uint64_t RecordsBelow(const std::vector<Offset>& next, ShardId shard,
+                           const log::LogShape& shape) {
+  std::uint64_t records = 0;
+  for (std::size_t p = shard.value; p < next.size(); p += shape.shards) records += next[p].value;
+  return records;
+}
+
+std::uint64_t Lag(const log::DurableEnd& end, const log::Position& position,
+                  const log::LogShape& shape) {
+  std::uint64_t lag = 0;
+  for (std::size_t p = end.shard.value; p < end.next.size(); p += shape.shards) {
+    const std::uint64_t at = p < position.next.size() ? position.next[p].value : 0;
+    lag += end.next[p].value > at ? end.next[p].value - at : 0;
+  }
+  return lag;
+}
+
+void LookAtLog(Disk& disk, const Paths& paths, OperationsState& state) {
+  const auto shape = log::DescribeLog(disk, paths.log());
+  if (!shape.ok() || shape->shards == 0) return;
+  const auto consumers = disk.List(paths.positions());  // none yet: no folder
+  for (const std::string& stream : shape->streams) {
+    const auto ends = log::DurableEnds(disk, paths.log(), stream);
+    if (!ends.ok()) continue;
+    for (const log::DurableEnd& end : *ends) {
+      state.ends.push_back({stream, end.shard.value, RecordsBelow(end.next, end.shard, *shape)});
+      if (!consumers.ok()) continue;
+      for (const std::string& consumer : *consumers) {
+        const auto position =
+            log::LoadPosition(disk, paths.positions(), consumer, stream, end.shard);
+        if (!position.ok()) continue;
+        state.lags.push_back({consumer, stream, end.shard.value, Lag(end, *position, *shape)});
+      }
+    }
+  }
+}
+
+}  // namespace
+
+OperationsState LookAtOperations(Disk& disk, const Clock& clock, const std::string& dir) {
+  const Paths paths(dir);
+  const RunFiles run_files(paths.run());
+  OperationsState state;
+  state.is_serving = SupervisorLock::IsHeld(paths.run());
+  state.has_started = state.is_serving && run_files.Exists("ready");
+  for (const char* role : kRoles) {
+    state.roles.push_back(LookAtRole(disk, run_files, role, state.is_serving));
+  }
+  LookAtLog(disk, paths, state);
+  state.looked_at = clock.NowUtc();  // after what it is compared with: no age is negative
+  return state;
+}
+
+std::vector<std::string> NotReadyCauses(const OperationsState& state) {
+  if (!state.is_serving) return {"it is not served: no `telltale serve` holds run/supervisor.lock"};
+  std::vector<std::string> causes;
+  if (!state.has_started) causes.push_back("starting: not every role got ready yet");
+  for (const RoleState& role : state.roles) {
+    if (!role.is_wanted) continue;
+    if (!role.is_up) {
+      causes.push_back(role.name + " does not run");
+      continue;
+    }
+    // What a process before it wrote is no sign that this one hangs: it has the same time.
+    const std::optional<Micros> heard_at = std::max(role.counted_at, role.started_at);
+    if (!heard_at || state.looked_at - *heard_at <= kCountersAgeMax) continue;
+    causes.push_back(fmt::format("{} runs but has written no counters for {} s", role.name,
+                                 (state.looked_at - *heard_at).value / 1'000'000));
+  }
+  return causes;
+}
+
+}  // namespace telltale::app

@@ -1,0 +1,59 @@
+// What run/ and the log say of an installation: for `telltale status`, /readyz and /metrics. Only
+// files are read, so it also works beside a role that hangs and after one that died.
+#pragma once
+
+#include <sys/types.h>
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/disk.h"
+
+namespace telltale::app {
+
+// Roles write their counters once a second. One that has not for this long hangs, or its disk does.
+inline constexpr Micros kCountersAgeMax = Micros::Seconds(30);
+
+struct RoleState {
+  std::string name;
+  bool is_wanted = true;  // false: `serve` was told to leave it out
+  bool is_up = false;
+  std::optional<pid_t> pid;                       // while served
+  std::optional<std::string> port;                // while served
+  std::optional<Micros> started_at;               // wall clock, while served
+  std::optional<Micros> counted_at;               // wall clock; when it last wrote its counters
+  std::map<std::string, std::uint64_t> counters;  // as last written, also by one that is gone
+};
+
+struct StreamEnd {
+  std::string stream;
+  std::uint16_t shard = 0;
+  std::uint64_t records = 0;  // durable in this shard of the stream, ticks included
+};
+
+struct ConsumerLag {
+  std::string consumer;
+  std::string stream;
+  std::uint16_t shard = 0;
+  std::uint64_t records = 0;  // between its saved position and the durable end
+};
+
+struct OperationsState {
+  Micros looked_at;          // wall clock
+  bool is_serving = false;   // a supervisor holds its lock
+  bool has_started = false;  // it said that every role got ready
+  std::vector<RoleState> roles;
+  std::vector<StreamEnd> ends;
+  std::vector<ConsumerLag> lags;
+};
+
+// What cannot be read is left out: a role without counters, a log that is not there yet.
+OperationsState LookAtOperations(Disk& disk, const Clock& clock, const std::string& dir);
+
+// Why it is not ready, one sentence each; empty: it is.
+std::vector<std::string> NotReadyCauses(const OperationsState& state);
+
+}  // namespace telltale::app
