@@ -10,9 +10,11 @@ namespace {
 
 class AnchorFinder final : public YAML::EventHandler {
  public:
-  std::optional<int> line;
+  YamlExtras found;
 
-  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    if (++documents_ == 2) found.second_document_line = mark.line;
+  }
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { See(mark, anchor); }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override { See(mark, anchor); }
@@ -33,19 +35,19 @@ class AnchorFinder final : public YAML::EventHandler {
 
  private:
   void See(const YAML::Mark& mark, YAML::anchor_t anchor) {
-    if (anchor != YAML::NullAnchor && !line) line = mark.line;
+    if (anchor != YAML::NullAnchor && !found.anchor_line) found.anchor_line = mark.line;
   }
+  int documents_ = 0;
 };
 
 }  // namespace
 
-std::optional<int> FirstAnchorLine(std::string_view text) {
+YamlExtras FindYamlExtras(std::string_view text) {
   std::istringstream stream{std::string(text)};
   YAML::Parser parser(stream);
   AnchorFinder finder;
-  while (parser.HandleNextDocument(finder)) {
-  }
-  return finder.line;
+  if (parser.HandleNextDocument(finder)) parser.HandleNextDocument(finder);
+  return finder.found;
 }
 
 }  // namespace telltale

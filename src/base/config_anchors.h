@@ -1,5 +1,6 @@
-// Anchors and aliases in a YAML text. Settings need none, and yaml-cpp never frees a node that
-// holds itself (`&x {b: *x}`): config_fuzz ran out of memory.
+// What settings do without and yaml-cpp 0.7 does not survive: anchors and aliases (it never frees a
+// node that holds itself, `&x {b: *x}`) and a second document (after some broken texts it finds
+// empty ones without end, so LoadAll() must not be called). config_fuzz found both.
 #pragma once
 
 #include <optional>
@@ -7,8 +8,11 @@
 
 namespace telltale {
 
-// Line (from 0) of the first one. Throws YAML::Exception as yaml-cpp does on a text that is no
-// YAML.
-std::optional<int> FirstAnchorLine(std::string_view text);
+struct YamlExtras {
+  std::optional<int> anchor_line;           // from 0, of the first one, up to the second document
+  std::optional<int> second_document_line;  // from 0
+};
+// Throws YAML::Exception as yaml-cpp does on a text that is no YAML.
+YamlExtras FindYamlExtras(std::string_view text);
 
 }  // namespace telltale

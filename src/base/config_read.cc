@@ -71,21 +71,24 @@ class Reader {
   void ReadFile(std::string_view text) {
     if (RefuseTabs(text)) return;
     try {
-      if (const auto line = FirstAnchorLine(text)) {
-        AddMistake(InLine(*line), "an anchor or alias (& or *); write the value itself");
+      const YamlExtras extras = FindYamlExtras(text);
+      if (extras.anchor_line) {
+        AddMistake(InLine(*extras.anchor_line),
+                   "an anchor or alias (& or *); write the value itself");
         return;
       }
-      const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
-      if (documents.size() > 1) {
-        AddMistake(InLine(documents[1].Mark()), "a second document; everything stands in one");
+      if (extras.second_document_line) {
+        AddMistake(InLine(*extras.second_document_line),
+                   "a second document; everything stands in one");
         return;
       }
-      if (documents.empty() || !documents[0].IsMap()) {
+      const YAML::Node root = YAML::Load(std::string(text));
+      if (!root.IsMap()) {
         AddMistake(sources_.path,
                    "holds no map of sections; `telltale init` writes a file with every key");
         return;
       }
-      ReadRoot(documents[0]);
+      ReadRoot(root);
     } catch (const YAML::Exception& e) {
       AddMistake(InLine(e.mark), fmt::format("not YAML: {}", e.msg));
     }

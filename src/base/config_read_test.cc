@@ -68,7 +68,7 @@ TEST(ConfigReadTest, WhatIsNotYamlNamesTheLine) {
   EXPECT_EQ(Mistakes(Read("mqtt:\n\tport: 1\n# \t\n\t# a comment may\n")),
             (Lines{"/t/telltale.yaml:2: indented with a tab; use spaces"}));
   EXPECT_EQ(Mistakes(Read("users: auto\n---\nusers: single\n")),
-            (Lines{"/t/telltale.yaml:3: a second document; everything stands in one"}));
+            (Lines{"/t/telltale.yaml:2: a second document; everything stands in one"}));
   for (const char* text : {"", "# nothing\n", "- a\n", "text\n"}) {
     EXPECT_EQ(Mistakes(Read(text)).size(), 1u) << text;
   }
@@ -202,6 +202,11 @@ TEST(ConfigReadTest, AnchorsAndAliasesAreRefusedBecauseOneThatHoldsItselfIsNever
     ASSERT_EQ(reading.mistakes.size(), 1u) << text;
     EXPECT_NE(reading.mistakes[0].what.find("anchor"), std::string::npos) << text;
   }
+}
+
+// Found by config_fuzz: yaml-cpp finds documents without end behind it.
+TEST(ConfigReadTest, ATextWithEndlessDocumentsIsOneMistake) {
+  EXPECT_EQ(Read(",\xd6\x8e\x8b\x8b [:^ a\n").mistakes.size(), 1u);
 }
 
 TEST(ConfigReadTest, LoadGivesAllMistakesOfFileAndEnvironmentOneALine) {
