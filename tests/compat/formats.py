@@ -1,0 +1,137 @@
+"""Where each format's golden files lie; how to raise a copy's minimum reader (docs/versions.md)."""
+
+import contextlib
+import json
+import pathlib
+import re
+import shutil
+import sqlite3
+import struct
+
+HERE = pathlib.Path(__file__).resolve().parent
+SEGMENT_HEAD_CRC_AT = 8
+SEGMENT_BYTES_AT = 48
+NEWER = 2
+
+# Format -> the places below `data/` of an installation that hold it.
+PLACES = {
+    "durable-map": ["log/durable.map"],
+    "ledger": ["log/ledger"],
+    "segment": ["log/*/shard-*/*.seg"],
+    "journal": ["journal/*/durable.map", "journal/*/ledger", "journal/*/*/shard-*/*.seg"],
+    "position": ["positions/*/*"],
+    "snapshot": ["worker/*/*.snapshot"],
+    "handoff": ["lake/handoff/*.json", "lake/handoff/*.state"],
+    "registry-db": ["registry/registry.db"],
+    "alerts-db": ["publish/alerts.db"],
+}
+
+
+def _crc_table():
+    table = []
+    for value in range(256):
+        for _ in range(8):
+            value = value >> 1 ^ (0x82F63B78 if value & 1 else 0)
+        table.append(value)
+    return table
+
+
+_TABLE = _crc_table()
+
+
+def crc32c(content):
+    crc = 0xFFFFFFFF
+    for byte in content:
+        crc = crc >> 8 ^ _TABLE[(crc ^ byte) & 0xFF]
+    return crc ^ 0xFFFFFFFF
+
+
+def versions():
+    return sorted(path.name for path in HERE.iterdir() if re.fullmatch(r"v\d+", path.name))
+
+
+def _copy(path, copy):
+    if path.suffix == ".db":
+        # Whole in one file, whatever lay in the write-ahead log beside it.
+        with contextlib.closing(sqlite3.connect(path)) as source:
+            with contextlib.closing(sqlite3.connect(copy)) as target:
+                source.backup(target)
+        return
+    content = path.read_bytes()
+    # Preallocated and never written: zeros, which restore() puts back.
+    copy.write_bytes(content.rstrip(b"\0") if path.suffix == ".seg" else content)
+
+
+def save(data, version):
+    """Copies the files of every format out of `data`; refuses a set that is there."""
+    target = HERE / version
+    if target.exists():
+        raise SystemExit(f"{target} is there already: golden files are never overwritten")
+    for name, patterns in PLACES.items():
+        found = [path for pattern in patterns for path in sorted(data.glob(pattern))]
+        if not found:
+            raise SystemExit(f"{data} holds no {name}: nothing was written")
+    for name, patterns in PLACES.items():
+        for path in (path for pattern in patterns for path in sorted(data.glob(pattern))):
+            copy = target / name / path.relative_to(data)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            _copy(path, copy)
+
+
+def restore(version, data):
+    for name in PLACES:
+        shutil.copytree(HERE / version / name, data, dirs_exist_ok=True)
+    for path in data.rglob("*.seg"):
+        with open(path, "r+b") as segment:
+            head = segment.read(SEGMENT_BYTES_AT + 8)
+            segment.truncate(struct.unpack_from("<Q", head, SEGMENT_BYTES_AT)[0])
+
+
+def place(data, name, suffix=""):
+    """The first file of a format below `data`."""
+    found = [path for pattern in PLACES[name] for path in sorted(data.glob(pattern))
+             if path.name.endswith(suffix)]
+    return found[0]
+
+
+def _patch(path, at, form, value, crc_at, start, end=None):
+    content = bytearray(path.read_bytes())
+    struct.pack_into(form, content, at, value)
+    if crc_at is not None:
+        where = len(content) + crc_at if crc_at < 0 else crc_at
+        stop = where if end == "crc" else end
+        struct.pack_into("<I", content, where, crc32c(content[start:stop]))
+    path.write_bytes(content)
+
+
+def raise_head(path):
+    """Magic of 8 bytes, CRC at 8, minimum reader at 18: durable.map and segments."""
+    head_bytes = struct.unpack_from("<I", path.read_bytes()[:16], 12)[0]
+    _patch(path, 18, "<H", NEWER, SEGMENT_HEAD_CRC_AT, 12, head_bytes)
+
+
+def raise_ledger(path):
+    _patch(path, 10, "<H", NEWER, None, 0)
+
+
+def raise_position(path):
+    _patch(path, 10, "<H", NEWER, 4, 8)
+
+
+def raise_snapshot(path):
+    _patch(path, 10, "<H", NEWER, -4, 0, "crc")
+
+
+def raise_state(path):
+    _patch(path, 6, "<H", NEWER, -4, 0, "crc")
+
+
+def raise_handoff(path):
+    document = json.loads(path.read_text())
+    document["min_reader"] = NEWER
+    path.write_text(json.dumps(document) + "\n")
+
+
+def raise_schema(path):
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.execute(f"PRAGMA user_version = {NEWER}")

@@ -1,0 +1,69 @@
+#!/usr/bin/env python3
+"""Makes the golden files of one version with the programs that are built: tests/compat/VERSION/.
+
+usage: tests/compat/make_golden.py v2
+
+Run it once when a new version of a format is released, and commit what it makes. It refuses a
+version that is there. Keys are not part of it: what was sealed stays sealed.
+"""
+
+import json
+import pathlib
+import sys
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "e2e")]
+
+import formats  # noqa: E402
+import readers  # noqa: E402
+import test_alerts  # noqa: E402
+from feed import FeedFollower  # noqa: E402
+from telltale import Installation  # noqa: E402
+from waiting import wait_for  # noqa: E402
+
+
+def at(count):
+    return {"latitude_deg": [48.137154] * count, "longitude_deg": [11.576124] * count}
+
+
+def drive(installation, folder):
+    car = test_alerts.Car(installation, folder)
+    with FeedFollower(lambda: installation.feed_port) as following:
+        reports = test_alerts.braking(6.5)
+        car.publish(car.batch(reports, **at(len(reports))))
+        wait_for("the alert to open and to close", lambda: len(following.changes()) == 2)
+        car.publish(b"\xff no batch: goes to quarantine")
+        wait_for("the quarantine record",
+                 lambda: installation.counters("gateway").get("batches_quarantined", 0) == 1)
+    wait_for("a hand-off with rows", lambda: any(
+        '"files":[{' in path.read_text()
+        for path in (installation.data / "lake" / "handoff").glob("*.json")))
+
+
+def main(version):
+    if (formats.HERE / version).exists():
+        raise SystemExit(f"{version} is there already: golden files are never overwritten")
+    with tempfile.TemporaryDirectory() as scratch:
+        installation = Installation()
+        try:
+            installation.init("--partitions", 2, "--shards", 1, "--users", "single",
+                              lake__cadence_s=1).start()
+            drive(installation, scratch)
+            installation.stop()
+            formats.save(installation.data, version)
+        finally:
+            installation.end_everything()
+        again = pathlib.Path(scratch) / "again"
+        formats.restore(version, again / "data")
+        (again / "telltale.yaml").write_text(readers.SETTINGS, encoding="utf-8")
+        expected = readers.everything(again, test_alerts.VIN)
+        installation.remove()
+    path = formats.HERE / version / "expected.json"
+    path.write_text(json.dumps(expected, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        raise SystemExit(__doc__)
+    main(sys.argv[1])
