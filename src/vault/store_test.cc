@@ -237,6 +237,24 @@ TEST_F(StoreTest, AStateThatIsDamagedOrMissingIsNotGuessed) {
   EXPECT_EQ(TryOpen().error().code, Code::kCorrupt);
 }
 
+TEST_F(StoreTest, AKeyOfANewerVersionIsKeptAndStillDestroyedAtItsHour) {
+  const Hour hour = HourOf(kNow + kWindow);
+  {
+    const auto store = OpenStore();
+    ASSERT_TRUE(store->Put(FrameOf({})).ok());
+    ASSERT_TRUE(store->Commit({}).ok());
+  }
+  std::string newer = *ReadWholeFile(disk_, KeyPath(hour));
+  newer[5] = 2;  // minimum reader
+  ASSERT_TRUE(WriteFileDurably(disk_, KeyPath(hour), newer).ok());
+  const auto store = OpenStore();
+  EXPECT_EQ(store->Put(FrameOf({.seq = 1})).error().code, Code::kUnsupported);
+  EXPECT_EQ(*ReadWholeFile(disk_, KeyPath(hour)), newer) << "overwritten: its frames are lost";
+  clock_.JumpUtc(kWindow);
+  ASSERT_TRUE(store->Expire().ok());
+  EXPECT_FALSE(disk_.Exists(KeyPath(hour)));
+}
+
 TEST_F(StoreTest, AKeyThatIsGoneMeansTheHourIsGone) {
   std::string segment;
   {
