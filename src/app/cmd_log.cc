@@ -89,17 +89,6 @@ json EndToJson(const log::DurableEnd& end, const log::LogShape& shape) {
           {"next", NextToJson(end.next, end.shard, shape)}};
 }
 
-// Records between a consumer's position and the durable end, ticks included.
-std::uint64_t Lag(const log::DurableEnd& end, const log::Position& position,
-                  const log::LogShape& shape) {
-  std::uint64_t lag = 0;
-  for (std::uint16_t p = end.shard.value; p < shape.partitions; p += shape.shards) {
-    const std::uint64_t at = p < position.next.size() ? position.next[p].value : 0;
-    lag += end.next[p].value > at ? end.next[p].value - at : 0;
-  }
-  return lag;
-}
-
 // {"streams": {name: [end]}, "consumers": {name: {stream: {"lag", "shards": [...]}}}}
 Result<json> GatherStatus(const Flags& flags) {
   PosixDisk disk;
@@ -124,7 +113,7 @@ Result<json> GatherStatus(const Flags& flags) {
           one["error"] = position.error().ToString();
           continue;
         }
-        const std::uint64_t lag = Lag(end, *position, shape);
+        const std::uint64_t lag = log::RecordsBehind(end, *position, shape.shards);
         one["shards"].push_back({{"shard", end.shard.value},
                                  {"segment", position->segment},
                                  {"byte", position->byte},

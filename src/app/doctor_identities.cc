@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "base/limits.h"
 #include "contract/wire.h"
 #include "gateway/streams.h"
 
@@ -23,34 +22,6 @@ void Extend(SeqRange& range, std::uint64_t seq) {
 }
 
 }  // namespace
-
-bool SeqRuns::Contains(std::uint64_t seq) const {
-  const auto after =
-      std::upper_bound(runs_.begin(), runs_.end(), seq,
-                       [](std::uint64_t value, const Run& run) { return value < run.first; });
-  return after != runs_.begin() && seq <= std::prev(after)->last;
-}
-
-bool SeqRuns::Insert(std::uint64_t seq) {
-  const auto after =
-      std::upper_bound(runs_.begin(), runs_.end(), seq,
-                       [](std::uint64_t value, const Run& run) { return value < run.first; });
-  const bool has_before = after != runs_.begin();
-  if (has_before && seq <= std::prev(after)->last) return false;
-  const bool touches_before = has_before && std::prev(after)->last + 1 == seq;
-  const bool touches_after = after != runs_.end() && after->first == seq + 1;
-  if (touches_before && touches_after) {
-    std::prev(after)->last = after->last;
-    runs_.erase(after);
-  } else if (touches_before) {
-    std::prev(after)->last = seq;
-  } else if (touches_after) {
-    after->first = seq;
-  } else {
-    runs_.insert(after, Run{seq, seq});
-  }
-  return true;
-}
 
 bool HadSealedContent(const log::RecordHeader& header, ByteSpan payload) {
   if ((header.flags & gateway::kFlagPreviousBoot) != 0) {
@@ -80,19 +51,14 @@ Identities::Boot& Identities::BootOf(const log::RecordView& record) {
 }
 
 void Identities::See(OpenStream& stream, const log::RecordHeader& header) {
-  if (!stream.seen.Insert(header.seq)) {
-    const auto known = std::find_if(stream.recent.begin(), stream.recent.end(),
-                                    [&](const auto& one) { return one.first == header.seq; });
-    const bool differs = known != stream.recent.end() && known->second != header.content_hash;
-    Extend(differs ? stream.conflicts : stream.repeats, header.seq);
-    return;
+  switch (stream.sequence.See(header.seq, header.content_hash)) {
+    case sequence::Verdict::kNew:
+      return;
+    case sequence::Verdict::kDuplicate:
+      return Extend(stream.repeats, header.seq);
+    case sequence::Verdict::kSeqConflict:
+      return Extend(stream.conflicts, header.seq);
   }
-  if (stream.recent.size() < kContentHashesPerBoot) {
-    stream.recent.emplace_back(header.seq, header.content_hash);
-    return;
-  }
-  stream.recent[stream.next_slot] = {header.seq, header.content_hash};
-  stream.next_slot = (stream.next_slot + 1) % kContentHashesPerBoot;
 }
 
 void Identities::SeeSealed(const log::RecordView& record) {
@@ -130,7 +96,7 @@ void Identities::SeeSafety(const log::RecordView& record) {
   if (header.kind != log::RecordKind::kData) return;
   Boot& boot = BootOf(record);
   See(boot.open[kSafety], header);
-  if (boot.open[kTelemetry].seen.Contains(header.seq)) return;
+  if (boot.open[kTelemetry].sequence.seen().Contains(header.seq)) return;
   boot.safety_alone.push_back({header.receipt_time, header.seq});
 }
 
@@ -145,7 +111,7 @@ void Identities::Judge(Whole whole) {
     std::erase_if(boot.safety_alone, may_have_expired);
     JudgeOrphans(key, boot, FindingKind::kOrphanSafety, boot.safety_alone);
     std::erase_if(boot.sealed, [&](const Arrival& one) {
-      return may_have_expired(one) || boot.open[kTelemetry].seen.Contains(one.seq);
+      return may_have_expired(one) || boot.open[kTelemetry].sequence.seen().Contains(one.seq);
     });
     JudgeOrphans(key, boot, FindingKind::kOrphanSealed, boot.sealed);
     if (whole.sealed) {
@@ -163,7 +129,7 @@ void Identities::JudgeOrphans(const Key& key, const Boot& boot, FindingKind kind
                               const std::vector<Arrival>& orphans) {
   SeqRange left_behind;
   SeqRange pending;
-  SeqRuns told;  // a repeat of an orphan is the same orphan
+  sequence::IntervalSet told;  // a repeat of an orphan is the same orphan
   for (const Arrival& one : orphans) {
     if (told.Insert(one.seq)) {
       Extend(boot.newest_telemetry > one.receipt ? left_behind : pending, one.seq);
@@ -185,15 +151,15 @@ void Identities::JudgeOpen(const Key& key, const Boot& boot) {
 }
 
 void Identities::JudgeMissing(const Key& key, const Boot& boot) {
-  const auto& runs = boot.open[kTelemetry].seen.runs();
+  const auto& runs = boot.open[kTelemetry].sequence.seen().intervals();
   if (runs.empty()) return;
   // Where records have expired nobody knows what lay before the first that is kept.
   const bool from_zero = !options_.telemetry_from.contains(boot.partition);
   SeqRange missing;
   std::uint64_t expected = from_zero ? 0 : runs.front().first;
-  for (const SeqRuns::Run& run : runs) {
+  for (const sequence::IntervalSet::Interval& run : runs) {
     std::uint64_t gap = run.first - expected;
-    for (const SeqRuns::Run& other : boot.elsewhere.runs()) {
+    for (const sequence::IntervalSet::Interval& other : boot.elsewhere.intervals()) {
       const std::uint64_t first = std::max(other.first, expected);
       const std::uint64_t last = std::min(other.last, run.first - 1);
       if (run.first > expected && first <= last) gap -= last - first + 1;

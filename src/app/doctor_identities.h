@@ -18,23 +18,9 @@
 
 #include "app/doctor_report.h"
 #include "log/record.h"
+#include "sequence/sequence.h"
 
 namespace telltale::app {
-
-// Sorted, disjoint, closed runs of sequence numbers.
-class SeqRuns {
- public:
-  struct Run {
-    std::uint64_t first;
-    std::uint64_t last;
-  };
-  bool Contains(std::uint64_t seq) const;
-  bool Insert(std::uint64_t seq);  // false when it was there
-  const std::vector<Run>& runs() const { return runs_; }
-
- private:
-  std::vector<Run> runs_;
-};
 
 // True when the open part of a report shows that it had sealed content.
 bool HadSealedContent(const log::RecordHeader& header, ByteSpan telemetry_payload);
@@ -73,19 +59,18 @@ class Identities {
   };
   enum Open : std::size_t { kTelemetry, kSafety, kOpenCount };
   struct OpenStream {
-    SeqRuns seen;
-    std::vector<std::pair<std::uint64_t, std::uint64_t>> recent;  // (seq, content hash), a ring
-    std::size_t next_slot = 0;
+    sequence::BootSequence sequence;
     SeqRange repeats;
     SeqRange conflicts;
   };
   struct Boot {
     PartitionId partition;
     std::array<OpenStream, kOpenCount> open;
-    SeqRuns elsewhere;            // numbers that came, but not to telemetry: quarantined, orphans
+    sequence::IntervalSet
+        elsewhere;                // numbers that came, but not to telemetry: quarantined, orphans
     std::vector<Arrival> sealed;  // first report of each sealed record
     bool is_sealed_sorted = false;
-    SeqRuns covered;                 // telemetry whose batch has its sealed record
+    sequence::IntervalSet covered;   // telemetry whose batch has its sealed record
     std::vector<Arrival> uncovered;  // telemetry that should have one and has not
     std::vector<Arrival> safety_alone;
     Micros newest_telemetry;

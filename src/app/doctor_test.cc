@@ -424,17 +424,6 @@ TEST_F(DoctorTest, WithoutALogThereIsNothingToLookAt) {
   EXPECT_EQ(report.error().code, Code::kNotFound);
 }
 
-TEST(SeqRunsTest, RunsGrowTogetherAndARepeatIsTold) {
-  SeqRuns runs;
-  for (const std::uint64_t seq : {5, 7, 6, 0, 9}) EXPECT_TRUE(runs.Insert(seq));
-  EXPECT_FALSE(runs.Insert(6));
-  ASSERT_EQ(runs.runs().size(), 3u);
-  EXPECT_EQ(runs.runs()[1].first, 5u);
-  EXPECT_EQ(runs.runs()[1].last, 7u);
-  EXPECT_FALSE(runs.Contains(8));
-  EXPECT_TRUE(runs.Contains(9));
-}
-
 TEST(DoctorStraysTest, ANameIsKnownOnlyWhereTelltaleMakesIt) {
   EXPECT_TRUE(MatchesPath("data/log/*/shard-#/#.seg", "data/log/safety/shard-12/0001.seg"));
   EXPECT_FALSE(MatchesPath("data/log/*/shard-#/#.seg", "data/log/safety/shard-x/0001.seg"));

@@ -75,16 +75,6 @@ std::uint64_t RecordsBelow(const std::vector<Offset>& next, ShardId shard,
   return records;
 }
 
-std::uint64_t Lag(const log::DurableEnd& end, const log::Position& position,
-                  const log::LogShape& shape) {
-  std::uint64_t lag = 0;
-  for (std::size_t p = end.shard.value; p < end.next.size(); p += shape.shards) {
-    const std::uint64_t at = p < position.next.size() ? position.next[p].value : 0;
-    lag += end.next[p].value > at ? end.next[p].value - at : 0;
-  }
-  return lag;
-}
-
 void LookAtLog(Disk& disk, const Paths& paths, OperationsState& state) {
   const auto shape = log::DescribeLog(disk, paths.log());
   if (!shape.ok() || shape->shards == 0) return;
@@ -99,7 +89,8 @@ void LookAtLog(Disk& disk, const Paths& paths, OperationsState& state) {
         const auto position =
             log::LoadPosition(disk, paths.positions(), consumer, stream, end.shard);
         if (!position.ok()) continue;
-        state.lags.push_back({consumer, stream, end.shard.value, Lag(end, *position, *shape)});
+        state.lags.push_back(
+            {consumer, stream, end.shard.value, log::RecordsBehind(end, *position, shape->shards)});
       }
     }
   }

@@ -223,6 +223,8 @@ Status SavePosition(Disk& disk, const std::string& positions_dir, const std::str
 Result<Position> LoadPosition(Disk& disk, const std::string& positions_dir,
                               const std::string& consumer, const std::string& stream,
                               ShardId shard);  // kNotFound when there is none
+// Records between `position` and `end`, ticks included; of a log with `shards` shards.
+std::uint64_t RecordsBehind(const DurableEnd& end, const Position& position, std::uint16_t shards);
 
 // --- Retention: whole segments, oldest first, held back by the slowest consumer. ---
 

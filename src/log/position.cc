@@ -80,4 +80,13 @@ Result<Position> LoadPosition(Disk& disk, const std::string& positions_dir,
   return position;
 }
 
+std::uint64_t RecordsBehind(const DurableEnd& end, const Position& position, std::uint16_t shards) {
+  std::uint64_t behind = 0;
+  for (std::size_t p = end.shard.value; p < end.next.size(); p += shards) {
+    const std::uint64_t at = p < position.next.size() ? position.next[p].value : 0;
+    behind += end.next[p].value > at ? end.next[p].value - at : 0;
+  }
+  return behind;
+}
+
 }  // namespace telltale::log
