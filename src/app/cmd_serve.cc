@@ -4,6 +4,7 @@
 
 #include "app/commands.h"
 #include "app/serve.h"
+#include "base/logging.h"
 #include "base/stop.h"
 
 namespace telltale::app {
@@ -38,6 +39,7 @@ void AddServeCommand(CLI::App& app, int& exit_code) {
       ->group("");
   command->callback([options, &exit_code] {
     WatchForStop();
+    StartLogging("serve");
     exit_code = ExitCode(Run(*options));
   });
 }

@@ -10,6 +10,7 @@
 #include "app/roles.h"
 #include "app/supervisor.h"
 #include "app/users.h"
+#include "base/logging.h"
 #include "base/stop.h"
 #include "control/config_record.h"
 #include "control/release.h"
@@ -121,7 +122,12 @@ Status Service::Check() {
 
 Status Service::Keep(const std::string& role) {
   if (!Wanted(role)) return Ok();
-  return supervisor_.Keep(ProgramOf(role, options_, in_force_.stable_release, users_));
+  Program program = ProgramOf(role, options_, in_force_.stable_release, users_);
+  if (role == "committer") {  // it reads no telltale.yaml
+    program.variables.push_back("TELLTALE_LOGGING_FORMAT=" + config_.logging_format);
+    program.variables.push_back("TELLTALE_LOGGING_LEVEL=" + config_.logging_level);
+  }
+  return supervisor_.Keep(program);
 }
 
 Status Service::WaitUntil(const std::string& what, const std::function<bool()>& done) {
@@ -215,6 +221,7 @@ Status Serve(const ServeOptions& options) {
   PosixDisk disk;
   const Paths paths(options.dir);
   ASSIGN_OR_RETURN(Config config, Config::Load(disk, paths.config()));
+  RETURN_IF_ERROR(ConfigureLogging("serve", config.logging_format, config.logging_level));
   ASSIGN_OR_RETURN(const std::optional<Users> users, UsersOf(paths));
   Service service(options, std::move(config), users);
   RETURN_IF_ERROR(service.Check());
