@@ -66,11 +66,6 @@ ConfigKey Number(std::string_view section, std::string_view name, ConfigMember m
           .meaning = meaning};
 }
 
-ConfigKey Since01(ConfigKey key) {
-  key.since = "0.1";
-  return key;
-}
-
 ConfigKey Fixed(ConfigKey key) {
   key.fixed_by_init = true;
   return key;
@@ -78,19 +73,19 @@ ConfigKey Fixed(ConfigKey key) {
 
 void AddDoors(std::vector<ConfigKey>& keys) {
   const auto add = [&](ConfigKey key) { keys.push_back(std::move(key)); };
-  add(Since01(Text("mqtt", "listen", &Config::mqtt_listen,
-                   "Address where vehicles connect, by TLS with a certificate of their own.")));
-  add(Since01(Number("mqtt", "port", &Config::mqtt_port, {0, 65535},
-                     "0 = any free port; the one in use is in run/gateway.port.")));
+  add(Text("mqtt", "listen", &Config::mqtt_listen,
+           "Address where vehicles connect, by TLS with a certificate of their own."));
+  add(Number("mqtt", "port", &Config::mqtt_port, {0, 65535},
+             "0 = any free port; the one in use is in run/gateway.port."));
   add(Path("mqtt", "client_ca", &Config::mqtt_client_ca,
            "Authorities whose vehicles are let in, PEM. Empty = ca/ca.crt."));
   add(Number("mqtt", "vehicle_bytes_per_s", &Config::mqtt_vehicle_bytes_per_s,
              {64 * kKiB, 1024 * kMiB, "bytes/s"},
              "What is read from one vehicle; a faster one is slowed down, none is cut off."));
-  add(Since01(Text("feed", "listen", &Config::feed_listen,
-                   "Address of the alert feed. Not a loopback one: needs TLS and a token.")));
-  add(Since01(Number("feed", "port", &Config::feed_port, {0, 65535},
-                     "0 = any free port; the one in use is in run/feed.port.")));
+  add(Text("feed", "listen", &Config::feed_listen,
+           "Address of the alert feed. Not a loopback one: needs TLS and a token."));
+  add(Number("feed", "port", &Config::feed_port, {0, 65535},
+             "0 = any free port; the one in use is in run/feed.port."));
   add(Path("feed", "tls_certificate", &Config::feed_tls_certificate,
            "Certificate chain of the feed, PEM. Empty = no TLS."));
   add(Path("feed", "tls_key", &Config::feed_tls_key, "Its private key, PEM."));
@@ -109,51 +104,50 @@ void AddDoors(std::vector<ConfigKey>& keys) {
 
 void AddStreams(std::vector<ConfigKey>& keys) {
   const auto add = [&](ConfigKey key) { keys.push_back(std::move(key)); };
-  add(Since01(Fixed(Number("log", "partitions", &Config::log_partitions, {1, 4096},
-                           "Partitions of every stream; vehicles are spread over them."))));
-  add(Since01(Fixed(Number("log", "shards", &Config::log_shards, {1, 64},
-                           "Files the partitions are spread over, each with a thread of its own; "
-                           "not more than log.partitions."))));
-  add(Since01(Number("log", "segment_bytes", &Config::log_segment_bytes,
-                     {4 * kMiB, 1024 * kMiB, "bytes"}, "Size of one file of a shard.")));
-  add(Since01(Number("log", "unsynced_bytes_max", &Config::log_unsynced_bytes_max,
-                     {4 * kMiB, 1024 * kMiB, "bytes"},
-                     "Per shard; above it vehicles are not read until the disk has caught up.")));
+  add(Fixed(Number("log", "partitions", &Config::log_partitions, {1, 4096},
+                   "Partitions of every stream; vehicles are spread over them.")));
+  add(Fixed(Number("log", "shards", &Config::log_shards, {1, 64},
+                   "Files the partitions are spread over, each with a thread of its own; "
+                   "not more than log.partitions.")));
+  add(Number("log", "segment_bytes", &Config::log_segment_bytes, {4 * kMiB, 1024 * kMiB, "bytes"},
+             "Size of one file of a shard."));
+  add(Number("log", "unsynced_bytes_max", &Config::log_unsynced_bytes_max,
+             {4 * kMiB, 1024 * kMiB, "bytes"},
+             "Per shard; above it vehicles are not read until the disk has caught up."));
   // Finer than 12 is refused here and again on every write (design, "Cell").
-  add(Since01(Number("privacy", "cell_level", &Config::cell_level, {5, kFinestCellLevel},
-                     "S2 level of the cells that stand for a position outside the vault; a finer "
-                     "one is refused.")));
-  add(Since01(Number("lake", "cadence_s", &Config::lake_cadence_s, {1, 3600, "s"},
-                     "Time between commits to the lake.")));
-  add(Since01(Number("vault", "window_days", &Config::vault_window_days,
-                     {1, kVaultWindowDaysMax, "days"},
-                     "Exact positions are destroyed after this.")));
-  add(Since01({.section = "vault",
-               .name = "allowed_uids",
-               .member = &Config::vault_allowed_uids,
-               .kind = ConfigKind::kUserIds,
-               .high = UINT32_MAX,
-               .meaning = "User ids that may query the vault over its local socket."}));
+  add(Number("privacy", "cell_level", &Config::cell_level, {5, kFinestCellLevel},
+             "S2 level of the cells that stand for a position outside the vault; a finer "
+             "one is refused."));
+  add(Number("lake", "cadence_s", &Config::lake_cadence_s, {1, 3600, "s"},
+             "Time between commits to the lake."));
+  add(Number("vault", "window_days", &Config::vault_window_days, {1, kVaultWindowDaysMax, "days"},
+             "Exact positions are destroyed after this."));
+  add({.section = "vault",
+       .name = "allowed_uids",
+       .member = &Config::vault_allowed_uids,
+       .kind = ConfigKind::kUserIds,
+       .high = UINT32_MAX,
+       .meaning = "User ids that may query the vault over its local socket."});
 }
 
 std::vector<ConfigKey> MakeKeys() {
   std::vector<ConfigKey> keys;
-  keys.push_back(Since01(Fixed(Text("environment", "name", &Config::environment_name,
-                                    "Name of the environment; part of every alert's id."))));
-  keys.push_back(
-      Since01(Choice("environment", "kind", &Config::environment_kind, {"dev", "staging", "prod"},
-                     "prod refuses what only a trial may do, such as a vault under the "
-                     "same user.")));
+  keys.push_back(Fixed(Text("environment", "name", &Config::environment_name,
+                            "Name of the environment; part of every alert's id.")));
+  keys.push_back(Choice("environment", "kind", &Config::environment_kind,
+                        {"dev", "staging", "prod"},
+                        "prod refuses what only a trial may do, such as a vault under the "
+                        "same user."));
   AddDoors(keys);
   AddStreams(keys);
   keys.push_back(Choice("logging", "format", &Config::logging_format, {"logfmt", "json"},
                         "Form of the lines that processes write to stderr."));
   keys.push_back(Choice("logging", "level", &Config::logging_level,
                         {"debug", "info", "warn", "error"}, "Lines below it are not written."));
-  keys.push_back(Since01(Fixed(Choice(
+  keys.push_back(Fixed(Choice(
       "", "users", &Config::users, {"auto", "required", "single"},
       "auto: a user of its own for the vault when root and the folders allow it; required: that or "
-      "refuse to start; single: one user, the vault's boundary is not enforced."))));
+      "refuse to start; single: one user, the vault's boundary is not enforced.")));
   return keys;
 }
 

@@ -30,7 +30,7 @@ struct ConfigKey {
   std::vector<std::string_view> choices = {};
   std::string_view unit = {};  // of a number; "" = a count or none
   std::string_view meaning = {};
-  std::string_view since = "0.2";  // version of Telltale that first knew it
+  std::string_view since = "0.1";  // version of Telltale that first knew it
   bool fixed_by_init = false;      // what is stored depends on it: no flag or variable changes it
 
   std::string FullName() const;         // mqtt.port

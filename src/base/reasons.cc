@@ -23,8 +23,6 @@ constexpr Named kNames[] = {
     {Reason::kKeepAlive, "keep_alive"},
     {Reason::kTakenOver, "taken_over"},
     {Reason::kShed, "shed"},
-    {Reason::kRevoked, "revoked"},
-    {Reason::kVehicleRate, "vehicle_rate"},
     {Reason::kSlowReader, "slow_reader"},
     {Reason::kStorage, "storage"},
     {Reason::kBatchMalformed, "batch_malformed"},

@@ -19,13 +19,11 @@ enum class Reason : std::uint16_t {
   kTopic = 6,  // publish to a topic that is not telltale/v1/reports
   kQos = 7,    // QoS 2
   // A connection is ended.
-  kKeepAlive = 8,     // silent for 1.5 x its keep-alive
-  kTakenOver = 9,     // the same client of the same vehicle came again
-  kShed = 10,         // over the limit of arrivals or descriptors
-  kRevoked = 11,      // the certificate is on the revocation list
-  kVehicleRate = 12,  // the vehicle sent more than its share for too long
-  kSlowReader = 13,   // does not take its answers
-  kStorage = 14,      // the log cannot be written; nothing was acknowledged
+  kKeepAlive = 8,    // silent for 1.5 x its keep-alive
+  kTakenOver = 9,    // the same client of the same vehicle came again
+  kShed = 10,        // over the limit of arrivals or descriptors
+  kSlowReader = 11,  // does not take its answers
+  kStorage = 12,     // the log cannot be written; nothing was acknowledged
   // A batch or report goes to quarantine.
   kBatchMalformed = 20,   // not a ReportBatch
   kReportMalformed = 21,  // one Report's bytes cannot be read
