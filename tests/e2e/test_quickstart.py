@@ -7,6 +7,7 @@ import pathlib
 import re
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 
@@ -135,7 +136,7 @@ class Newcomer:
         self.seen_before_8 = {}
         self.shell = Shell(
             folder, TREE=str(ROOT), DIR=str(folder / "first"), PYTHONPATH=str(ROOT / "python"),
-            PATH=f"{BUILD / 'bin'}:{os.environ['PATH']}",
+            PATH=f"{BUILD / 'bin'}:{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}",
         )  # fmt: skip
 
     def step(self, number):
