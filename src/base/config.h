@@ -26,7 +26,8 @@ struct Config {
   // mqtt, feed: port 0 = any free one; the ports in use are in run/gateway.port and run/feed.port
   std::string mqtt_listen = "127.0.0.1";
   std::uint16_t mqtt_port = 8883;
-  std::string mqtt_client_ca;  // "" = ca/ca.crt of the folder
+  std::string mqtt_client_ca;        // "" = ca/ca.crt of the folder
+  std::string mqtt_revocation_list;  // "" = ca/vehicles.crl of the folder, which may be absent
   std::uint64_t mqtt_vehicle_bytes_per_s = 4u << 20;
   std::string feed_listen = "127.0.0.1";
   std::uint16_t feed_port = 8080;
@@ -45,6 +46,9 @@ struct Config {
   std::uint16_t log_shards = kShardsDefault;
   std::uint64_t log_segment_bytes = 64u << 20;
   std::uint64_t log_unsynced_bytes_max = 16u << 20;  // per shard; then sockets are not read
+  // What is older goes, by whole segments, when every reader has passed it (log/log.h, Retain).
+  std::uint32_t log_retention_hours = 28 * 24;
+  std::uint32_t log_sealed_retention_hours = 72;
   // privacy
   int cell_level = kFinestCellLevel;
   // lake

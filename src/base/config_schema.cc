@@ -79,6 +79,9 @@ void AddDoors(std::vector<ConfigKey>& keys) {
              "0 = any free port; the one in use is in run/gateway.port."));
   add(Path("mqtt", "client_ca", &Config::mqtt_client_ca,
            "Authorities whose vehicles are let in, PEM. Empty = ca/ca.crt."));
+  add(Path("mqtt", "revocation_list", &Config::mqtt_revocation_list,
+           "Certificates that are let in no more, a PEM list signed by mqtt.client_ca; read again "
+           "when it changes. Empty = ca/vehicles.crl, if there is one."));
   add(Number("mqtt", "vehicle_bytes_per_s", &Config::mqtt_vehicle_bytes_per_s,
              {64 * kKiB, 1024 * kMiB, "bytes/s"},
              "What is read from one vehicle; a faster one is slowed down, none is cut off."));
@@ -114,6 +117,12 @@ void AddStreams(std::vector<ConfigKey>& keys) {
   add(Number("log", "unsynced_bytes_max", &Config::log_unsynced_bytes_max,
              {4 * kMiB, 1024 * kMiB, "bytes"},
              "Per shard; above it vehicles are not read until the disk has caught up."));
+  add(Number("log", "retention_hours", &Config::log_retention_hours, {1, 24 * 366, "h"},
+             "How long safety and telemetry are kept. A reader half of it behind is an alarm; at "
+             "0.8 of it vehicles are not read until the reader has caught up."));
+  add(Number(
+      "log", "sealed_retention_hours", &Config::log_sealed_retention_hours, {1, 24 * 31, "h"},
+      "The same for the sealed stream, which holds exact positions until the vault has them."));
   // Finer than 12 is refused here and again on every write (design, "Cell").
   add(Number("privacy", "cell_level", &Config::cell_level, {5, kFinestCellLevel},
              "S2 level of the cells that stand for a position outside the vault; a finer "

@@ -25,6 +25,7 @@ constexpr Named kNames[] = {
     {Reason::kShed, "shed"},
     {Reason::kSlowReader, "slow_reader"},
     {Reason::kStorage, "storage"},
+    {Reason::kRevoked, "revoked"},
     {Reason::kBatchMalformed, "batch_malformed"},
     {Reason::kReportMalformed, "report_malformed"},
     {Reason::kMissingSeq, "missing_seq"},

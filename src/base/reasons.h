@@ -24,6 +24,7 @@ enum class Reason : std::uint16_t {
   kShed = 10,        // over the limit of arrivals or descriptors
   kSlowReader = 11,  // does not take its answers
   kStorage = 12,     // the log cannot be written; nothing was acknowledged
+  kRevoked = 13,     // the certificate is in the revocation list
   // A batch or report goes to quarantine.
   kBatchMalformed = 20,   // not a ReportBatch
   kReportMalformed = 21,  // one Report's bytes cannot be read

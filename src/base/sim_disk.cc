@@ -38,6 +38,8 @@ struct SimDisk::Core {
   std::uint64_t life GUARDED_BY(mutex) = 0;  // rises at each crash
   std::uint64_t capacity GUARDED_BY(mutex) = kUnlimited;
   std::uint64_t fail_after GUARDED_BY(mutex) = kUnlimited;
+  std::uint64_t lose_after GUARDED_BY(mutex) = kUnlimited;  // syncs
+  bool fail_reads GUARDED_BY(mutex) = false;
   bool paused GUARDED_BY(mutex) = false;
   std::uint64_t waiting GUARDED_BY(mutex) = 0;
   std::uint64_t bytes_written GUARDED_BY(mutex) = 0;
@@ -85,6 +87,7 @@ class SimFile final : public File {
   Result<std::size_t> ReadAt(std::uint64_t at, std::span<std::uint8_t> out) const override {
     MutexLock lock(core_->mutex);
     RETURN_IF_ERROR(Alive());
+    if (core_->fail_reads) return Error{Code::kUnavailable, "the simulated disk does not read"};
     if (at >= node_->content.size()) return std::size_t{0};
     const std::size_t size = std::min<std::uint64_t>(out.size(), node_->content.size() - at);
     std::memcpy(out.data(), node_->content.data() + at, size);
@@ -115,6 +118,10 @@ class SimFile final : public File {
     --core_->waiting;
     RETURN_IF_ERROR(Alive());
     RETURN_IF_ERROR(core_->MayChange());
+    if (core_->lose_after != kUnlimited && core_->lose_after-- == 0) {
+      node_->dirty.clear();
+      return Error{Code::kUnavailable, "the simulated disk lost what was to be synced"};
+    }
     ++core_->syncs;
     node_->durable.resize(node_->content.size());
     for (const std::uint64_t s : node_->dirty) {
@@ -322,6 +329,16 @@ void SimDisk::FailAfter(std::uint64_t calls) {
 }
 
 void SimDisk::FailNever() { FailAfter(kUnlimited); }
+
+void SimDisk::LoseAtSync(std::uint64_t calls) {
+  MutexLock lock(core_->mutex);
+  core_->lose_after = calls;
+}
+
+void SimDisk::FailReads(bool fail) {
+  MutexLock lock(core_->mutex);
+  core_->fail_reads = fail;
+}
 
 void SimDisk::PauseSyncs() {
   MutexLock lock(core_->mutex);

@@ -36,6 +36,12 @@ class SimDisk final : public Disk, public LockingDisk {
   // The next `calls` that change anything succeed, then all fail (kUnavailable) until set again.
   void FailAfter(std::uint64_t calls);
   void FailNever();
+  // After `calls` more syncs of files that succeed, one fails as kernels let it (kUnavailable):
+  // what it was to write is read as if it were there, and no later sync writes it. Then all is
+  // well.
+  void LoseAtSync(std::uint64_t calls);
+  // File::ReadAt answers kUnavailable while set.
+  void FailReads(bool fail);
   // File::Sync blocks while paused. WaitForPausedSync returns when one does.
   void PauseSyncs();
   void ResumeSyncs();

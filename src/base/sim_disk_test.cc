@@ -89,6 +89,31 @@ TEST(SimDiskTest, AfterFailAfterEveryChangeFailsAndReadsGoOn) {
   EXPECT_TRUE((*file)->Sync().ok());
 }
 
+TEST(SimDiskTest, WhatAFailedSyncLostIsReadUntilTheCrashAndNotSyncedByALaterOne) {
+  SimDisk disk;
+  ASSERT_TRUE(disk.MakeFolders("/a").ok());
+  ASSERT_TRUE(WriteFileDurably(disk, "/a/file", "old").ok());
+  const auto file = disk.Open("/a/file", OpenMode::kReadWrite);
+  disk.LoseAtSync(1);
+  EXPECT_TRUE((*file)->Sync().ok());
+  ASSERT_TRUE((*file)->WriteAt(0, AsBytes("new")).ok());
+  EXPECT_EQ((*file)->Sync().error().code, Code::kUnavailable);
+  EXPECT_TRUE((*file)->Sync().ok());
+  EXPECT_EQ(ContentOf(disk, "/a/file"), "new");
+  disk.Crash(1);
+  EXPECT_EQ(ContentOf(disk, "/a/file"), "old");
+}
+
+TEST(SimDiskTest, AReadThatFailsComesBackWhenTheDiskDoes) {
+  SimDisk disk;
+  ASSERT_TRUE(disk.MakeFolders("/a").ok());
+  ASSERT_TRUE(WriteFileDurably(disk, "/a/file", "x").ok());
+  disk.FailReads(true);
+  EXPECT_EQ(ReadWholeFile(disk, "/a/file").error().code, Code::kUnavailable);
+  disk.FailReads(false);
+  EXPECT_EQ(ContentOf(disk, "/a/file"), "x");
+}
+
 TEST(SimDiskTest, APausedSyncWaitsUntilResumed) {
   SimDisk disk;
   ASSERT_TRUE(disk.MakeFolders("/a").ok());
