@@ -126,22 +126,26 @@ struct AlertStore::Statements {
       set_journal, newest, after, list;
 };
 
-Result<AlertStore> AlertStore::Open(const std::string& path) {
+Result<AlertStore> AlertStore::Open(const std::string& path, const store::DiskVfs* vfs) {
   PosixDisk disk;
-  if (path != ":memory:") RETURN_IF_ERROR(disk.MakeFolders(ParentFolder(path), 0750));
+  if (path != ":memory:" && vfs == nullptr) {
+    RETURN_IF_ERROR(disk.MakeFolders(ParentFolder(path), 0750));
+  }
   ASSIGN_OR_RETURN(
       store::Database database,
-      store::Database::Open(path, {.application_id = kApplicationId, .migrations = kMigrations}));
+      store::Database::Open(
+          path, {.application_id = kApplicationId, .migrations = kMigrations, .vfs = vfs}));
   AlertStore store(std::move(database));
   RETURN_IF_ERROR(store.Prepare(false));
   return store;
 }
 
-Result<AlertStore> AlertStore::OpenReadOnly(const std::string& path) {
-  ASSIGN_OR_RETURN(
-      store::Database database,
-      store::Database::Open(
-          path, {.application_id = kApplicationId, .migrations = kMigrations, .read_only = true}));
+Result<AlertStore> AlertStore::OpenReadOnly(const std::string& path, const store::DiskVfs* vfs) {
+  ASSIGN_OR_RETURN(store::Database database,
+                   store::Database::Open(path, {.application_id = kApplicationId,
+                                                .migrations = kMigrations,
+                                                .read_only = true,
+                                                .vfs = vfs}));
   AlertStore store(std::move(database));
   RETURN_IF_ERROR(store.Prepare(true));
   return store;

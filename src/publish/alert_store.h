@@ -46,9 +46,11 @@ struct AlertChange {
 
 class AlertStore {
  public:
-  // Makes folder and file when needed. Errors: store/sqlite.h.
-  static Result<AlertStore> Open(const std::string& path);
-  static Result<AlertStore> OpenReadOnly(const std::string& path);
+  // Makes the file when needed, and its folder on the operating system's disk, which is the one
+  // without `vfs`. Errors: store/sqlite.h.
+  static Result<AlertStore> Open(const std::string& path, const store::DiskVfs* vfs = nullptr);
+  static Result<AlertStore> OpenReadOnly(const std::string& path,
+                                         const store::DiskVfs* vfs = nullptr);
 
   Result<std::map<PartitionId, Authority>> ReadAuthority();
   // Epoch 1 and F = 0 for partitions 0..partitions-1, unless there is any row.

@@ -91,9 +91,10 @@ Status CheckEntry(const VehicleEntry& entry) {
 
 }  // namespace
 
-Result<Registry> Registry::Open(const std::string& path, ReferenceSource& references,
-                                Clock& clock) {
+Result<Registry> Registry::Open(const std::string& path, ReferenceSource& references, Clock& clock,
+                                const store::DiskVfs* vfs) {
   store::OpenOptions options;
+  options.vfs = vfs;
   options.application_id = kApplicationId;
   options.migrations = kMigrations;
   ASSIGN_OR_RETURN(store::Database database, store::Database::Open(path, options));

@@ -28,9 +28,11 @@ struct Vehicle {
 
 class Registry {
  public:
-  // Opens or creates `path`. `references` and `clock` must outlive this object.
+  // Opens or creates `path`. `references`, `clock` and `vfs` must outlive this object; without
+  // `vfs` the file lies on the operating system's disk.
   // Errors as store::Database::Open.
-  static Result<Registry> Open(const std::string& path, ReferenceSource& references, Clock& clock);
+  static Result<Registry> Open(const std::string& path, ReferenceSource& references, Clock& clock,
+                               const store::DiskVfs* vfs = nullptr);
 
   // The vehicle with this VIN, in its highest ownership epoch. An unknown one is added with class
   // `unknown` and is durable when this returns.

@@ -3,8 +3,14 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
+#include <vector>
+
+#include "store/disk_vfs.h"
+
 namespace telltale::store {
 namespace {
+
+constexpr std::size_t kPieceBytes = 256u << 10;
 
 Code CodeOf(int extended) {
   switch (extended & 0xff) {
@@ -41,11 +47,26 @@ Error FailureOf(sqlite3* connection, int code) {
 }
 
 // A new file gets its permissions before SQLite opens it, and its name survives a power cut.
-Status CreateFile(const std::string& path, std::uint32_t permissions) {
-  PosixDisk disk;
+Status CreateFile(Disk& disk, const std::string& path, std::uint32_t permissions) {
   if (disk.Exists(path)) return Ok();
   const auto created = disk.Open(path, OpenMode::kCreateOrOpen, permissions);
   if (!created.ok()) return created.error();
+  return disk.SyncFolder(ParentFolder(path));
+}
+
+// The same bytes to the same places, then to the disk.
+Status WriteAgain(Disk& disk, const std::string& path) {
+  auto file = disk.Open(path, OpenMode::kReadWrite);
+  if (!file.ok() && file.error().code == Code::kNotFound) return Ok();
+  RETURN_IF_ERROR(file.ok() ? Ok() : Status(file.error()));
+  std::vector<std::uint8_t> piece(kPieceBytes);
+  for (std::uint64_t at = 0;;) {
+    ASSIGN_OR_RETURN(const std::size_t got, (*file)->ReadAt(at, piece));
+    if (got == 0) break;
+    RETURN_IF_ERROR((*file)->WriteAt(at, ByteSpan(piece).first(got)));
+    at += got;
+  }
+  RETURN_IF_ERROR((*file)->Sync());
   return disk.SyncFolder(ParentFolder(path));
 }
 
@@ -175,11 +196,13 @@ void Database::Close::operator()(sqlite3* connection) const { sqlite3_close_v2(c
 
 Result<Database> Database::Open(const std::string& path, const OpenOptions& options) {
   const bool in_memory = path == ":memory:";
-  if (!in_memory && options.read_only && !PosixDisk().Exists(path)) {
+  PosixDisk posix;
+  Disk& disk = options.vfs != nullptr ? options.vfs->disk() : posix;
+  if (!in_memory && options.read_only && !disk.Exists(path)) {
     return Error{Code::kNotFound, fmt::format("there is no database at {}", path)};
   }
   if (!in_memory && !options.read_only) {
-    if (const Status created = CreateFile(path, options.permissions); !created.ok()) {
+    if (const Status created = CreateFile(disk, path, options.permissions); !created.ok()) {
       return Annotate(created.error(), path);
     }
   }
@@ -187,12 +210,21 @@ Result<Database> Database::Open(const std::string& path, const OpenOptions& opti
       SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
       (options.read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
   sqlite3* raw = nullptr;
-  const int code = sqlite3_open_v2(path.c_str(), &raw, flags, nullptr);
+  const char* const vfs = options.vfs != nullptr ? options.vfs->name().c_str() : nullptr;
+  const int code = sqlite3_open_v2(path.c_str(), &raw, flags, vfs);
   Database database(raw);
   if (code != SQLITE_OK) return Annotate(FailureOf(raw, code), path);
-  if (const Status ready = database.SetUp(options); !ready.ok()) {
-    return Annotate(ready.error(), path);
+  // SQLite falls back to reading alone and stays so, also when the disk can be written again.
+  if (!options.read_only && sqlite3_db_readonly(raw, "main") == 1) {
+    return Error{Code::kUnavailable,
+                 fmt::format("{} can only be read: the file system is read-only, or the file is "
+                             "another user's",
+                             path)};
   }
+  Status ready = database.SetUp(options);
+  if (ready.ok() && !in_memory && !options.read_only) ready = database.HardenJournal(disk, path);
+  if (ready.ok() && !options.read_only) ready = database.Migrate(options);
+  if (!ready.ok()) return Annotate(ready.error(), path);
   return database;
 }
 
@@ -202,8 +234,20 @@ Status Database::SetUp(const OpenOptions& options) {
   // Before anything is written: a file of another kind stays as it was.
   RETURN_IF_ERROR(CheckKind(options));
   if (options.read_only) return Ok();
-  RETURN_IF_ERROR(Execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL"));
-  return Migrate(options);
+  RETURN_IF_ERROR(Execute("PRAGMA synchronous = FULL; PRAGMA journal_mode = WAL"));
+  return Ok();
+}
+
+// A process that was killed, or whose sync failed, may have left commits in the journal that the
+// kernel shows and the disk does not have; a sync alone would not write them. Nobody is to be
+// answered from them before they are durable.
+Status Database::HardenJournal(Disk& disk, const std::string& path) {
+  // The lock keeps others from writing to the journal meanwhile.
+  auto transaction = Begin();
+  if (transaction.ok()) return WriteAgain(disk, path + "-wal");
+  // Who holds it has done this, when it opened.
+  if ((sqlite3_errcode(connection_.get()) & 0xff) == SQLITE_BUSY) return Ok();
+  return transaction.error();
 }
 
 Status Database::CheckKind(const OpenOptions& options) {

@@ -6,7 +6,7 @@
 //   not here: schemas (each module brings its own migrations)
 //
 // Every connection runs WAL with synchronous=FULL: when Commit() has returned, a power cut does not
-// undo it. Error kinds of every call:
+// undo it; what Open() finds of a process before is made durable first. Error kinds of every call:
 //   kOverloaded   disk or memory full: nothing of the transaction is kept
 //   kUnavailable  locked for longer than busy_timeout_ms, or the disk failed
 //   kCorrupt      not a database, or its bytes fail SQLite's checks
@@ -29,6 +29,8 @@ struct sqlite3;
 struct sqlite3_stmt;
 
 namespace telltale::store {
+
+class DiskVfs;
 
 // One prepared statement; must not be used after its Database is gone. Parameters and columns are
 // numbered as SQLite does: parameters from 1, columns from 0. A wrong number is our bug (CHECK).
@@ -97,6 +99,7 @@ struct OpenOptions {
   int busy_timeout_ms = 5000;
   std::uint32_t permissions = 0640;  // of a new file
   bool read_only = false;            // never creates, never migrates
+  const DiskVfs* vfs = nullptr;      // where the file lies; null = the operating system's disk
 };
 
 class Database {
@@ -105,6 +108,7 @@ class Database {
   //   kNotFound     read_only and there is no such file
   //   kUnsupported  written by a newer version; read_only: also by an older one
   //   kCorrupt      also: a database of another kind
+  //   kUnavailable  also: without read_only and the file can only be read
   static Result<Database> Open(const std::string& path, const OpenOptions& options);
 
   // One or more statements without parameters.
@@ -122,7 +126,8 @@ class Database {
     void operator()(sqlite3* connection) const;
   };
   explicit Database(sqlite3* connection) : connection_(connection) {}
-  Status SetUp(const OpenOptions& options);  // pragmas, kind, migrations
+  Status SetUp(const OpenOptions& options);  // pragmas, kind
+  Status HardenJournal(Disk& disk, const std::string& path);
   Status CheckKind(const OpenOptions& options);
   Status Migrate(const OpenOptions& options);
   Result<std::int64_t> Pragma(const char* name);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "clerk.h"
 #include "platform.h"
 
 namespace telltale::power {
@@ -21,7 +22,7 @@ class Seed {
   Outcome Run() {
     for (int life = 0; life < kLives && outcome_.problem.empty(); ++life) {
       // Small numbers cut the starts, large ones the work.
-      disk_.FailAfter(random_.Below(2) == 0 ? random_.Below(120) : random_.Below(2500));
+      disk_.FailAfter(random_.Below(2) == 0 ? random_.Below(250) : random_.Below(4000));
       Live();
       Cut();
       CheckStreams();
@@ -30,6 +31,7 @@ class Seed {
     if (outcome_.problem.empty()) CheckResults();
     for (const Car& car : cars_) outcome_.acked += car.acked().size();
     outcome_.audited = audited_;
+    outcome_.vehicles_answered = clerk_.answered();
     return outcome_;
   }
 
@@ -41,7 +43,9 @@ class Seed {
   bool Alive(const Status& status) {
     if (status.ok()) return true;
     const Code code = status.error().code;
-    if (code != Code::kUnavailable && code != Code::kNotFound) Fail(status.error().ToString());
+    const bool of_the_disk = code == Code::kUnavailable || code == Code::kNotFound ||
+                             code == Code::kOutcomeUnknown;  // of a database's commit
+    if (!of_the_disk) Fail(status.error().ToString());
     return false;
   }
   template <typename T>
@@ -54,6 +58,8 @@ class Seed {
     (void)Alive(platform_.StartWorker());
     (void)Alive(platform_.StartLake());
     (void)Alive(platform_.StartVault());
+    (void)Alive(platform_.StartRegistry());
+    (void)Alive(platform_.StartPublisher());
   }
 
   void Live() {
@@ -63,6 +69,7 @@ class Seed {
       if (!platform_.gateway_runs()) return;
       GatewayStep();
       ConsumerStep();
+      StoreStep();
     }
     (void)platform_.Sync();  // half-way acknowledgements, when the disk still works
     Release();
@@ -115,6 +122,38 @@ class Seed {
     }
   }
 
+  void StoreStep() {
+    switch (random_.Below(24)) {
+      case 0:
+      case 1:
+      case 2:
+        if (platform_.registry_runs()) (void)Alive(clerk_.Import(platform_, random_));
+        break;
+      case 3:
+        if (platform_.registry_runs()) (void)Alive(clerk_.Resolve(platform_, random_));
+        break;
+      case 4:
+        platform_.StopRegistry();
+        (void)Alive(platform_.StartRegistry());
+        break;
+      case 5:
+        platform_.StopPublisher();
+        (void)Alive(platform_.StartPublisher());
+        break;
+      case 6:
+        if (platform_.publisher_runs()) (void)Alive(platform_.SavePublisherPositions());
+        break;
+      case 7:
+      case 8:
+      case 9:
+      case 10:
+        if (platform_.publisher_runs()) (void)Alive(platform_.StepPublisher());
+        break;
+      default:
+        break;
+    }
+  }
+
   void AuditOnce() {
     const auto number = platform_.Audit();
     if (Alive(number)) audited_ = std::max(audited_, *number);
@@ -150,6 +189,22 @@ class Seed {
     const auto entries = platform_.AuditEntries();
     if (!entries.ok()) return Fail("audit: " + entries.error().ToString());
     if (*entries < audited_) Fail(fmt::format("audit: {} of {} entries", *entries, audited_));
+    CheckStores();
+  }
+
+  void CheckStores() {
+    const Status registry = platform_.StartRegistry();
+    if (!registry.ok())
+      return Fail("the registry does not come back: " + registry.error().ToString());
+    const std::string vehicles = clerk_.Check(platform_);
+    if (!vehicles.empty()) return Fail("vehicles: " + vehicles);
+    const Status publisher = platform_.StartPublisher();
+    if (!publisher.ok()) {
+      return Fail("the publisher does not come back: " + publisher.error().ToString());
+    }
+    const auto alerts = platform_.CheckAlertStore();
+    if (!alerts.ok()) return Fail("alerts.db: " + alerts.error().ToString());
+    if (!alerts->empty()) Fail("alerts.db: " + *alerts);
   }
 
   void Expect(bool holds, const char* where, const Identity& identity) {
@@ -174,11 +229,15 @@ class Seed {
       const auto worker = platform_.StepWorker();
       const auto lake = platform_.StepLake();
       const auto vault = platform_.StepVault();
-      if (!Alive(worker) || !Alive(lake) || !Alive(vault)) return Fail("a sound disk fails");
-      if (!*worker && !*lake && !*vault) break;
+      const auto publisher = platform_.StepPublisher();
+      if (!Alive(worker) || !Alive(lake) || !Alive(vault) || !Alive(publisher)) {
+        return Fail("a sound disk fails");
+      }
+      if (!*worker && !*lake && !*vault && !*publisher) break;
     }
     clock_.Advance(Micros::Seconds(2));
     (void)Alive(platform_.StepWorker());  // marks of the last group
+    (void)Alive(platform_.StepPublisher());
     platform_.CommitVault();
     if (!Alive(platform_.CutLake())) Fail("the last hand-off fails on a sound disk");
   }
@@ -219,6 +278,7 @@ class Seed {
   ManualClock clock_{kStart};
   Platform platform_;
   std::vector<Car> cars_;
+  Clerk clerk_;
   std::uint64_t audited_ = 0;
   Outcome outcome_;
 };

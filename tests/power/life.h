@@ -13,7 +13,8 @@ struct Outcome {
   std::uint64_t acked = 0;
   std::uint64_t alerts = 0;
   std::uint64_t audited = 0;
-  std::uint64_t resent = 0;  // batches sent again after a cut
+  std::uint64_t vehicles_answered = 0;  // imports and resolves of the registry
+  std::uint64_t resent = 0;             // batches sent again after a cut
 };
 
 Outcome RunSeed(std::uint64_t seed);

@@ -19,7 +19,6 @@ constexpr const char* kRules =
     "  severity: HIGH\n";
 constexpr std::uint64_t kSegmentBytes = 64u << 10;
 constexpr Micros kWindow{30 * 86'400 * 1'000'000ll};
-const std::string kRelease(64, 'a');
 
 log::LogOptions GatewayLog() {
   log::LogOptions options;
@@ -34,7 +33,7 @@ log::LogOptions GatewayLog() {
 
 log::LogOptions JournalLog() {
   log::LogOptions options = GatewayLog();
-  options.dir = "/data/journal";
+  options.dir = "/data/journal/" + kRelease;
   options.streams = {"journal"};
   options.ticks = false;
   return options;
@@ -93,7 +92,9 @@ Platform::Platform(SimDisk& disk, ManualClock& clock, std::uint64_t seed)
       vault_key_(Must(seal::MakeX25519())),
       control_key_(Must(seal::MakeEd25519())),
       contract_(LoadContract()),
-      engine_(MakeEngine(*contract_)) {}
+      engine_(MakeEngine(*contract_)),
+      vfs_(disk),
+      references_(random_) {}
 
 Platform::~Platform() = default;
 
@@ -111,7 +112,8 @@ void Platform::Install() {
   envelope.set_signature(*seal::SignEd25519(control_key_.private_raw, envelope.record()));
   envelope.set_key_id(seal::KeyId(control_key_.public_raw));
   signed_config_ = envelope.SerializeAsString();
-  for (const char* folder : {"/data/contracts", "/data/worker", "/vault/gateways"}) {
+  for (const char* folder :
+       {"/data/contracts", "/data/worker", "/vault/gateways", "/data/publish", "/data/registry"}) {
     CHECK(disk_.MakeFolders(folder).ok() && disk_.SyncFolder(ParentFolder(folder)).ok());
   }
   CHECK(disk_.SyncFolder("/").ok());
@@ -224,6 +226,8 @@ Status Platform::StartVault() {
 }
 
 void Platform::KillAll() {
+  StopRegistry();
+  StopPublisher();
   vault_.reset();
   lake_.reset();
   worker_.reset();
@@ -364,6 +368,7 @@ Status Platform::FindInResults(Found& found) {
   }
   RETURN_IF_ERROR(FindRows(found));
   RETURN_IF_ERROR(FindAlerts(found));
+  RETURN_IF_ERROR(ComparePublished(found));
   return ExpectAlerts(found);
 }
 

@@ -1,5 +1,6 @@
 // The processes of one installation, without their sockets, on one simulated disk: gateway and log,
-// worker and journal, lake, vault. Real code from the batch to the files; each can die alone.
+// worker and journal, lake, vault, publisher and its store, registry. Real code from the batch to
+// the files, SQLite's included (store/disk_vfs.h); each can die alone.
 #pragma once
 
 #include <map>
@@ -13,7 +14,10 @@
 #include "fleet.h"
 #include "gateway/batch_processor.h"
 #include "lake/lake.h"
+#include "publish/publisher.h"
+#include "registry/registry.h"
 #include "safety/shard_worker.h"
+#include "store/disk_vfs.h"
 #include "vault/intake.h"
 
 namespace telltale::power {
@@ -21,6 +25,8 @@ namespace telltale::power {
 inline constexpr std::uint16_t kPartitions = 4;
 inline constexpr std::uint16_t kShards = 2;
 inline constexpr Micros kStart{1'764'000'000'000'000};
+
+inline const std::string kRelease(64, 'a');
 
 // What is there after everything came up again, by identity.
 struct Found {
@@ -46,6 +52,11 @@ class Platform {
   Status StartWorker();
   Status StartLake();
   Status StartVault();
+  Status StartPublisher();
+  Status StartRegistry();
+  // An orderly stop, in which SQLite moves its journal into the database.
+  void StopPublisher();
+  void StopRegistry();
   // As kill -9: what was handed to the disk stays handed.
   void KillAll();
 
@@ -67,11 +78,21 @@ class Platform {
   Result<std::uint64_t> Audit();
   // Entries of the audit log, its chain checked.
   Result<std::uint64_t> AuditEntries();
+  Result<bool> StepPublisher();
+  Status SavePublisherPositions();
+  registry::Registry& registry() { return *registry_; }
+  // Rows of vehicle_changes, the file checked by SQLite.
+  Result<std::uint64_t> CountRegistryChanges();
+  // What is wrong with the alert store right after a cut: what a client of the feed was shown is
+  // not there any more, a change is there twice, a place covers what is not there. "" = nothing.
+  Result<std::string> CheckAlertStore();
 
   bool gateway_runs() const { return gateway_ != nullptr; }
   bool worker_runs() const { return worker_ != nullptr; }
   bool lake_runs() const { return lake_ != nullptr; }
   bool vault_runs() const { return vault_ != nullptr; }
+  bool publisher_runs() const { return publisher_ != nullptr; }
+  bool registry_runs() const { return registry_ != nullptr; }
 
   // Reads the streams alone.
   Status FindInStreams(Found& found);
@@ -86,6 +107,9 @@ class Platform {
   Status FindSealed(Found& found);
   Status FindRows(Found& found);
   Status FindAlerts(Found& found);
+  Status ComparePublished(const Found& found);
+  Status ShowChanges();
+  Result<std::string> CheckPlaces(publish::AlertStore& store);
   Status ExpectAlerts(Found& found);
 
   SimDisk& disk_;
@@ -103,6 +127,12 @@ class Platform {
   std::unique_ptr<WorkerProcess> worker_;
   std::unique_ptr<lake::Lake> lake_;
   std::unique_ptr<VaultProcess> vault_;
+  store::DiskVfs vfs_;
+  registry::RandomReferences references_;
+  std::unique_ptr<publish::Publisher> publisher_;
+  std::optional<publish::AlertStore> feed_;
+  std::unique_ptr<registry::Registry> registry_;
+  std::vector<publish::AlertChange> shown_;  // to a client of the feed, ever
 };
 
 }  // namespace telltale::power

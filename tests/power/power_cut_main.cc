@@ -27,6 +27,7 @@ int main(int argc, char** argv) {
     sums.acked += outcome.acked;
     sums.alerts += outcome.alerts;
     sums.audited += outcome.audited;
+    sums.vehicles_answered += outcome.vehicles_answered;
     sums.resent += outcome.resent;
     if (!outcome.problem.empty()) {
       ++broken;
@@ -36,8 +37,9 @@ int main(int argc, char** argv) {
   }
   fmt::print(
       "seeds {} to {}: {} power cuts, {} reports acknowledged, {} alerts, {} audit entries, "
-      "{} broken\n",
-      first, first + seeds - 1, sums.cuts, sums.acked, sums.alerts, sums.audited, broken);
+      "{} answers of the registry, {} broken\n",
+      first, first + seeds - 1, sums.cuts, sums.acked, sums.alerts, sums.audited,
+      sums.vehicles_answered, broken);
   if (json) {
     fmt::print("{}\n", nlohmann::json{{"seeds", seeds},
                                       {"first_seed", first},
@@ -45,6 +47,7 @@ int main(int argc, char** argv) {
                                       {"acked", sums.acked},
                                       {"alerts", sums.alerts},
                                       {"audit_entries", sums.audited},
+                                      {"registry_answers", sums.vehicles_answered},
                                       {"seeds_broken", broken}}
                            .dump());
   }
