@@ -188,7 +188,8 @@ class Reader {
   //   kCorrupt      a batch below the durable end fails its check: stop this shard, name the place
   //   kUnsupported  a newer batch or an unknown record kind: likewise
   //   kInvalid      "expired: ...", as above: removed while this reader lagged
-  // After an error every further call gives the same error.
+  //   kUnavailable  the disk failed: the next call tries again from the same record
+  // After another error every further call gives the same error.
   virtual Result<const RecordView*> Next() = 0;
   // Position after the last record returned by Next().
   virtual const Position& position() const = 0;

@@ -31,6 +31,7 @@ class FileReader final : public Reader {
   Status CheckNotExpired() const;
   Error MissingNext(std::uint64_t segment);
   Status SeekOnceOr(const Error& error);
+  void StartOver();
   Result<Step> NextBatch();
   Result<bool> RefreshEnd();
   Result<ByteSpan> BatchHere();
@@ -176,6 +177,17 @@ Status FileReader::SeekOnceOr(const Error& error) {
   return SeekByOffsets();
 }
 
+// The next call finds its place by offsets, as after a restart: the disk may have failed half-way
+// through anything here.
+void FileReader::StartOver() {
+  file_.reset();
+  buffer_size_ = 0;
+  batch_header_.count = 0;
+  index_ = 0;
+  position_.segment = 0;
+  position_.byte = 0;
+}
+
 Result<bool> FileReader::RefreshEnd() {
   ASSIGN_OR_RETURN(const Place end, map_.ReadEnd(files_.shard, stream_));
   if (end <= end_) return false;
@@ -185,7 +197,14 @@ Result<bool> FileReader::RefreshEnd() {
 
 Result<const RecordView*> FileReader::Next() {
   if (failure_.has_value()) return *failure_;
-  const auto fail = [this](const Error& error) { return *(failure_ = error); };
+  const auto fail = [this](const Error& error) {
+    if (error.code == Code::kUnavailable) {
+      StartOver();
+    } else {
+      failure_ = error;
+    }
+    return error;
+  };
   while (true) {
     while (index_ < batch_header_.count) {
       const auto wanted = batch_header_.kind == BatchKind::kTicks ? TakeTick() : TakeRecord();
@@ -206,7 +225,7 @@ Result<FileReader::Step> FileReader::NextBatch() {
   while (true) {
     if (file_ == nullptr || Here() >= end_) {
       ASSIGN_OR_RETURN(const bool moved, RefreshEnd());
-      if (!moved && (file_ == nullptr || Here() >= end_)) return Step::kEnd;
+      if (end_ == Place{} || (file_ != nullptr && !moved && Here() >= end_)) return Step::kEnd;
       if (file_ == nullptr) RETURN_IF_ERROR(SeekByOffsets());
       continue;
     }

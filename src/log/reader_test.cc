@@ -128,6 +128,31 @@ TEST(ReaderTest, WhereThereIsNoLogStreamOrShardItSaysSo) {
   EXPECT_EQ(Reader::Open(disk, "/log", "safety", ShardId{0}, other).error().code, Code::kInvalid);
 }
 
+TEST(ReaderTest, WhereverTheDiskFailsTheNextCallGoesOnFromTheSameRecord) {
+  SimDisk disk;
+  const LogOptions options = OneShard();
+  auto log = Log::Open(disk, options).value();
+  Fill(*log, 80);  // several segments
+  const auto whole = PlacesFrom(*ReaderAt(disk, options, {}));
+  ASSERT_EQ(whole.size(), 240u);
+  const auto reader = ReaderAt(disk, options, {});
+  std::vector<std::pair<std::uint16_t, std::uint64_t>> places;
+  for (std::size_t n = 0; n < whole.size(); ++n) {
+    disk.FailReads(n % 5 == 0);
+    auto record = reader->Next();
+    if (!record.ok()) {
+      EXPECT_EQ(record.error().code, Code::kUnavailable);
+      EXPECT_FALSE(reader->Next().ok());
+      disk.FailReads(false);
+      record = reader->Next();
+    }
+    ASSERT_TRUE(record.ok() && *record != nullptr) << n;
+    places.emplace_back((*record)->partition.value, (*record)->offset.value);
+  }
+  EXPECT_EQ(places, whole);
+  EXPECT_EQ(*reader->Next(), nullptr);
+}
+
 TEST(ReaderTest, AFlippedByteBelowTheDurableEndStopsItAndNamesThePlace) {
   SimDisk disk;
   const LogOptions options = OneShard();

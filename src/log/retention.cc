@@ -1,4 +1,6 @@
 // Which segments go, and who holds them: docs/formats/segment.md, "What retention removes".
+#include "log/retention.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -191,6 +193,11 @@ Result<ShardRetention> Pass::Run(Place end, std::span<const Offset> next) {
 }
 
 }  // namespace
+
+bool IsExpired(const Error& error) {
+  // As Reader says it, perhaps behind what was being done.
+  return error.code == Code::kInvalid && error.message.find("expired: ") != std::string::npos;
+}
 
 double RetentionReport::share_max() const {
   double share = 0;
