@@ -1,6 +1,7 @@
 // The bytes of an envelope: docs/formats/sealed-envelope.md.
 #include <algorithm>
 
+#include "base/format_version.h"
 #include "seal/derive.h"
 #include "seal/seal.h"
 
@@ -8,7 +9,7 @@ namespace telltale::seal {
 namespace {
 
 constexpr std::uint16_t kMagic = 0x4554;  // "TE"
-constexpr std::uint8_t kMinimumReader = 1;
+constexpr std::uint8_t kMinimumReader = VersionOf(Format::kEnvelope).min_reader;
 constexpr std::uint16_t kHeadBytes = 136;
 constexpr std::size_t kHeadLengthAt = 4;
 constexpr std::string_view kSignedText = "telltale sealed head v1";
@@ -96,9 +97,8 @@ Result<EnvelopeHead> ParseHead(ByteSpan envelope) {
   if (!reader.ok() || magic != kMagic || head.version == 0) {
     return Error{Code::kCorrupt, "not a sealed envelope"};
   }
-  if (minimum_reader > kEnvelopeVersion) {
-    return Error{Code::kUnsupported, "a newer build wrote this sealed envelope"};
-  }
+  RETURN_IF_ERROR(
+      CheckReadable(Format::kEnvelope, "a sealed envelope", head.version, minimum_reader));
   if (head_bytes < kHeadBytes || flags != 0 || envelope.size() < head_bytes + kTagBytes) {
     return Error{Code::kCorrupt, "the sealed envelope is cut or its head is broken"};
   }

@@ -11,6 +11,7 @@ namespace {
 constexpr std::size_t kSignatureBytes = 64;
 constexpr std::uint32_t kPrivateMode = 0600;
 constexpr std::uint32_t kPublicMode = 0644;
+constexpr std::string_view kDemoMark = " demo";
 
 struct PKeyFree {
   void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
@@ -38,23 +39,54 @@ Result<KeyPair> MakePair(const char* kind) {
 
 }  // namespace
 
-Result<std::string> LoadKey(Disk& disk, const std::string& path) {
+namespace {
+
+struct KeyText {
+  std::string raw;
+  bool is_demo = false;
+};
+
+Result<KeyText> ReadKey(Disk& disk, const std::string& path) {
   ASSIGN_OR_RETURN(std::string text, ReadWholeFile(disk, path, 1024));
-  if (text.size() != 2 * kKeyBytes + 1 || text.back() != '\n') {
+  KeyText key;
+  if (text.ends_with('\n'))
+    text.pop_back();
+  else
+    text.clear();
+  if (text.size() == 2 * kKeyBytes + kDemoMark.size() && text.ends_with(kDemoMark)) {
+    text.resize(2 * kKeyBytes);
+    key.is_demo = true;
+  }
+  if (text.size() != 2 * kKeyBytes) {
     Wipe(text);
     return Error{Code::kInvalid, path + " is not a key file: 64 hex digits and a newline"};
   }
-  text.pop_back();
   Result<std::string> raw = HexDecode(text);
   Wipe(text);
   if (!raw.ok()) return Annotate(raw.error(), "reading key " + path);
-  return raw;
+  key.raw = std::move(raw).value();
+  return key;
 }
 
-Status StoreKey(Disk& disk, const std::string& path, std::string_view raw, bool is_private) {
+}  // namespace
+
+Result<std::string> LoadKey(Disk& disk, const std::string& path) {
+  ASSIGN_OR_RETURN(KeyText key, ReadKey(disk, path));
+  return std::move(key.raw);
+}
+
+Result<bool> IsDemoKey(Disk& disk, const std::string& path) {
+  ASSIGN_OR_RETURN(KeyText key, ReadKey(disk, path));
+  Wipe(key.raw);
+  return key.is_demo;
+}
+
+Status StoreKey(Disk& disk, const std::string& path, std::string_view raw, const KeyFile& kind) {
   if (raw.size() != kKeyBytes) return Error{Code::kInvalid, "a key has 32 bytes"};
-  std::string text = HexEncode(raw) + "\n";
-  Status stored = WriteFileDurably(disk, path, text, is_private ? kPrivateMode : kPublicMode);
+  std::string text = HexEncode(raw);
+  if (kind.is_demo) text += kDemoMark;
+  text += '\n';
+  Status stored = WriteFileDurably(disk, path, text, kind.is_private ? kPrivateMode : kPublicMode);
   Wipe(text);
   return stored;
 }

@@ -15,12 +15,13 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/disk.h"
+#include "base/format_version.h"
 #include "base/ids.h"
 #include "base/random.h"
 
 namespace telltale::seal {
 
-inline constexpr std::uint8_t kEnvelopeVersion = 1;
+inline constexpr std::uint8_t kEnvelopeVersion = VersionOf(Format::kEnvelope).written;
 inline constexpr std::size_t kKeyIdBytes = 8;  // first 8 bytes of SHA-256 of the public key
 inline constexpr std::size_t kGatewayIdBytes = 8;
 
@@ -80,14 +81,24 @@ class Sealer {
   virtual Status Seal(const Binding& binding, ByteSpan plaintext, std::string& out) = 0;
 };
 
-// Key files: 32 raw bytes as 64 hex digits and a newline, mode 0600 (private) or 0644 (public).
+// Key files: 32 raw bytes as 64 hex digits and a newline, mode 0600 (private) or 0644 (public). A
+// key that was made for a demonstration has " demo" behind its digits.
 //   <keys>/vault_seal.pub            X25519, the vault's
 //   <keys>/gateway.key, gateway.pub  Ed25519
 //   <keys>/control.key, control.pub  Ed25519, signs config records
 //   <vault>/keys/seal.key            X25519, the vault's private half
 //   <vault>/gateways/<gateway id>.pub  gateway keys that `init` registered
 Result<std::string> LoadKey(Disk& disk, const std::string& path);  // 32 raw bytes
-Status StoreKey(Disk& disk, const std::string& path, std::string_view raw, bool is_private);
+// Whether the key in the file has the demonstration's mark. Errors of LoadKey.
+Result<bool> IsDemoKey(Disk& disk, const std::string& path);
+struct KeyFile {
+  bool is_private = false;
+  bool is_demo = false;
+};
+Status StoreKey(Disk& disk, const std::string& path, std::string_view raw, const KeyFile& kind);
+inline Status StoreKey(Disk& disk, const std::string& path, std::string_view raw, bool is_private) {
+  return StoreKey(disk, path, raw, KeyFile{.is_private = is_private});
+}
 struct KeyPair {
   std::string private_raw;  // 32 bytes
   std::string public_raw;   // 32 bytes

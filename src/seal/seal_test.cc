@@ -100,12 +100,27 @@ TEST(KeysTest, AKeyFileGivesBackTheKeyAndAPrivateOneIsTheOwnersAlone) {
   std::filesystem::remove_all(folder);
 }
 
+TEST(KeysTest, TheDemoMarkLiesInTheKeyFileAndGoesWhereverItIsCopied) {
+  SimDisk disk;
+  ASSERT_TRUE(disk.MakeFolders("/k").ok());
+  const KeyPair pair = *MakeEd25519();
+  ASSERT_TRUE(StoreKey(disk, "/k/real", pair.private_raw, true).ok());
+  ASSERT_TRUE(
+      StoreKey(disk, "/k/demo", pair.private_raw, {.is_private = true, .is_demo = true}).ok());
+  EXPECT_FALSE(*IsDemoKey(disk, "/k/real"));
+  ASSERT_TRUE(WriteFileDurably(disk, "/k/copy", *ReadWholeFile(disk, "/k/demo")).ok());
+  EXPECT_TRUE(*IsDemoKey(disk, "/k/copy"));
+  EXPECT_EQ(*LoadKey(disk, "/k/copy"), pair.private_raw);
+  EXPECT_EQ(IsDemoKey(disk, "/k/none").error().code, Code::kNotFound);
+}
+
 TEST(KeysTest, AFileThatIsNoKeyIsRefusedAndNamed) {
   SimDisk disk;
   ASSERT_TRUE(disk.MakeFolders("/k").ok());
   EXPECT_EQ(LoadKey(disk, "/k/none").error().code, Code::kNotFound);
   for (const std::string& content :
-       {std::string(), std::string(64, 'a'), std::string(64, 'x') + "\n", std::string(66, 'a')}) {
+       {std::string(), std::string(64, 'a'), std::string(64, 'x') + "\n", std::string(66, 'a'),
+        std::string(64, 'a') + " dem\n", std::string(64, 'a') + " demo"}) {
     ASSERT_TRUE(WriteFileDurably(disk, "/k/bad", content).ok());
     const auto loaded = LoadKey(disk, "/k/bad");
     ASSERT_FALSE(loaded.ok());
@@ -219,8 +234,11 @@ TEST_F(SealerTest, ABrokenHeadIsNamedForWhatItIs) {
     EXPECT_EQ(ParseHead(AsBytes(out).first(size)).error().code, Code::kCorrupt);
   }
   std::string newer = out;
+  newer[2] = 3;  // version
   newer[3] = 2;  // minimum reader
-  EXPECT_EQ(ParseHead(AsBytes(newer)).error().code, Code::kUnsupported);
+  EXPECT_EQ(ParseHead(AsBytes(newer)).error().ToString(),
+            "unsupported: a sealed envelope: made by format version 3, needs a reader of version "
+            "2; this telltale reads up to 1: use a newer telltale");
   std::string version = out;
   version[2] = 2;  // newer, but this build may read it
   EXPECT_TRUE(ParseHead(AsBytes(version)).ok());
