@@ -2,6 +2,7 @@
 // Fleets bring their own; the door only needs the authority's certificate.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -19,6 +20,11 @@ struct CertificateAndKey {
   std::string certificate_pem;
   std::string key_pem;  // PKCS #8, not encrypted: files of it are mode 0600
 };
+
+// A revocation list is good for this long; then servers warn (net/tls_revocation.h).
+inline constexpr std::int64_t kRevocationListDays = 30;
+// In an authority's folder: what Revoke() keeps.
+inline constexpr std::string_view kVehiclesListName = "vehicles.crl";
 
 // How a vehicle's certificate names its VIN.
 enum class VinPlace {
@@ -44,6 +50,17 @@ class CertificateAuthority {
   //   kInvalid  not a VIN (net/tls_identity.h)
   Result<CertificateAndKey> IssueVehicle(std::string_view vin, Micros now,
                                          VinPlace place = VinPlace::kUriSan) const;
+
+  // `list_pem` (empty = none yet) with `certificate_pem` on it, as a new list: dated `now`, its
+  // number one higher. A certificate that is on it already gives a fresh list all the same.
+  //   kInvalid  not PEM, a certificate of another authority
+  //   kCorrupt  `list_pem` is no list of this authority; nothing of it may get lost, so restore it
+  Result<std::string> Revoke(const std::string& list_pem, const std::string& certificate_pem,
+                             Micros now) const;
+  // The same in <folder>/vehicles.crl: the old list or the new one, never a mix.
+  //   kUnavailable  also: another process is just doing it
+  Status RevokeIn(Disk& disk, const std::string& folder, const std::string& certificate_pem,
+                  Micros now) const;
 
   const std::string& certificate_pem() const { return pem_.certificate_pem; }
 

@@ -94,6 +94,48 @@ TEST_F(CertificatesTest, AStoredAuthorityIssuesAfterLoadingAndItsKeyIsPrivate) {
   std::filesystem::remove_all(folder);
 }
 
+std::shared_ptr<X509_CRL> ParseList(const std::string& pem) {
+  const std::unique_ptr<BIO, int (*)(BIO*)> in(
+      BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), BIO_free);
+  return {PEM_read_bio_X509_CRL(in.get(), nullptr, nullptr, nullptr), X509_CRL_free};
+}
+
+std::int64_t NumberOf(X509_CRL* list) {
+  const std::unique_ptr<ASN1_INTEGER, void (*)(ASN1_INTEGER*)> number(
+      static_cast<ASN1_INTEGER*>(X509_CRL_get_ext_d2i(list, NID_crl_number, nullptr, nullptr)),
+      ASN1_INTEGER_free);
+  std::int64_t value = -1;
+  ASN1_INTEGER_get_int64(&value, number.get());
+  return value;
+}
+
+TEST_F(CertificatesTest, ARevocationListKeepsItsEntriesAndItsNumberRises) {
+  const auto first = ours_.IssueVehicle(kVin, kNow);
+  const auto second = ours_.IssueVehicle(kVin, kNow);
+  std::string list;
+  std::int64_t number = 0;
+  for (const auto* revoked : {&first, &second, &first}) {
+    const auto next = ours_.Revoke(list, (*revoked)->certificate_pem, kNow);
+    ASSERT_TRUE(next.ok()) << next.error().ToString();
+    list = *next;
+    EXPECT_EQ(NumberOf(ParseList(list).get()), ++number);
+  }
+  const auto parsed = ParseList(list);
+  EXPECT_EQ(sk_X509_REVOKED_num(X509_CRL_get_REVOKED(parsed.get())), 2);
+  EXPECT_EQ(X509_CRL_verify(parsed.get(), X509_get0_pubkey(Parse(ours_.certificate_pem()).get())),
+            1);
+}
+
+TEST_F(CertificatesTest, OnlyItsOwnCertificatesAndListsAreTakenForRevoking) {
+  const auto foreign = other_.IssueVehicle(kVin, kNow);
+  EXPECT_EQ(ours_.Revoke("", foreign->certificate_pem, kNow).error().code, Code::kInvalid);
+  const auto ours = ours_.IssueVehicle(kVin, kNow);
+  const auto foreign_list = other_.Revoke("", foreign->certificate_pem, kNow);
+  for (const std::string& list : {std::string("torn"), *foreign_list}) {
+    EXPECT_EQ(ours_.Revoke(list, ours->certificate_pem, kNow).error().code, Code::kCorrupt);
+  }
+}
+
 TEST_F(CertificatesTest, KeyAndCertificateOfDifferentAuthoritiesAreRefused) {
   const auto server = ours_.IssueServer(kNow);
   EXPECT_EQ(CertificateAuthority::FromPem({ours_.certificate_pem(), server->key_pem}).error().code,

@@ -23,6 +23,21 @@ namespace {
 // starve the others.
 constexpr std::size_t kReadBytesPerTurn = 64u << 10;
 
+constexpr std::string_view kRevokedMessage = "TLS handshake failed: the certificate is revoked";
+
+TlsSession CopyOf(const SSL_SESSION* session) {
+  return {SSL_SESSION_dup(session), SSL_SESSION_free};
+}
+
+// Why the other end's certificate was not accepted, where that was it.
+std::string HandshakeFailure(const SSL* ssl) {
+  const std::string detail = TakeTlsError();
+  const long verdict = SSL_get_verify_result(ssl);
+  if (verdict == X509_V_ERR_CERT_REVOKED) return std::string(kRevokedMessage);
+  if (verdict == X509_V_OK) return "TLS handshake failed: " + detail;
+  return "TLS handshake failed: " + detail + ": " + X509_verify_cert_error_string(verdict);
+}
+
 Error OsError(const char* doing, int error) {
   return Error{Code::kUnavailable,
                std::string(doing) + ": " + std::generic_category().message(error)};
@@ -66,6 +81,10 @@ Result<int> StartConnecting(const TlsConnection::Target& target) {
 
 }  // namespace
 
+bool TlsErrorIsRevoked(const Error& why) {
+  return why.code == Code::kRefused && why.message == kRevokedMessage;
+}
+
 void TlsConnection::SslFree::operator()(ssl_st* ssl) const { SSL_free(ssl); }
 
 Status TlsConnection::MakeSsl(const TlsContext& context) {
@@ -78,6 +97,9 @@ Status TlsConnection::MakeSsl(const TlsContext& context) {
     SSL_set_accept_state(ssl_.get());
   } else {
     SSL_set_connect_state(ssl_.get());
+  }
+  if (const Clock* clock = context.clock()) {
+    X509_VERIFY_PARAM_set_time(SSL_get0_param(ssl_.get()), clock->NowUtc().value / 1'000'000);
   }
   const int on = 1;
   setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -109,6 +131,11 @@ Result<std::unique_ptr<TlsConnection>> TlsConnection::Connect(EventLoop& loop,
   std::unique_ptr<TlsConnection> made(new TlsConnection(fd, owner));
   RETURN_IF_ERROR(made->MakeSsl(context));
   if (target.verify_host) RETURN_IF_ERROR(ExpectHost(made->ssl(), target.host));
+  if (target.session != nullptr) {
+    // A copy, which the library may mark as it likes. Refused: a whole handshake.
+    SSL_set_session(made->ssl(), CopyOf(target.session.get()).get());
+    ERR_clear_error();
+  }
   RETURN_IF_ERROR(made->Watch(loop));
   made->phase_ = Phase::kConnecting;
   made->watch_->WantWritable();
@@ -170,7 +197,7 @@ void TlsConnection::Handshake() {
     case SSL_ERROR_WANT_WRITE:
       return watch_->WantWritable();
     default:
-      return End(Code::kRefused, "TLS handshake failed: " + TakeTlsError());
+      return End(Code::kRefused, HandshakeFailure(ssl_.get()));
   }
 }
 
@@ -306,6 +333,14 @@ Status TlsConnection::Attach(EventLoop& loop, Owner& owner) {
   PostRead();
   return Ok();
 }
+
+TlsSession TlsConnection::TakeSession() const {
+  const SSL_SESSION* session = SSL_get0_session(ssl_.get());
+  if (session == nullptr || SSL_SESSION_is_resumable(session) != 1) return nullptr;
+  return CopyOf(session);
+}
+
+bool TlsConnection::is_resumed() const { return SSL_session_reused(ssl_.get()) == 1; }
 
 std::uint16_t TlsConnection::peer_port() const {
   sockaddr_storage address{};

@@ -9,6 +9,7 @@
 #include "net/event_loop.h"
 #include "net/tls_context.h"
 
+struct ssl_session_st;
 struct ssl_st;
 
 namespace telltale::net {
@@ -16,6 +17,12 @@ namespace telltale::net {
 // Above this much unsent output nothing more is read from the peer until half of it has left: who
 // does not read its answers is not served more of them.
 inline constexpr std::size_t kTlsOutHighMarkBytes = 64u << 10;
+
+// What a server gave a client to come back with; null = nothing.
+using TlsSession = std::shared_ptr<ssl_session_st>;
+
+// Of OnClosed: the handshake was refused because the peer's certificate is on the revocation list.
+bool TlsErrorIsRevoked(const Error& why);
 
 class TlsConnection {
  public:
@@ -38,6 +45,9 @@ class TlsConnection {
     std::string host = "127.0.0.1";  // a name is looked up blocking; use addresses
     std::uint16_t port = 0;
     bool verify_host = true;  // the server's certificate must name `host`
+    // Of a former connection with the same context. A server that no longer takes it does a whole
+    // handshake instead.
+    TlsSession session = nullptr;
   };
   // Returns at once; OnHandshake or OnClosed follows.
   //   kInvalid  host cannot be resolved; kUnavailable as above
@@ -63,6 +73,11 @@ class TlsConnection {
   void Detach();
   //   kUnavailable  the new loop cannot watch it; destroy the connection
   Status Attach(EventLoop& loop, Owner& owner);
+
+  // A client's, on its thread: what the server has given by now (with TLS 1.3 some time after
+  // OnHandshake). A copy: it stays good however this connection ends.
+  TlsSession TakeSession() const;
+  bool is_resumed() const;  // after OnHandshake: it was a short handshake
 
   ssl_st* ssl() const { return ssl_.get(); }
   std::uint16_t peer_port() const;  // names a connection in messages before its vehicle is known

@@ -81,6 +81,8 @@ TlsListener::~TlsListener() {
   close(fd_);
 }
 
+void TlsListener::Discard(int fd) { close(fd); }
+
 void TlsListener::Accept() {
   for (int i = 0; i < kAcceptsPerTurn; ++i) {
     const int fd = accept4(fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);

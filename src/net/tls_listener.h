@@ -23,6 +23,8 @@ class TlsListener {
                                                      std::function<void(int fd)> on_accept);
   ~TlsListener();
 
+  static void Discard(int fd);  // closes a descriptor that on_accept got
+
   std::uint16_t port() const { return port_; }
 
  private:

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <functional>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -30,6 +31,14 @@ class TestCertificates {
     return Keep("vehicle-" + std::to_string(++issued_),
                 Take(authority_.IssueVehicle(vin, now_, place)));
   }
+  const CertificateAuthority& authority() const { return authority_; }
+  void Write(const std::string& name, const std::string& content) {
+    CHECK(disk_.MakeFolders(folder_, 0700).ok());
+    // Not durably: tests make many, and no power is cut here.
+    const auto file = disk_.Open(folder_ + "/" + name, OpenMode::kCreateOrOpen, 0600);
+    CHECK(file.ok() && (*file)->Truncate(0).ok());
+    CHECK((*file)->WriteAt(0, AsBytes(content)).ok());
+  }
   std::string ca() const { return folder_ + "/ca.crt"; }
 
  private:
@@ -37,10 +46,6 @@ class TestCertificates {
   static T Take(Result<T> result) {
     CHECK(result.ok());
     return std::move(result).value();
-  }
-  void Write(const std::string& name, const std::string& content) {
-    CHECK(disk_.MakeFolders(folder_, 0700).ok());
-    CHECK(WriteFileDurably(disk_, folder_ + "/" + name, content).ok());
   }
   TlsFiles Keep(const std::string& name, const CertificateAndKey& pair) {
     Write(name + ".crt", pair.certificate_pem);
@@ -60,10 +65,10 @@ class TestPeer final : public TlsConnection::Owner {
  public:
   static constexpr std::chrono::seconds kPatience{20};
 
-  TestPeer(const TlsContext& context, std::uint16_t port) {
+  TestPeer(const TlsContext& context, std::uint16_t port, TlsSession session = nullptr) {
     thread_ = std::thread([this] { loop_.Run(); });
-    loop_.Post([this, context, port] {
-      auto made = TlsConnection::Connect(loop_, context, {.port = port}, *this);
+    loop_.Post([this, context, port, session] {
+      auto made = TlsConnection::Connect(loop_, context, {.port = port, .session = session}, *this);
       CHECK(made.ok());
       connection_ = std::move(made).value();
     });
@@ -86,6 +91,18 @@ class TestPeer final : public TlsConnection::Owner {
   }
   void Close() {
     loop_.Post([this] { connection_.reset(); });
+  }
+  // While it is open. Null: the server has given none by now.
+  TlsSession TakeSession() {
+    std::promise<TlsSession> session;
+    loop_.Post([&] { session.set_value(connection_->TakeSession()); });
+    return session.get_future().get();
+  }
+  // After the handshake: it was a short one.
+  bool IsResumed() {
+    std::promise<bool> answer;
+    loop_.Post([&] { answer.set_value(connection_->is_resumed()); });
+    return answer.get_future().get();
   }
   // Each is false when it did not come to pass in kPatience.
   bool WaitHandshake() {
