@@ -9,7 +9,6 @@ namespace telltale::gateway {
 namespace {
 
 constexpr int kRefusalsLoggedPerSecond = 10;
-constexpr std::chrono::milliseconds kSweepEvery{1000};
 
 }  // namespace
 
@@ -21,7 +20,8 @@ class Door::Arrival final : public net::TlsConnection::Owner {
   ~Arrival() override { EndHandshake(); }
 
   Status Begin(int fd) {
-    ASSIGN_OR_RETURN(tls_, net::TlsConnection::Accepted(door_.loop_, door_.parts_.tls, fd, *this));
+    ASSIGN_OR_RETURN(tls_,
+                     net::TlsConnection::Accepted(door_.loop_, door_.parts_.tls(), fd, *this));
     port_ = tls_->peer_port();
     is_counted_ = true;
     ++door_.handshakes_;
@@ -64,7 +64,10 @@ class Door::Arrival final : public net::TlsConnection::Owner {
 
   void OnClosed(const Error& why) override {
     if (is_over_) return;
-    if (!is_secure_) return Refuse(Reason::kTlsHandshake, why.message);
+    if (!is_secure_) {
+      return Refuse(net::TlsErrorIsRevoked(why) ? Reason::kRevoked : Reason::kTlsHandshake,
+                    why.message);
+    }
     Leave();
   }
 
@@ -205,7 +208,7 @@ Result<std::uint16_t> Door::Open(const std::string& address, std::uint16_t port)
   ASSIGN_OR_RETURN(
       listener_, net::TlsListener::Listen(loop_, address, port, [this](int fd) { OnAccept(fd); }));
   refusals_to_log_ = kRefusalsLoggedPerSecond;
-  sweeps_.Every(kSweepEvery, [this] { Sweep(); });
+  sweeps_.Every(parts_.limits.sweep_every, [this] { Sweep(); });
   const std::uint16_t in_use = listener_->port();
   thread_ = std::thread([this] { loop_.Run(); });
   return in_use;
@@ -216,7 +219,7 @@ void Door::Stop() {
   loop_.Post([this] {
     listener_.reset();
     sweeps_.Cancel();
-    for (const Waiting& waiting : waiting_) Discard(waiting.fd);
+    for (const Waiting& waiting : waiting_) net::TlsListener::Discard(waiting.fd);
     waiting_.clear();
     arrivals_.clear();
     graveyard_.clear();
@@ -230,13 +233,14 @@ void Door::OnAccept(int fd) {
   // The kernel gives the lowest free number, so a high one means that few are left: the log needs
   // some for its next segments, whatever peers do.
   const bool is_scarce = fd >= descriptor_limit_ - kDescriptorsReserved;
-  if (is_scarce || waiting_.size() >= kWaitingMax) return Shed(fd);
+  if (is_scarce || waiting_.size() >= parts_.limits.waiting) return Shed(fd);
   waiting_.push_back({fd, parts_.clock.NowMonotonic()});
 }
 
 // At the end of each turn: who came in it and who can begin because another one has ended.
 void Door::BeginWaiting() {
-  while (!waiting_.empty() && handshakes_ < kHandshakesMax && arrivals_.size() < kArrivalsMax) {
+  while (!waiting_.empty() && handshakes_ < parts_.limits.handshakes &&
+         arrivals_.size() < kArrivalsMax) {
     const int fd = waiting_.front().fd;
     waiting_.pop_front();
     if (!Begin(fd)) CountShed();
@@ -252,12 +256,9 @@ bool Door::Begin(int fd) {
   return true;
 }
 
-// A connection that is made and destroyed at once: that closes the descriptor.
-void Door::Discard(int fd) { static_cast<void>(Arrival(*this, 0).Begin(fd)); }
-
 void Door::Shed(int fd) {
   CountShed();
-  Discard(fd);
+  net::TlsListener::Discard(fd);
 }
 
 void Door::CountShed() {

@@ -42,8 +42,13 @@ inline constexpr std::uint16_t kKeepAliveMaxSeconds = 3600;
 
 class Door {
  public:
+  struct Limits {
+    std::size_t handshakes = kHandshakesMax;
+    std::size_t waiting = kWaitingMax;
+    std::chrono::milliseconds sweep_every{1000};  // for who is late
+  };
   struct Parts {
-    net::TlsContext tls;
+    std::function<net::TlsContext()> tls;  // asked as each handshake begins
     RegistryClient& registry;
     Clock& clock;
     Counters& counters;
@@ -52,6 +57,7 @@ class Door {
     std::function<void(PartitionId, VehicleConnection::Arrived)> hand_over;
     // Tells the shard of `former` what has become of its vehicle. Any thread.
     std::function<void(VehicleRef former, const Vehicle&)> update;
+    Limits limits = {};
   };
   explicit Door(Parts parts);
   ~Door();  // after Stop()
@@ -70,7 +76,6 @@ class Door {
   void OnAccept(int fd);
   void BeginWaiting();
   bool Begin(int fd);
-  void Discard(int fd);
   void Shed(int fd);
   void CountShed();
   void OnKnown(std::uint64_t id, Result<Vehicle> vehicle);

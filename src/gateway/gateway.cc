@@ -1,6 +1,7 @@
 #include "gateway/gateway.h"
 
 #include "gateway/config_desk.h"
+#include "gateway/retention_keeper.h"
 #include "gateway/streams.h"
 #include "seal/derive.h"
 
@@ -22,6 +23,7 @@ Result<std::unique_ptr<Gateway>> Gateway::Start(const Config& config, const Path
   made->desk_ = std::make_unique<ConfigDesk>(
       ConfigDesk::Parts{std::move(store), *made->log_, std::move(shards)});
   RETURN_IF_ERROR(made->desk_->Start(paths.append_socket()));
+  made->StartRetention();
   return made;
 }
 
@@ -31,13 +33,15 @@ Status Gateway::LoadKeys() {
   ASSIGN_OR_RETURN(gateway_private_, seal::LoadKey(parts_.disk, paths_.keys() + "/gateway.key"));
   ASSIGN_OR_RETURN(vault_public_, seal::LoadKey(parts_.disk, paths_.keys() + "/vault_seal.pub"));
   ASSIGN_OR_RETURN(control_public_, seal::LoadKey(parts_.disk, paths_.keys() + "/control.pub"));
-  ASSIGN_OR_RETURN(
-      net::TlsContext tls,
-      net::TlsContext::ForServer(
-          {.ca = config_.mqtt_client_ca.empty() ? paths_.ca() + "/ca.crt" : config_.mqtt_client_ca,
-           .certificate = paths_.certs() + "/server.crt",
-           .key = paths_.certs() + "/server.key"}));
-  tls_ = std::make_unique<net::TlsContext>(std::move(tls));
+  const auto or_default = [this](const std::string& set, const char* name) {
+    return set.empty() ? paths_.ca() + name : set;
+  };
+  ASSIGN_OR_RETURN(trust_, VehicleTrust::Load({.ca = or_default(config_.mqtt_client_ca, "/ca.crt"),
+                                               .certificate = paths_.certs() + "/server.crt",
+                                               .key = paths_.certs() + "/server.key",
+                                               .revocation_list = or_default(
+                                                   config_.mqtt_revocation_list, "/vehicles.crl")},
+                                              parts_.clock, parts_.counters));
   return Ok();
 }
 
@@ -60,16 +64,40 @@ Status Gateway::StartShards() {
   for (std::uint16_t i = 0; i < log_->shards(); ++i) {
     ASSIGN_OR_RETURN(auto sealer,
                      seal::Sealer::Make(vault_public_, gateway_private_, parts_.clock));
-    const Shard::Options options{
-        ShardId{i}, {log_->partitions(), config_.cell_level}, parts_.vehicle_rate};
-    Shard::Parts parts{log_->shard(ShardId{i}), std::move(sealer), parts_.clock, parts_.counters,
-                       wake_.get()};
+    const Shard::Options options{ShardId{i},
+                                 {log_->partitions(), config_.cell_level},
+                                 parts_.vehicle_rate,
+                                 parts_.sweep_every};
+    Shard::Parts parts{log_->shard(ShardId{i}), std::move(sealer), parts_.clock,
+                       parts_.counters,         wake_.get(),       trust_.get()};
     shards_.push_back(std::make_unique<Shard>(options, std::move(parts), content_key,
                                               [this] { has_failed_ = true; }));
     shards_.back()->Start();
   }
   seal::Wipe(gateway_private_);  // the sealers have their own, in locked memory
   return Ok();
+}
+
+void Gateway::StartRetention() {
+  const auto hours = [](std::uint32_t n) { return Micros::Seconds(std::int64_t{n} * 3600); };
+  retention_ = std::make_unique<RetentionKeeper>(
+      RetentionKeeper::Options{.log_dir = paths_.log(),
+                               .positions_dir = paths_.positions(),
+                               .releases_dir = paths_.releases(),
+                               .roles_file = paths_.run() + "/roles",
+                               .keep_for = hours(config_.log_retention_hours),
+                               .keep_sealed_for = hours(config_.log_sealed_retention_hours),
+                               .segment_bytes = config_.log_segment_bytes},
+      RetentionKeeper::Parts{parts_.disk, parts_.clock, parts_.counters, [this](bool is_held) {
+                               for (const auto& shard : shards_) shard->HoldReading(is_held);
+                             }});
+  retention_->Start();
+}
+
+void Gateway::RunRetention() { retention_->Pass(); }
+
+Conditions Gateway::conditions() const {
+  return {parts_.counters.Get("log_stalled_shards").value(), retention_->held()};
 }
 
 bool Gateway::has_config() const { return desk_->has_config(); }
@@ -85,18 +113,29 @@ Result<std::uint16_t> Gateway::OpenDoor() {
   };
   registry_->Start(update);
   door_ = std::make_unique<Door>(
-      Door::Parts{*tls_, *registry_, parts_.clock, parts_.counters, log_->partitions(),
+      Door::Parts{[this] { return trust_->current(); },
+                  *registry_,
+                  parts_.clock,
+                  parts_.counters,
+                  log_->partitions(),
                   [shard_of](PartitionId partition, VehicleConnection::Arrived arrived) {
                     shard_of(partition).Adopt(std::move(arrived));
                   },
-                  update});
+                  update,
+                  {.sweep_every = parts_.sweep_every}});
   return door_->Open(config_.mqtt_listen, config_.mqtt_port);
+}
+
+void Gateway::RefreshTrust() {
+  if (!trust_->Refresh()) return;
+  for (const auto& shard : shards_) shard->CloseRevoked();
 }
 
 void Gateway::Stop() {
   if (door_) door_->Stop();
   registry_.reset();  // its answers go to the door's loop, which still exists
   if (desk_) desk_->Stop();
+  if (retention_) retention_->Stop();
   for (const auto& shard : shards_) shard->Stop();
   log_.reset();  // its sync threads call into the shards
   shards_.clear();

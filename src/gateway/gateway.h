@@ -13,12 +13,15 @@
 
 #include "base/config.h"
 #include "base/counters.h"
+#include "gateway/condition_file.h"
 #include "gateway/door.h"
 #include "gateway/shard.h"
+#include "gateway/vehicle_trust.h"
 
 namespace telltale::gateway {
 
 class ConfigDesk;
+class RetentionKeeper;
 
 class Gateway {
  public:
@@ -27,6 +30,7 @@ class Gateway {
     Clock& clock;
     Counters& counters;
     ByteBudget::Rate vehicle_rate = {};
+    std::chrono::milliseconds sweep_every{1000};  // for who is late; shorter in tests
   };
   // Loads keys and certificates, opens the log and starts the shards. Cars are not accepted yet.
   //   errors of TlsContext, LoadKey, Log::Open
@@ -38,8 +42,16 @@ class Gateway {
   bool has_config() const;
   // Lets the cars in; returns the port. Once, when has_config().
   Result<std::uint16_t> OpenDoor();
+  // Looks whether certificates or the revocation list have changed; then they are in force, and
+  // connections whose certificate is revoked are closed. Files that are no good change nothing. To
+  // be called every few seconds, on the thread that calls Stop().
+  void RefreshTrust();
   // True when the disk failed: end the process, the supervisor starts a new one. Any thread.
   bool has_failed() const { return has_failed_; }
+  // Why vehicles wait. Any thread.
+  Conditions conditions() const;
+  // Looks at once what may be removed and who lags, as a thread does every minute. Any thread.
+  void RunRetention();
   // No new connections; what was read is written, synced and acknowledged. Idempotent.
   void Stop();
 
@@ -48,6 +60,7 @@ class Gateway {
   Status LoadKeys();
   Status OpenLog();
   Status StartShards();
+  void StartRetention();
 
   const Config config_;
   const Paths paths_;
@@ -56,12 +69,13 @@ class Gateway {
   std::string gateway_private_;
   std::string vault_public_;
   std::string control_public_;
-  std::unique_ptr<net::TlsContext> tls_;
+  std::unique_ptr<VehicleTrust> trust_;
   std::unique_ptr<log::Log> log_;
   std::unique_ptr<log::WakeServer> wake_;
   std::vector<std::unique_ptr<Shard>> shards_;
   std::unique_ptr<RegistryClient> registry_;
   std::unique_ptr<ConfigDesk> desk_;
+  std::unique_ptr<RetentionKeeper> retention_;
   std::unique_ptr<Door> door_;
 };
 

@@ -17,8 +17,9 @@ const std::string kWelcome5 =
     "201500001221010024012500270010000028002900"
     "2a00";
 
-class Gateway5Test : public testing::Test, protected TestInstallation {
+class Gateway5Test : public testing::Test, protected HasSimDisk, protected TestInstallation {
  protected:
+  Gateway5Test() : TestInstallation(&sim_) {}
   std::unique_ptr<net::TestPeer> Car(const std::string& vin, const std::string& first) {
     auto car = std::make_unique<net::TestPeer>(
         *net::TlsContext::ForClient(certificates_.Vehicle(vin)), port_);
@@ -240,7 +241,8 @@ TEST_F(Gateway5Test, AnOwnerThatChangesDuringTheHandOverEndsTheConnection) {
   latter.bytes[0] = 9;
   std::promise<std::pair<VehicleRef, VehicleRef>> told;
   Door door(
-      {*net::TlsContext::ForServer(certificates_.server()), client, clock_, counters_, 8,
+      {[tls = *net::TlsContext::ForServer(certificates_.server())] { return tls; }, client, clock_,
+       counters_, 8,
        [&](PartitionId, VehicleConnection::Arrived arrived) {
          // The map changes between the look at it and the arrival at the shard.
          registry.ChangeOwner(kVin, latter);

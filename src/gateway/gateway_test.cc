@@ -1,4 +1,4 @@
-// The whole door over real TLS on loopback, with a real log in a temporary folder.
+// The whole door over real TLS on loopback, with a real log on a disk in memory.
 #include <gtest/gtest.h>
 
 #include <set>
@@ -14,8 +14,9 @@ namespace {
 const std::string kVin = "WVWZZZ1JZXW000001";
 const std::string kOtherVin = "WVWZZZ1JZXW000002";
 
-class GatewayTest : public testing::Test, protected TestInstallation {
+class GatewayTest : public testing::Test, protected HasSimDisk, protected TestInstallation {
  protected:
+  GatewayTest() : TestInstallation(&sim_) {}
   std::unique_ptr<net::TestPeer> Car(const net::TlsFiles& files) {
     return std::make_unique<net::TestPeer>(*net::TlsContext::ForClient(files), port_);
   }

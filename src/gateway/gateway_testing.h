@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "base/local_socket.h"
+#include "base/sim_disk.h"
 #include "gateway/gateway.h"
 #include "internal/v1/internal.pb.h"
 #include "internal/v1/local.pb.h"
@@ -24,6 +26,17 @@ inline std::string MakeTemporaryFolder() {
   std::string path = "/tmp/telltale-gw-XXXXXX";
   CHECK(mkdtemp(path.data()) != nullptr);
   return path;
+}
+
+// For what happens on another thread; false: it did not in TestPeer's patience.
+inline bool WaitUntil(const std::function<bool()>& condition) {
+  const SystemClock clock;
+  const Micros until = clock.NowMonotonic() + Micros::Seconds(net::TestPeer::kPatience.count());
+  while (!condition()) {
+    if (clock.NowMonotonic() > until) return false;
+    std::this_thread::yield();
+  }
+  return true;
 }
 
 // Stands in for the registry role: adds whatever vehicle it is asked for.
@@ -119,9 +132,16 @@ class ShiftedClock final : public Clock {
   std::atomic<std::int64_t> ahead_us_{0};
 };
 
+// A base of tests whose installation keeps its log in memory, where nothing waits for a device.
+struct HasSimDisk {  // before TestInstallation, which is made on it
+  SimDisk sim_;
+};
+
 class TestInstallation {
  public:
-  TestInstallation() {
+  // `disk` (null: the real one) has keys, contracts and the log; certificates and sockets are files
+  // in any case.
+  explicit TestInstallation(Disk* disk = nullptr) : disk_(disk != nullptr ? *disk : posix_) {
     config_.mqtt_port = 0;
     config_.log_partitions = 8;
     config_.log_shards = 2;
@@ -131,17 +151,18 @@ class TestInstallation {
     for (const auto& [from, to] : {std::pair{certificates_.ca(), paths_.ca() + "/ca.crt"},
                                    {certificates_.server().certificate, certs + "/server.crt"},
                                    {certificates_.server().key, certs + "/server.key"}}) {
-      Put(to, *ReadWholeFile(disk_, from));
+      PutOnDisk(to, *ReadWholeFile(posix_, from));
     }
     const auto gateway_key = *seal::MakeEd25519();
     const auto vault_key = *seal::MakeX25519();
     Store("gateway.key", gateway_key.private_raw, true);
     Store("vault_seal.pub", vault_key.public_raw, false);
     Store("control.pub", control_.public_raw, false);
-    contract_ = *ReadWholeFile(disk_, TELLTALE_BUILD_DIR "/share/telltale/contract.desc");
+    contract_ = *ReadWholeFile(posix_, TELLTALE_BUILD_DIR "/share/telltale/contract.desc");
     digest_ = HexEncode(seal::Sha256(contract_));
     Put(paths_.contracts() + "/" + digest_ + ".desc", contract_);
-    CHECK(disk_.MakeFolders(ParentFolder(paths_.registry_socket()), 0750).ok());
+    CHECK(posix_.MakeFolders(ParentFolder(paths_.registry_socket()), 0750).ok());
+    CHECK(posix_.MakeFolders(ParentFolder(paths_.log_socket()), 0750).ok());
   }
   ~TestInstallation() {
     gateway_.reset();
@@ -152,12 +173,17 @@ class TestInstallation {
     CHECK(disk_.MakeFolders(ParentFolder(path), 0750).ok());
     CHECK(WriteFileDurably(disk_, path, content).ok());
   }
+  void PutOnDisk(const std::string& path, const std::string& content) {
+    CHECK(posix_.MakeFolders(ParentFolder(path), 0750).ok());
+    CHECK(WriteFileDurably(posix_, path, content).ok());
+  }
   void Store(const std::string& name, const std::string& raw, bool is_private) {
     CHECK(disk_.MakeFolders(paths_.keys(), 0750).ok());
     CHECK(seal::StoreKey(disk_, paths_.keys() + "/" + name, raw, is_private).ok());
   }
   void Start() {
-    auto made = Gateway::Start(config_, paths_, {disk_, clock_, counters_, vehicle_rate_});
+    auto made =
+        Gateway::Start(config_, paths_, {disk_, clock_, counters_, vehicle_rate_, kSweepEvery});
     CHECK(made.ok());
     gateway_ = std::move(made).value();
   }
@@ -190,10 +216,12 @@ class TestInstallation {
     return reply.ok() ? "" : reply.failure().code();
   }
 
+  static constexpr std::chrono::milliseconds kSweepEvery{20};
+
   const std::string folder_ = MakeTemporaryFolder();
   const Paths paths_{folder_};
   PosixDisk posix_;
-  Disk& disk_ = posix_;
+  Disk& disk_;
   ShiftedClock clock_;  // TLS looks at the real time, too
   Counters counters_;
   Config config_;

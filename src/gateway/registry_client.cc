@@ -17,7 +17,7 @@ using internal::v1::RegistryRequest;
 using internal::v1::VehicleRow;
 using std::chrono::milliseconds;
 
-constexpr milliseconds kPatience{200};  // how often a blocked thread looks at is_stopping_
+constexpr milliseconds kPatience{50};  // how often a blocked thread looks at is_stopping_
 constexpr milliseconds kAnswerWithin{3000};
 
 Result<Vehicle> VehicleOf(const VehicleRow& row) {

@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kTurn{50};
 constexpr int kTurnsPerCounters = 20;  // once a second
+constexpr int kTurnsPerTrust = 40;     // every 2 s
 
 class Process {
  public:
@@ -49,6 +50,8 @@ class Process {
   std::string counters_folder() const { return paths_.run() + "/counters"; }
 
   Status Serve(Gateway& gateway) {
+    ASSIGN_OR_RETURN(ConditionFile condition_file,
+                     ConditionFile::Open(disk_, paths_.run() + "/gateway.conditions"));
     bool is_open = false;
     for (int turn = 0; !WaitForStop(kTurn); ++turn) {
       if (gateway.has_failed()) {
@@ -60,7 +63,12 @@ class Process {
         spdlog::info("gateway: vehicles may connect to port {}", port);
         is_open = true;
       }
-      if (turn % kTurnsPerCounters == 0) WriteCounts();
+      if (turn % kTurnsPerCounters == 0) {
+        WriteCounts();
+        const Status told = condition_file.Write(gateway.conditions());
+        if (!told.ok()) spdlog::warn("gateway: {}", told.error().ToString());
+      }
+      if (turn % kTurnsPerTrust == 0) gateway.RefreshTrust();
     }
     return Ok();
   }

@@ -10,7 +10,6 @@ namespace {
 constexpr std::chrono::milliseconds kTickEvery{100};
 // With different client ids; one more closes one of them.
 constexpr std::size_t kConnectionsPerVehicleMax = 8;
-constexpr std::chrono::milliseconds kSweepEvery{1000};
 
 }  // namespace
 
@@ -42,16 +41,12 @@ Shard::Shard(Options options, Parts parts, ContentKey content_key, std::function
       publishes_qos1_(parts_.counters.Get("publishes_qos1")),
       pauses_(parts_.counters.Get("reading_pauses")),
       vehicle_pauses_(parts_.counters.Get("reading_pauses_vehicle")),
+      stalls_(parts_.counters.Get("log_stalls")),
+      stalled_(parts_.counters.Get("log_stalled_shards")),
       processor_(options.batch, {parts_.writer, *parts_.sealer, parts_.clock, parts_.counters},
                  content_key) {
   parts_.writer.SetOnCommit([this](Result<CommitNumber> commit) { OnCommit(std::move(commit)); });
-  parts_.writer.SetOnStall(
-      [id = options.id.value, &stalls = parts_.counters.Get("log_stalls")](const Status& status) {
-        if (status.ok()) return spdlog::info("gateway: shard {}: the disk takes the log again", id);
-        stalls.Add();
-        spdlog::error("gateway: shard {}: {}; vehicles wait until the disk has room", id,
-                      status.error().ToString());
-      });
+  parts_.writer.SetOnStall([this](const Status& status) { OnStall(status); });
   loop_.SetOnTurn([this] { OnTurn(); });
 }
 
@@ -59,7 +54,7 @@ Shard::~Shard() { CHECK(!thread_.joinable()); }
 
 void Shard::Start() {
   ticks_.Every(kTickEvery, [this] { OnTick(); });
-  sweeps_.Every(kSweepEvery, [this] { Sweep(); });
+  sweeps_.Every(options_.sweep_every, [this] { Sweep(); });
   thread_ = std::thread([this] { loop_.Run(); });
 }
 
@@ -99,6 +94,12 @@ void Shard::Adopt(VehicleConnection::Arrived arrived) {
 
 void Shard::Admit(VehicleConnection::Arrived arrived) {
   if (is_draining_ || has_failed_) return closed_.Add();
+  // It may have come through the door just before its certificate was revoked, and missed
+  // CloseRevoked() on its way here.
+  if (parts_.trust != nullptr && parts_.trust->IsRevoked(*arrived.tls)) {
+    CountRefused(Reason::kRevoked);
+    return closed_.Add();
+  }
   // The same client again: the older connection is dead or about to be [MQTT-3.1.4-2]. Scoped to
   // the vehicle: the certificate says who it is, the client id only which of its clients.
   const auto [first, last] = connections_.equal_range(arrived.vehicle.ref);
@@ -137,6 +138,22 @@ void Shard::UpdateVehicle(VehicleRef former, const Vehicle& vehicle) {
       // Another owner: another reference, perhaps another shard. The car comes back by itself.
       connection->Finish(MqttCode::kAdministrative);
       Remove(*connection);
+    }
+  });
+}
+
+void Shard::CloseRevoked() {
+  loop_.Post([this] {
+    if (parts_.trust == nullptr) return;
+    const net::TlsContext tls = parts_.trust->current();
+    std::vector<VehicleConnection*> revoked;
+    for (auto& [ref, connection] : connections_) {
+      if (tls.IsRevoked(connection->tls())) revoked.push_back(connection.get());
+    }
+    for (VehicleConnection* connection : revoked) {
+      spdlog::info("gateway: vehicle {}: connection closed ({})", connection->vehicle().ref.ToHex(),
+                   ReasonName(Reason::kRevoked));
+      Close(*connection, Reason::kRevoked, MqttCode::kNotAuthorized);
     }
   });
 }
@@ -215,13 +232,34 @@ void Shard::CloseRoom() {
 }
 
 void Shard::OpenRoom() {
-  if (has_room_ || is_draining_ || !parts_.writer.HasRoom()) return;
+  if (has_room_ || is_held_ || is_draining_ || !parts_.writer.HasRoom()) return;
   has_room_ = true;
   // A connection may leave while it resumes; it stays in the graveyard until the turn ends.
   std::vector<VehicleConnection*> all;
   all.reserve(connections_.size());
   for (auto& [ref, connection] : connections_) all.push_back(connection.get());
   for (VehicleConnection* connection : all) connection->Resume();
+}
+
+void Shard::HoldReading(bool is_held) {
+  loop_.Post([this, is_held] {
+    is_held_ = is_held;
+    is_held ? CloseRoom() : OpenRoom();
+  });
+}
+
+// On the log's sync thread: at a stall's begin and at its end.
+void Shard::OnStall(const Status& status) {
+  is_stalled_ = !is_stalled_;
+  const unsigned id = options_.id.value;
+  if (is_stalled_) {
+    stalls_.Add();
+    stalled_.Add();
+    return spdlog::error("gateway: shard {}: {}; vehicles wait until the disk has room", id,
+                         status.error().ToString());
+  }
+  stalled_.Add(std::uint64_t{0} - 1);
+  if (status.ok()) spdlog::info("gateway: shard {}: the disk takes the log again", id);
 }
 
 // On the log's sync thread.

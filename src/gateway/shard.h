@@ -1,6 +1,7 @@
 // One shard of the log and the connections of its vehicles, on one thread. Back-pressure: above the
-// log's high mark no connection of the shard is read; a commit lets them go on. Nothing accepted is
-// dropped. Acknowledgements leave when the commit that carries their records is durable.
+// log's high mark, and while a reader of the streams is too far behind (HoldReading), no connection
+// of the shard is read; a commit, or the end of that, lets them go on. Nothing accepted is dropped.
+// Acknowledgements leave when the commit that carries their records is durable.
 #pragma once
 
 #include <atomic>
@@ -15,6 +16,7 @@
 #include "gateway/byte_budget.h"
 #include "gateway/config_store.h"
 #include "gateway/vehicle_connection.h"
+#include "gateway/vehicle_trust.h"
 #include "net/event_loop.h"
 
 namespace telltale::gateway {
@@ -25,13 +27,15 @@ class Shard {
     ShardId id;
     BatchProcessor::Options batch;
     ByteBudget::Rate vehicle_rate;
+    std::chrono::milliseconds sweep_every{1000};  // for who is late
   };
   struct Parts {
     log::ShardWriter& writer;
     std::unique_ptr<seal::Sealer> sealer;
     Clock& clock;
     Counters& counters;
-    log::WakeServer* wake = nullptr;  // may be null
+    log::WakeServer* wake = nullptr;      // may be null
+    const VehicleTrust* trust = nullptr;  // may be null: nobody is revoked
   };
   // Everything in `parts` must outlive the shard. `on_failed` is called once, on the shard's
   // thread, when the disk failed: every connection is closed without its acknowledgements by then.
@@ -46,6 +50,10 @@ class Shard {
   // Any thread.
   void Adopt(VehicleConnection::Arrived arrived);
   void UpdateVehicle(VehicleRef former, const Vehicle& vehicle);
+  // True: no vehicle is read until false is said, whatever room the log has. Connections stay.
+  void HoldReading(bool is_held);
+  // Ends the connections whose certificate is revoked by now; ask after VehicleTrust::Refresh().
+  void CloseRevoked();
   // Stages `config` in each (stream, partition) of `where` and uses its contract from then on. The
   // answer comes when it is durable.
   struct Place {
@@ -81,6 +89,7 @@ class Shard {
   void Sweep();
   void Admit(VehicleConnection::Arrived arrived);
   void CloseRoom();
+  void OnStall(const Status& status);
   void Close(VehicleConnection& connection, Reason reason, MqttCode code);
   void OpenBudgets();
   void ForgetBudgets(Micros now);
@@ -99,6 +108,8 @@ class Shard {
   Counter& publishes_qos1_;
   Counter& pauses_;
   Counter& vehicle_pauses_;
+  Counter& stalls_;
+  Counter& stalled_;  // a gauge: shards whose log has no room on the disk
 
   net::EventLoop loop_;
   net::Timer ticks_{loop_};
@@ -106,10 +117,13 @@ class Shard {
   std::thread thread_;
   std::atomic<bool> is_commit_posted_{false};
   std::atomic<bool> is_disk_failed_{false};
+  bool is_stalled_ = false;  // the log's sync thread only
 
   // The shard's thread only, from here on.
   BatchProcessor processor_;
+  // Not while the log is full, reading is held or the shard drains: then nobody is read.
   bool has_room_ = true;
+  bool is_held_ = false;  // by HoldReading()
   bool is_draining_ = false;
   bool has_failed_ = false;
   bool is_release_due_ = false;  // an acknowledgement waits that needs no commit

@@ -54,6 +54,7 @@ class VehicleConnection final : public net::TlsConnection::Owner {
   // True when it has not taken its answers for too long. To be asked about once a second.
   bool IsSlowReader(Micros now_monotonic);
 
+  const net::TlsConnection& tls() const { return *tls_; }
   const Vehicle& vehicle() const { return vehicle_; }
   void set_vehicle(const Vehicle& vehicle) { vehicle_ = vehicle; }  // of the same reference
   std::uint64_t client_hash() const { return client_hash_; }
