@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/checksum.h"
+#include "base/format_version.h"
 #include "lake/columns.h"
 
 namespace telltale::lake {
@@ -13,6 +14,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::string_view kFormat = "telltale-handoff";
+constexpr const FormatVersion& kVersion = VersionOf(Format::kHandoff);
+constexpr const FormatVersion& kStateVersion = VersionOf(Format::kLakeState);
 constexpr std::string_view kStateMagic = "TLLS";
 constexpr std::size_t kStateHeadBytes = 16;  // magic, version u16, minimum reader u16, number u64
 constexpr std::size_t kNumberDigits = 20;
@@ -131,8 +134,8 @@ std::string HandoffJson(const Handoff& handoff) {
   Json tables = Json::array();
   for (const HandoffTable& table : handoff.tables) tables.push_back(TableJson(table));
   const Json json = {{"format", kFormat},
-                     {"version", kHandoffVersion},
-                     {"min_reader", kHandoffVersion},
+                     {"version", kVersion.written},
+                     {"min_reader", kVersion.min_reader},
                      {"number", handoff.number},
                      {"written_at_us", handoff.written_at.value},
                      {"config",
@@ -156,9 +159,9 @@ Result<Handoff> ParseHandoff(std::string_view text) {
     if (json.at("format").get<std::string>() != kFormat) {
       return Error{Code::kCorrupt, "a file among the hand-offs is none"};
     }
-    if (json.at("min_reader").get<int>() > kHandoffVersion) {
-      return Error{Code::kUnsupported, "the newest hand-off was written by a newer program"};
-    }
+    RETURN_IF_ERROR(CheckReadable(Format::kHandoff, "the newest hand-off",
+                                  json.at("version").get<std::uint64_t>(),
+                                  json.at("min_reader").get<std::uint64_t>()));
     return FromJson(json);
   } catch (const std::exception& e) {
     return Error{Code::kCorrupt, std::string("a hand-off lacks something: ") + e.what()};
@@ -169,8 +172,8 @@ std::string StateFile(std::uint64_t number, std::string_view body) {
   std::string file;
   file.reserve(kStateHeadBytes + body.size() + 4);
   file.append(kStateMagic);
-  PutLe(file, std::uint16_t{1});
-  PutLe(file, std::uint16_t{1});
+  PutLe(file, static_cast<std::uint16_t>(kStateVersion.written));
+  PutLe(file, static_cast<std::uint16_t>(kStateVersion.min_reader));
   PutLe(file, number);
   file.append(body);
   PutLe(file, Crc32c(AsBytes(file)));
@@ -182,10 +185,9 @@ Result<std::string_view> StateBody(std::uint64_t number, std::string_view file) 
     return Error{Code::kCorrupt, "the lake's state file is cut or is none"};
   }
   ByteReader head(file.substr(kStateMagic.size()));
-  head.Get<std::uint16_t>();
-  if (head.Get<std::uint16_t>() > 1) {
-    return Error{Code::kUnsupported, "the lake's state was written by a newer program"};
-  }
+  const auto version = head.Get<std::uint16_t>();
+  RETURN_IF_ERROR(
+      CheckReadable(Format::kLakeState, "the lake's state", version, head.Get<std::uint16_t>()));
   const std::string_view checked = file.substr(0, file.size() - 4);
   if (Crc32c(AsBytes(checked)) != GetLe<std::uint32_t>(file.data() + checked.size()) ||
       head.Get<std::uint64_t>() != number) {

@@ -13,8 +13,6 @@
 
 namespace telltale::lake {
 
-inline constexpr int kHandoffVersion = 1;
-
 // An Iceberg data file with everything a manifest wants to know of it.
 struct DataFile {
   std::string path;  // below data/lake

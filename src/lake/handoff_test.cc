@@ -46,8 +46,12 @@ TEST(HandoffTest, CutOrNewerHandoffsAreRefused) {
     EXPECT_EQ(ParseHandoff(json.substr(0, size)).error().code, Code::kCorrupt);
   }
   std::string newer = json;
+  newer.replace(newer.find("\"version\":1"), 11, "\"version\":3");
+  EXPECT_TRUE(ParseHandoff(newer).ok()) << "the minimum reader alone decides";
   newer.replace(newer.find("\"min_reader\":1"), 14, "\"min_reader\":2");
-  EXPECT_EQ(ParseHandoff(newer).error().code, Code::kUnsupported);
+  EXPECT_EQ(ParseHandoff(newer).error().ToString(),
+            "unsupported: the newest hand-off: made by format version 3, needs a reader of version "
+            "2; this telltale reads up to 1: use a newer telltale");
   EXPECT_EQ(ParseHandoff("[]").error().code, Code::kCorrupt);
   EXPECT_EQ(ParseHandoff("{\"format\":\"other\"}").error().code, Code::kCorrupt);
 }
@@ -62,6 +66,15 @@ TEST(HandoffTest, AStateFileIsWholeOrRefused) {
     flipped[i] = static_cast<char>(flipped[i] ^ 0x10);
     EXPECT_FALSE(StateBody(7, flipped).ok()) << i;
   }
+}
+
+TEST(HandoffTest, ANewerStateFileIsRefusedWithTheVersionItNeeds) {
+  std::string newer = StateFile(7, "body");
+  newer[4] = 3;  // version
+  newer[6] = 2;  // minimum reader
+  EXPECT_EQ(StateBody(7, newer).error().ToString(),
+            "unsupported: the lake's state: made by format version 3, needs a reader of version 2; "
+            "this telltale reads up to 1: use a newer telltale");
 }
 
 TEST(HandoffTest, OnlyWhatLiesAboveTheNewestHandoffIsAnOrphan) {

@@ -11,6 +11,7 @@
 #include "internal/v1/internal.pb.h"
 #include "lake/iceberg.h"
 #include "lake/parquet_file.h"
+#include "log/retention.h"
 
 namespace telltale::lake {
 namespace {
@@ -50,6 +51,7 @@ Lake::Lake(Disk& disk, Clock& clock, Counters& counters, LakeOptions options)
       rows_total_(counters.Get("lake.rows_total")),
       files_total_(counters.Get("lake.files_total")),
       shards_stopped_(counters.Get("lake.shards_stopped")),
+      shards_expired_(counters.Get("lake.shards_expired")),
       handoffs_total_(counters.Get("lake.handoffs_total")) {
   for (log::Position& position : positions_) position.next.resize(options_.partitions);
 }
@@ -60,15 +62,21 @@ Result<std::unique_ptr<Lake>> Lake::Open(Disk& disk, Clock& clock, Counters& cou
   RETURN_IF_ERROR(disk.MakeFolders(lake->handoff_folder(), 0750));
   ASSIGN_OR_RETURN(lake->lock_, LockFile(disk, lake->options_.lake_folder + "/lake.lock"));
   RETURN_IF_ERROR(lake->Resume());
+  lake->readers_.resize(lake->options_.shards);
+  lake->stopped_.resize(lake->options_.shards);
   for (std::uint16_t shard = 0; shard < lake->options_.shards; ++shard) {
-    ASSIGN_OR_RETURN(auto reader, open(ShardId{shard}, lake->positions_[shard]));
-    if (reader->partitions() != lake->options_.partitions) {
-      return Error{Code::kInvalid, "the log has " + std::to_string(reader->partitions()) +
+    auto reader = open(ShardId{shard}, lake->positions_[shard]);
+    if (!reader.ok() && log::IsExpired(reader.error())) {
+      lake->StopShard(shard, reader.error());
+      continue;
+    }
+    if (!reader.ok()) return reader.error();
+    if ((*reader)->partitions() != lake->options_.partitions) {
+      return Error{Code::kInvalid, "the log has " + std::to_string((*reader)->partitions()) +
                                        " partitions, the configuration says " +
                                        std::to_string(lake->options_.partitions)};
     }
-    lake->readers_.push_back(std::move(reader));
-    lake->stopped_.push_back(false);
+    lake->readers_[shard] = std::move(reader).value();
   }
   auto arrivals = TableBuilder::Make(lake->arrivals_columns_, counters);
   if (!arrivals.ok()) return FromArrow(arrivals.status(), "preparing table arrivals");
@@ -177,18 +185,29 @@ Status Lake::See(const log::RecordView& record) {
                    " of stream telemetry has a record of a kind this program does not know"};
 }
 
+// A broken place stays broken, and what was removed does not come back. What lies before it, and
+// the other shards, go into the table.
+void Lake::StopShard(std::uint16_t shard, const Error& why) {
+  spdlog::error("shard {} stopped, the others go on: {}", shard, why.ToString());
+  stopped_[shard] = true;
+  shards_stopped_.Add();
+  if (log::IsExpired(why)) shards_expired_.Add();
+}
+
+const log::Position& Lake::PositionOf(std::uint16_t shard) const {
+  return readers_[shard] == nullptr ? positions_[shard] : readers_[shard]->position();
+}
+
 Result<bool> Lake::ReadShard(std::uint16_t shard) {
   bool has_read = false;
   for (int i = 0; i < kSliceRecords; ++i) {
     const auto next = readers_[shard]->Next();
     if (!next.ok()) {
-      if (next.error().code != Code::kCorrupt && next.error().code != Code::kUnsupported) {
+      if (next.error().code != Code::kCorrupt && next.error().code != Code::kUnsupported &&
+          !log::IsExpired(next.error())) {
         return next.error();
       }
-      // A broken place stays broken. What lies before it, and the other shards, go into the table.
-      spdlog::error("shard {} stopped: {}", shard, next.error().ToString());
-      stopped_[shard] = true;
-      shards_stopped_.Add();
+      StopShard(shard, next.error());
       return has_read;
     }
     if (*next == nullptr) return has_read;
@@ -216,7 +235,7 @@ Result<bool> Lake::Step() {
 
 bool Lake::HasMoved() const {
   for (std::uint16_t shard = 0; shard < options_.shards; ++shard) {
-    if (readers_[shard]->position().next != positions_[shard].next) return true;
+    if (PositionOf(shard).next != positions_[shard].next) return true;
   }
   return false;
 }
@@ -328,7 +347,7 @@ Status Lake::Cut() {
   handoff.to = from_;
   std::vector<log::Position> positions;
   for (std::uint16_t shard = 0; shard < options_.shards; ++shard) {
-    positions.push_back(readers_[shard]->position());
+    positions.push_back(PositionOf(shard));
     handoff.positions.push_back(positions.back().Encode());
     for (std::size_t p = shard; p < options_.partitions; p += options_.shards) {
       handoff.to[p] = positions.back().next[p];

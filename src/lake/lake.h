@@ -51,6 +51,7 @@ class Lake {
   //   kNotFound     there is no log yet
   //   kUnavailable  another process has the folder, or the disk failed
   //   kCorrupt, kUnsupported, kInvalid  hand-off, state or log: needs a person
+  // A shard whose next records retention removed (log::IsExpired) is stopped; the others go on.
   static Result<std::unique_ptr<Lake>> Open(Disk& disk, Clock& clock, Counters& counters,
                                             LakeOptions options, const OpenReader& open);
 
@@ -66,6 +67,8 @@ class Lake {
   Lake(Disk& disk, Clock& clock, Counters& counters, LakeOptions options);
   Status Resume();
   Result<bool> ReadShard(std::uint16_t shard);
+  void StopShard(std::uint16_t shard, const Error& why);
+  const log::Position& PositionOf(std::uint16_t shard) const;
   Status See(const log::RecordView& record);
   Status SeeConfig(const log::RecordView& record);
   Status LoadContract(const PartitionConfig& config);
@@ -84,7 +87,7 @@ class Lake {
   std::unique_ptr<FileLock> lock_;
   Intake intake_;
   RowBuffer buffer_;
-  std::vector<std::unique_ptr<log::Reader>> readers_;  // by shard
+  std::vector<std::unique_ptr<log::Reader>> readers_;  // by shard; null: could not be opened
   std::vector<bool> stopped_;             // by shard: its stream is broken at the reader's position
   std::vector<log::Position> positions_;  // by shard, of the newest hand-off
   std::vector<Offset> from_;              // by partition
@@ -99,6 +102,7 @@ class Lake {
   Counter& rows_total_;
   Counter& files_total_;
   Counter& shards_stopped_;
+  Counter& shards_expired_;
   Counter& handoffs_total_;
 };
 

@@ -288,6 +288,38 @@ TEST_F(LakeTest, ANewContractStartsWithANewHandoff) {
   EXPECT_EQ(ReadAll(2).rows.size(), 2u);
 }
 
+TEST_F(LakeTest, AShardWhoseNextRecordsWereRemovedStopsAloneAndIsCounted) {
+  log_->Add(Report(0, 1, 0, 1));
+  log_->Sync();
+  auto lake = MustOpen();
+  ASSERT_TRUE(Drain(*lake).ok());
+  ASSERT_TRUE(lake->Cut().ok());
+  lake.reset();
+  log_->Add(Report(0, 1, 1, 2));
+  log_->Add(Report(1, 2, 0, 2));
+  log_->Sync();
+  LakeOptions options;
+  options.lake_folder = "/lake";
+  options.contracts_folder = "/contracts";
+  options.positions_folder = "/positions";
+  options.partitions = kPartitions;
+  options.shards = kShards;
+  using Opened = Result<std::unique_ptr<log::Reader>>;
+  auto opened = Lake::Open(disk_, clock_, counters_, options,
+                           [this](ShardId shard, const log::Position& from) -> Opened {
+                             if (shard.value == 0) return Error{Code::kInvalid, "expired: removed"};
+                             return log::Reader::Open(disk_, "/log", "telemetry", shard, from);
+                           });
+  ASSERT_TRUE(opened.ok()) << opened.error().ToString();
+  EXPECT_EQ(counters_.Get("lake.shards_expired").value(), 1u);
+  EXPECT_EQ(counters_.Get("lake.shards_stopped").value(), 1u);
+  ASSERT_TRUE(Drain(**opened).ok());
+  ASSERT_TRUE((*opened)->Cut().ok());
+  const auto handoff = Handoff(2);
+  EXPECT_EQ(handoff["partitions"][0]["from"], handoff["partitions"][0]["to"]) << "it stays put";
+  EXPECT_EQ(ReadAll(2).rows.size(), 2u) << "the other shard goes on";
+}
+
 TEST_F(LakeTest, AMissingContractFileIsAnErrorThatNamesIt) {
   log_->AddConfig(2, 2, std::string(64, 'd'), At(1));
   log_->Sync();

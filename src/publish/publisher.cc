@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "log/retention.h"
+
 namespace telltale::publish {
 
 Publisher::Publisher(PublisherOptions options, AlertStore store, Disk& disk, const Clock& clock,
@@ -20,7 +22,8 @@ Publisher::Publisher(PublisherOptions options, AlertStore store, Disk& disk, con
       cells_refused_(counters.Drops("publish", Reason::kPositionInvalid)),
       transactions_(counters.Get("transactions_total")),
       deposed_(counters.Get("outputs_without_authority_total")),
-      stopped_(counters.Get("journals_stopped")) {}
+      stopped_(counters.Get("journals_stopped")),
+      expired_(counters.Get("journals_expired")) {}
 
 std::vector<std::string> Publisher::Releases() const {
   std::vector<std::string> releases;
@@ -57,15 +60,19 @@ Result<bool> Publisher::RunOnce() {
     const bool pace = clock_.NowMonotonic() - follower->committed_at >= Micros{kPositionPaceUs};
     if (follower->stopped) continue;
     const auto turn = Turn(*follower, pace);
-    if (!turn.ok() &&
-        (turn.error().code == Code::kCorrupt || turn.error().code == Code::kUnsupported)) {
-      spdlog::error("journal of shard {} stopped: {}", follower->shard.value,
-                    turn.error().ToString());
+    if (!turn.ok()) {
+      const Error& error = turn.error();
+      const bool is_expired = log::IsExpired(error);
+      if (!is_expired && error.code != Code::kCorrupt && error.code != Code::kUnsupported) {
+        return error;
+      }
+      spdlog::error("journal of shard {} stopped, the others go on: {}", follower->shard.value,
+                    error.ToString());
       follower->stopped = true;
       stopped_.Add();
+      if (is_expired) expired_.Add();
       continue;
     }
-    if (!turn.ok()) return turn.error();
     more = more || *turn;
   }
   return more;

@@ -38,7 +38,8 @@ class Publisher {
 
   // Reads what is there and commits it. True when more may be waiting.
   //   kRefused  the authority changed under way: LoadAuthority(), then go on; nothing is lost
-  // A journal that is broken stops its shard alone, with a word in the log.
+  // A journal that is broken, or was removed from where we are, stops its shard alone, with a word
+  // in the log.
   //   else      the disk: call again, the same outputs are tried once more
   Result<bool> RunOnce();
   // Writes positions down whatever the pace.
@@ -75,6 +76,7 @@ class Publisher {
   Counter& transactions_;
   Counter& deposed_;
   Counter& stopped_;
+  Counter& expired_;
 };
 
 }  // namespace telltale::publish

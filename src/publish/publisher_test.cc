@@ -224,6 +224,29 @@ TEST(PublisherTest, ABrokenJournalStopsWithAWord) {
   }
 }
 
+TEST(PublisherTest, AJournalThatWasRemovedFromWhereItIsStopsWithAWordAndIsNotTriedForEver) {
+  Installation place;
+  place.Authorise();
+  place.Start();
+  Must(place.publisher().LoadAuthority());
+  place.Write(0, {OutputEntry(0, 1, 'x'), Mark(0, 2)});
+  Must(place.publisher().RunOnce());
+  place.Kill();
+  ASSERT_TRUE(place.disk().MakeFolders("/none").ok());
+  for (std::uint64_t n = 2; n < 1'500; ++n) place.Write(0, {OutputEntry(0, n, 'y'), Mark(0, n)});
+  const auto report = log::Retain(place.disk(), "/journal/" + kReleaseA,
+                                  {"/none", {{"journal", Micros{1}, 0, {}}}}, Micros::Seconds(1));
+  ASSERT_TRUE(report.ok()) << report.error().ToString();
+  ASSERT_GT(report->shards[0].segments_removed, 0u);
+  place.Start();
+  Must(place.publisher().LoadAuthority());
+  EXPECT_FALSE(Must(place.publisher().RunOnce()));
+  EXPECT_FALSE(Must(place.publisher().RunOnce()));
+  EXPECT_EQ(place.counters().Get("journals_stopped").value(), 1u);
+  EXPECT_EQ(place.counters().Get("journals_expired").value(), 1u);
+  EXPECT_EQ(place.Changes().size(), 1u);
+}
+
 std::string Fetch(std::uint16_t port, const std::string& target, const std::string& mark) {
   const int fd = socket(AF_INET, SOCK_STREAM, 0);
   const timeval limit{.tv_sec = 10, .tv_usec = 0};

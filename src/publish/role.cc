@@ -3,6 +3,9 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <string>
+#include <utility>
+
 #include "base/config.h"
 #include "base/stop.h"
 #include "net/http_token.h"
@@ -35,13 +38,16 @@ Result<bool> WaitForAuthority(Publisher& publisher) {
   return false;
 }
 
-// One turn; gives whether more may be waiting. What time or a fresh look may heal is waited out.
-Result<bool> Turn(Publisher& publisher) {
+// One turn; gives whether more may be waiting. What time or a fresh look may heal, a full disk say,
+// is waited out, and said once: `waits_for` is what it waited for in the turn before.
+Result<bool> Turn(Publisher& publisher, std::string& waits_for) {
   auto more = publisher.RunOnce();
   if (more.ok() || more.error().code == Code::kCorrupt || more.error().code == Code::kUnsupported) {
+    if (more.ok() && !std::exchange(waits_for, "").empty()) spdlog::info("goes on");
     return more;
   }
-  spdlog::warn("{}", more.error().ToString());
+  const std::string why = more.error().ToString();
+  if (std::exchange(waits_for, why) != why) spdlog::warn("{}; it is tried again", why);
   if (more.error().code == Code::kRefused) {
     RETURN_IF_ERROR(WaitForAuthority(publisher));
     return true;
@@ -57,8 +63,9 @@ Status Loop(Publisher& publisher, const Paths& paths, const Clock& clock, Counte
       paths.run() + "/worker-" + publisher.Releases().front().substr(0, 8) + ".sock";
   log::WakeClient wake(socket);
   Micros counted_at{INT64_MIN / 2};
+  std::string waits_for;
   while (!StopRequested()) {
-    ASSIGN_OR_RETURN(const bool more, Turn(publisher));
+    ASSIGN_OR_RETURN(const bool more, Turn(publisher, waits_for));
     const Micros now = clock.NowMonotonic();
     if (now - counted_at >= Micros{kCountersPaceUs}) {
       counted_at = now;

@@ -2,12 +2,15 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <atomic>
 #include <thread>
+#include <utility>
 
 #include "base/config.h"
 #include "base/logging.h"
 #include "base/stop.h"
+#include "log/retention.h"
 #include "safety/release.h"
 #include "safety/shard_worker.h"
 
@@ -18,6 +21,9 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kRetry{100};
 constexpr milliseconds kWaitMax{100};
+// On a full disk, as the log does it.
+constexpr milliseconds kFullPauseMin = log::kStallPauseMin;
+constexpr milliseconds kFullPauseMax = log::kStallPauseMax;
 
 // What the threads share; all of it outlives them.
 struct Shared {
@@ -29,11 +35,50 @@ struct Shared {
   std::atomic<bool> failed{false};
 };
 
-// A stream that is broken, or newer than this worker, stays so: its shard stops and the others go
-// on. Anything else, a failed disk say, may come back with the next start.
+// A stream that is broken, newer than this worker, or was removed before it was read, stays so: its
+// shard stops and the others go on. Anything else, a failed disk say, may come back with the next
+// start.
 bool StopsOneShard(const Error& error) {
-  return error.code == Code::kCorrupt || error.code == Code::kUnsupported;
+  return error.code == Code::kCorrupt || error.code == Code::kUnsupported || log::IsExpired(error);
 }
+
+// Says why the shard reads no more; ends the process unless that is the others' way to go on.
+void StopShard(std::uint16_t shard, const Error& error, Shared& shared) {
+  if (StopsOneShard(error)) {
+    spdlog::error("shard {} stopped, the others go on: {}", shard, error.ToString());
+    shared.counters.Get("shards_stopped").Add();
+    if (log::IsExpired(error)) shared.counters.Get("shards_expired").Add();
+    return;
+  }
+  spdlog::error("shard {} stopped: {}", shard, error.ToString());
+  shared.failed = true;
+  RequestStop();
+}
+
+// Waits for room on the disk, longer each time.
+class FullDisk {
+ public:
+  FullDisk(std::uint16_t shard, Counters& counters)
+      : shard_(shard), waits_(counters.Get("disk_full_waits")) {}
+
+  void Wait(const Error& error) {
+    if (pause_ == kFullPauseMin) {
+      waits_.Add();
+      spdlog::error("shard {}: {}; it waits until the disk has room", shard_, error.ToString());
+    }
+    WaitForStop(pause_);
+    pause_ = std::min(2 * pause_, kFullPauseMax);
+  }
+  void End() {
+    if (std::exchange(pause_, kFullPauseMin) == kFullPauseMin) return;
+    spdlog::info("shard {}: the disk has room again", shard_);
+  }
+
+ private:
+  const std::uint16_t shard_;
+  Counter& waits_;
+  milliseconds pause_ = kFullPauseMin;
+};
 
 // The log may be younger than this worker.
 bool OpenWhenThere(ShardWorker& worker, std::uint16_t shard, Shared& shared) {
@@ -41,10 +86,7 @@ bool OpenWhenThere(ShardWorker& worker, std::uint16_t shard, Shared& shared) {
     const Status opened = worker.Open();
     if (opened.ok()) return true;
     if (opened.error().code != Code::kNotFound) {
-      spdlog::error("shard {}: {}", shard, opened.error().ToString());
-      if (StopsOneShard(opened.error())) return false;
-      shared.failed = true;
-      RequestStop();
+      StopShard(shard, opened.error(), shared);
       return false;
     }
     WaitForStop(kRetry);
@@ -59,16 +101,18 @@ void RunShard(const ShardOptions& options, const Engine& engine, const std::stri
                      shared.clock, shared.counters);
   if (!OpenWhenThere(worker, shard, shared)) return;
   log::WakeClient wake(log_socket);
+  FullDisk full_disk(shard, shared.counters);
   while (!StopRequested()) {
     const auto turn = worker.RunOnce();
-    if (!turn.ok()) {
-      spdlog::error("shard {} stopped: {}", shard, turn.error().ToString());
-      shared.wake->WakeAll();
-      if (StopsOneShard(turn.error())) return;
-      shared.failed = true;
-      RequestStop();
-      return;
+    if (!turn.ok() && turn.error().code == Code::kOverloaded) {
+      full_disk.Wait(turn.error());
+      continue;
     }
+    if (!turn.ok()) {
+      shared.wake->WakeAll();
+      return StopShard(shard, turn.error(), shared);
+    }
+    full_disk.End();
     if (turn->wrote) shared.wake->WakeAll();
     if (!turn->read) wake.Wait(turn->wrote ? kWaitMax : milliseconds{kMarkPaceUs / 1000});
   }

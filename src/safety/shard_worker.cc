@@ -30,7 +30,7 @@ ShardWorker::ShardWorker(ShardOptions options, const Engine& engine, log::ShardW
 
 void ShardWorker::RestoreOrStartOver() {
   const auto start_over = [this] {
-    start_ = log::Position{.next = std::vector<Offset>(options_.head.partitions)};
+    start_ = {};  // not offset 0: retention may have removed it
     partitions_.clear();
   };
   start_over();
@@ -92,11 +92,28 @@ void ShardWorker::ApplyOne(const log::RecordView& record) {
 
 Status ShardWorker::WriteJournal() {
   if (unwritten_.empty()) return Ok();
-  std::vector<log::ShardWriter::Staged> staged;
-  staged.reserve(unwritten_.size());
+  if (!is_closed_) CloseGroup();
+  if (!is_staged_) RETURN_IF_ERROR(StageJournal());
+  RETURN_IF_ERROR(journal_.SyncNow());
+  is_closed_ = is_staged_ = false;
+  unwritten_.clear();
+  output_bytes_ = 0;
+  marked_at_ = clock_.NowMonotonic();
+  return Ok();
+}
+
+void ShardWorker::CloseGroup() {
   for (auto& [partition, unwritten] : unwritten_) {
     const std::string mark = EncodeProgress(partition, unwritten.below);
     unwritten.outputs.Add(log::RecordHeader{}, "", AsBytes(mark));
+  }
+  is_closed_ = true;
+}
+
+Status ShardWorker::StageJournal() {
+  std::vector<log::ShardWriter::Staged> staged;
+  staged.reserve(unwritten_.size());
+  for (auto& [partition, unwritten] : unwritten_) {
     staged.push_back({.stream = 0, .batch = &unwritten.outputs});
   }
   auto appended = journal_.Append(staged);
@@ -105,15 +122,16 @@ Status ShardWorker::WriteJournal() {
     appended = journal_.Append(staged);
   }
   if (!appended.ok()) return Annotate(appended.error(), "appending to the output journal");
-  RETURN_IF_ERROR(journal_.SyncNow());
-  unwritten_.clear();
-  output_bytes_ = 0;
-  marked_at_ = clock_.NowMonotonic();
+  is_staged_ = true;
   return Ok();
 }
 
 Result<ShardWorker::Turn> ShardWorker::RunOnce() {
   Turn turn;
+  if (is_closed_) {
+    RETURN_IF_ERROR(WriteJournal());
+    turn.wrote = true;
+  }
   for (std::size_t n = 0; n < kGroupRecordsMax && output_bytes_ < kGroupOutputBytesMax; ++n) {
     const auto next = reader_->Next();
     if (!next.ok()) {

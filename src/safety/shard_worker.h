@@ -41,9 +41,10 @@ class ShardWorker {
   ShardWorker(ShardOptions options, const Engine& engine, log::ShardWriter& journal, Disk& disk,
               const Clock& clock, Counters& counters);
 
-  // Restores the snapshot (none, or one that cannot be used: from the oldest record) and opens the
-  // stream there.
+  // Restores the snapshot (none, or one that cannot be used: from the oldest record kept) and opens
+  // the stream there.
   //   kNotFound  the log does not exist yet: try again later
+  //   log::IsExpired()  retention removed what follows the snapshot: this shard cannot go on
   Status Open();
 
   struct Turn {
@@ -51,8 +52,10 @@ class ShardWorker {
     bool wrote = false;  // the journal's durable end moved: wake its readers
   };
   // One group: all that is there, up to the limits above; returns with its outputs durable.
-  //   kCorrupt  the stream is broken here: this shard cannot go on
-  //   else      the journal's or snapshot's disk failed
+  //   kOverloaded  the disk is full: nothing is lost; wait, then call again
+  //   kCorrupt     the stream is broken here: this shard cannot go on
+  //   log::IsExpired()  likewise: what it wants next was removed
+  //   else         the journal's or snapshot's disk failed
   Result<Turn> RunOnce();
 
   // Marks, then the snapshot, then the position that holds retention back. Nothing while a
@@ -66,7 +69,10 @@ class ShardWorker {
   void RestoreOrStartOver();
   void ApplyOne(const log::RecordView& record);
   // Appends collected outputs and a mark for every partition that moved; returns when durable.
+  //   kOverloaded  not yet, the disk is full; go on with this call before anything else is read
   Status WriteJournal();
+  void CloseGroup();
+  Status StageJournal();
   bool SnapshotDue() const;
   void ExportCounts();
 
@@ -87,6 +93,8 @@ class ShardWorker {
     Offset below;
   };
   std::map<PartitionId, Unwritten> unwritten_;
+  bool is_closed_ = false;  // `unwritten_` has its marks: nothing more goes in
+  bool is_staged_ = false;  // the journal has it, but not durably yet
   std::size_t output_bytes_ = 0;
   std::vector<Output> scratch_;
   Micros marked_at_;  // monotonic

@@ -7,6 +7,7 @@
 #include "base/random.h"
 #include "base/sim_disk.h"
 #include "internal/v1/internal.pb.h"
+#include "log/retention.h"
 #include "safety/output.h"
 #include "safety/test_contract.h"
 
@@ -88,9 +89,13 @@ class Installation {
     safety_.reset();
   }
   void Start() {
+    const Status opened = TryStart();
+    ASSERT_TRUE(opened.ok()) << opened.error().ToString();
+  }
+  Status TryStart() {
     auto safety = log::Log::Open(disk_, LogAt("/log", "safety"));
     auto journal = log::Log::Open(disk_, LogAt("/journal", "journal"));
-    ASSERT_TRUE(safety.ok() && journal.ok());
+    CHECK(safety.ok() && journal.ok() && disk_.MakeFolders("/worker").ok());
     safety_ = std::move(safety).value();
     journal_ = std::move(journal).value();
     worker_ = std::make_unique<ShardWorker>(
@@ -105,9 +110,15 @@ class Installation {
                               .partitions = kPartitions,
                               .rules = 1}},
         engine_, journal_->shard(ShardId{0}), disk_, clock_, counters_);
-    ASSERT_TRUE(disk_.MakeFolders("/worker").ok());
-    const Status opened = worker_->Open();
-    ASSERT_TRUE(opened.ok()) << opened.error().ToString();
+    return worker_->Open();
+  }
+  // All but the newest segment of stream `safety` goes, whoever wants it.
+  void Expire() {
+    ASSERT_TRUE(disk_.MakeFolders("/none").ok());
+    const auto report = log::Retain(disk_, "/log", {"/none", {{"safety", Micros{1}, 0, {}}}},
+                                    kStart + Micros::Seconds(1'000'000));
+    ASSERT_TRUE(report.ok()) << report.error().ToString();
+    ASSERT_GT(report->shards[0].segments_removed, 0u);
   }
 
   // What a reader of the journal may forward, by name; a name with two contents is a failure.
@@ -133,6 +144,20 @@ class Installation {
     }
     for (const auto& [name, bytes] : waiting) {
       if (std::get<1>(name) < marks[std::get<0>(name)]) out.emplace(name, bytes);
+    }
+  }
+
+  std::size_t OutputsInJournal() {
+    auto reader = log::Reader::Open(disk_, "/journal", "journal", ShardId{0}, {});
+    CHECK(reader.ok());
+    std::size_t outputs = 0;
+    while (true) {
+      const auto next = (*reader)->Next();
+      CHECK(next.ok());
+      if (*next == nullptr) return outputs;
+      internal::v1::JournalEntry entry;
+      CHECK(entry.ParseFromString(std::string(AsText((*next)->payload))));
+      outputs += entry.has_output() ? 1 : 0;
     }
   }
 
@@ -210,6 +235,62 @@ TEST(ShardWorkerTest, WithoutAReadableSnapshotItReplaysEverything) {
   EXPECT_TRUE(place.worker().partitions().empty());
   ASSERT_TRUE(place.Work());
   ExpectAllForwardable(place);
+}
+
+TEST(ShardWorkerTest, OnAFullDiskItWaitsAndThenLosesAndDoublesNothing) {
+  Installation place;
+  Outputs forwarded;
+  std::map<std::uint32_t, std::uint64_t> marks;
+  bool is_stuck = false;
+  for (int round = 0; round < 100 && !is_stuck; ++round) {
+    place.disk().SetCapacity(UINT64_MAX);
+    place.Drive(150);
+    place.disk().SetCapacity(1);  // what was reserved may still be written
+    const auto turn = place.worker().RunOnce();
+    ASSERT_TRUE(turn.ok() || turn.error().code == Code::kOverloaded) << turn.error().ToString();
+    place.Forwardable(forwarded, marks);
+    is_stuck = marks[0] + marks[2] < place.driven();
+  }
+  ASSERT_TRUE(is_stuck) << "the journal needed no new segment";
+  for (int again = 0; again < 3; ++again) {
+    const auto turn = place.worker().RunOnce();
+    ASSERT_FALSE(turn.ok());
+    EXPECT_EQ(turn.error().code, Code::kOverloaded);
+  }
+  place.disk().SetCapacity(UINT64_MAX);
+  ASSERT_TRUE(place.Work());
+  ExpectAllForwardable(place);
+  place.Forwardable(forwarded, marks);
+  EXPECT_EQ(marks[0] + marks[2], place.driven());
+  EXPECT_EQ(place.OutputsInJournal(), place.Expected().size());
+}
+
+TEST(ShardWorkerTest, ANewReleaseBeginsAtTheOldestRecordThatRetentionKept) {
+  Installation place;
+  place.Drive(2'000);
+  place.Expire();
+  place.Kill();
+  place.Start();
+  ASSERT_TRUE(place.Work());
+  ExpectAllForwardable(place);
+}
+
+TEST(ShardWorkerTest, ASnapshotWhoseNextRecordsWereRemovedIsSaidToBeExpiredAndKept) {
+  Installation place;
+  place.Drive(100);
+  ASSERT_TRUE(place.Work());
+  ASSERT_TRUE(place.worker().SaveSnapshot().ok());
+  place.Drive(2'000);
+  place.Expire();
+  place.Kill();
+  const Status opened = place.TryStart();
+  ASSERT_FALSE(opened.ok());
+  EXPECT_TRUE(log::IsExpired(opened.error())) << opened.error().ToString();
+  // A person has decided: without the snapshot it goes on with what there is.
+  ASSERT_TRUE(place.disk().Remove("/worker/shard-0.snapshot").ok());
+  place.Kill();
+  place.Start();
+  ASSERT_TRUE(place.Work());
 }
 
 TEST(ShardWorkerTest, WhatLiesBeforeABrokenPlaceIsStillWritten) {

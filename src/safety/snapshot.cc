@@ -3,13 +3,12 @@
 #include <algorithm>
 
 #include "base/checksum.h"
+#include "base/format_version.h"
 
 namespace telltale::safety {
 namespace {
 
 constexpr std::string_view kMagic = "TELLSNAP";
-constexpr std::uint16_t kVersion = 1;
-constexpr std::uint16_t kMinReader = 1;
 constexpr std::size_t kHeaderBytes = 24;
 constexpr std::size_t kCrcBytes = 4;
 constexpr std::size_t kVehicleBytesMin = 16 + 8 + 4 + 1;
@@ -158,8 +157,8 @@ std::string EncodeSnapshot(const SnapshotHead& head, const log::Position& positi
   std::string out;
   out.reserve(kHeaderBytes + body.size() + kCrcBytes);
   out.append(kMagic);
-  PutLe(out, kVersion);
-  PutLe(out, kMinReader);
+  PutLe(out, static_cast<std::uint16_t>(VersionOf(Format::kSnapshot).written));
+  PutLe(out, static_cast<std::uint16_t>(VersionOf(Format::kSnapshot).min_reader));
   PutLe(out, std::uint32_t{0});
   PutLe(out, static_cast<std::uint64_t>(body.size()));
   out.append(body);
@@ -201,14 +200,12 @@ Result<Snapshot> DecodeSnapshotBody(ByteSpan body) {
 Result<Snapshot> DecodeSnapshot(ByteSpan file, const SnapshotHead& expected) {
   ByteReader in(file);
   const ByteSpan magic = in.Take(kMagic.size());
-  in.Get<std::uint16_t>();
+  const auto version = in.Get<std::uint16_t>();
   const auto min_reader = in.Get<std::uint16_t>();
   in.Get<std::uint32_t>();
   const auto length = in.Get<std::uint64_t>();
   if (!in.ok() || AsText(magic) != kMagic) return Broken("not a snapshot");
-  if (min_reader > kVersion) {
-    return Error{Code::kUnsupported, "snapshot: written by a newer worker"};
-  }
+  RETURN_IF_ERROR(CheckReadable(Format::kSnapshot, "snapshot", version, min_reader));
   if (in.remaining() < kCrcBytes || length != in.remaining() - kCrcBytes) {
     return Broken("length does not fit");
   }
