@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/format_version.h"
 #include "seal/seal.h"
 
 namespace telltale::vault {
@@ -89,6 +90,14 @@ bool AuditChain::Add(std::string_view line) {
   if (!entry.is_object() || !entry.contains("n") || !entry["n"].is_number_unsigned() ||
       entry["n"].get<std::uint64_t>() != head_.entries + 1) {
     return Broken("its number is not the next one");
+  }
+  // Whoever opens the log says first in which version it goes on.
+  if (entry.contains("v")) {
+    const std::uint64_t version =
+        entry["v"].is_number_unsigned() ? entry["v"].get<std::uint64_t>() : 0;
+    if (version == 0) return Broken("its version is not a number from 1 on");
+    const Status readable = CheckReadable(Format::kAuditLog, "the audit log", version, version);
+    if (!readable.ok()) return Broken(readable.error().message);
   }
   ++head_.entries;
   head_.hash = hash;

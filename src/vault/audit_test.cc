@@ -82,6 +82,29 @@ TEST_F(AuditTest, AnEditedRemovedInsertedOrReorderedLineShows) {
   EXPECT_EQ(Open()->problem(), "");
 }
 
+TEST_F(AuditTest, ALogThatANewerVersionWentOnWithIsReadNoFurther) {
+  {
+    const auto log = Open();
+    ASSERT_TRUE(log->Append("started", {{"v", "1"}}).ok());
+    ASSERT_TRUE(Add(*log).ok());
+    ASSERT_TRUE(log->Append("started", {{"v", "2"}}).ok());
+  }
+  const std::string text = Text();
+  const auto log = Open();
+  EXPECT_EQ(log->problem(),
+            "entry 3: the audit log: made by format version 2, needs a reader of version 2; this "
+            "telltale reads up to 1: use a newer telltale");
+  EXPECT_FALSE(Add(*log).ok());
+  EXPECT_EQ(Text(), text);
+}
+
+TEST_F(AuditTest, AVersionThatIsNoNumberBreaksTheChain) {
+  {
+    ASSERT_TRUE(Open()->Append("started", {{"v", AuditText("1")}}).ok());
+  }
+  EXPECT_NE(Open()->problem(), "");
+}
+
 TEST_F(AuditTest, ACutTailShowsAgainstWhatTheStateRemembers) {
   AuditHead recorded;
   {

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "internal/v1/internal.pb.h"
+#include "log/retention.h"
 
 namespace telltale::vault {
 namespace {
@@ -17,6 +18,9 @@ constexpr Micros kCommitPause{200'000};
 constexpr Micros kIdleCommitPause{1'000'000};
 constexpr std::uint64_t kCommitBytes = 8u << 20;
 constexpr Micros kRetryPause = Micros::Seconds(1);
+// Of a shard that the disk does not give: doubles from one to the other.
+constexpr Micros kReadPauseMin{200'000};
+constexpr Micros kReadPauseMax = Micros::Seconds(10);
 
 }  // namespace
 
@@ -117,6 +121,7 @@ Intake::Intake(Disk& disk, Clock& clock, Counters& counters, RecordIntake& recor
       released_(options_.shards),
       committed_at_(clock.NowMonotonic()),
       retry_at_(clock.NowMonotonic()) {
+  for (Shard& shard : shards_) shard.retry_at = retry_at_;
   for (std::size_t i = 0; i < shards_.size() && i < store_.positions().size(); ++i) {
     shards_[i].position = store_.positions()[i];
   }
@@ -135,7 +140,7 @@ bool Intake::Step() {
   if (clock_.NowMonotonic() < retry_at_) return false;
   bool read = false;
   for (std::size_t i = 0; i < shards_.size(); ++i) {
-    if (shards_[i].stopped) continue;
+    if (shards_[i].stopped || clock_.NowMonotonic() < shards_[i].retry_at) continue;
     read |= ReadShard(ShardId{static_cast<std::uint16_t>(i)}, shards_[i]);
   }
   // Ticks alone move the place in the stream and cost a state; they are in no hurry.
@@ -151,13 +156,13 @@ bool Intake::ReadShard(ShardId id, Shard& shard) {
   if (shard.reader == nullptr) {
     const Status opened = OpenReader(id, shard);
     if (!opened.ok()) {
-      // Not there yet is usual at the first start.
-      if (opened.error().code != Code::kNotFound) {
-        spdlog::error("vault: shard {} of `sealed` cannot be read: {}", id.value,
-                      opened.error().ToString());
-        shard.stopped = opened.error().code != Code::kUnavailable;
+      if (opened.error().code == Code::kNotFound) {  // usual at the first start
+        retry_at_ = clock_.NowMonotonic() + kCommitPause;
+      } else if (opened.error().code == Code::kUnavailable) {
+        PauseShard(id, shard, opened.error());
+      } else {
+        StopShard(id, shard, opened.error());
       }
-      retry_at_ = clock_.NowMonotonic() + kCommitPause;
       return false;
     }
   }
@@ -166,26 +171,50 @@ bool Intake::ReadShard(ShardId id, Shard& shard) {
   return read;
 }
 
+// The others go on. Its reader goes on from the same record once the disk gives it.
+void Intake::PauseShard(ShardId id, Shard& shard, const Error& why) {
+  counters_.Get("read_failures").Add();
+  shard.pause = std::clamp(Micros{shard.pause.value * 2}, kReadPauseMin, kReadPauseMax);
+  shard.retry_at = clock_.NowMonotonic() + shard.pause;
+  spdlog::error("vault: shard {} of `sealed` cannot be read, next try in {} ms: {}", id.value,
+                shard.pause.value / 1000, why.ToString());
+}
+
+void Intake::EndPause(ShardId id, Shard& shard) {
+  if (shard.pause == Micros{}) return;
+  shard.pause = Micros{};
+  spdlog::info("vault: shard {} of `sealed` is read again", id.value);
+}
+
+void Intake::StopShard(ShardId id, Shard& shard, const Error& why) {
+  spdlog::error("vault: shard {} of `sealed` stops: {}", id.value, why.ToString());
+  counters_.Get("shards_stopped").Add();
+  if (log::IsExpired(why)) counters_.Get("shards_expired").Add();
+  shard.stopped = true;
+}
+
 // False: nothing was there, or the store refused and all shards stepped back. A shard that stops
 // has its position set.
 bool Intake::HandleRecords(ShardId id, Shard& shard) {
   for (std::size_t i = 0; i < kRecordsPerStep; ++i) {
     const Result<const log::RecordView*> record = shard.reader->Next();
     if (!record.ok()) {
-      spdlog::error("vault: shard {} of `sealed` stops: {}", id.value, record.error().ToString());
-      counters_.Get("shards_stopped").Add();
-      shard.stopped = true;
       if (i > 0) shard.position = shard.reader->position().Encode();
+      if (record.error().code == Code::kUnavailable) {
+        PauseShard(id, shard, record.error());
+      } else {
+        StopShard(id, shard, record.error());
+      }
       return i > 0;
     }
+    EndPause(id, shard);
     if (*record == nullptr) return i > 0;
     const Status handled = records_.Handle(**record);
     if (!handled.ok() && handled.error().code == Code::kUnsupported) {
-      spdlog::error("vault: partition {} at offset {}: {}; shard {} of `sealed` stops",
-                    (*record)->partition.value, (*record)->offset.value, handled.error().message,
-                    id.value);
-      counters_.Get("shards_stopped").Add();
-      shard.stopped = true;
+      StopShard(id, shard,
+                Annotate(handled.error(),
+                         fmt::format("partition {} at offset {}", (*record)->partition.value,
+                                     (*record)->offset.value)));
       // Before that record: a build that knows its kind begins with it. Without the cursor, which
       // is past it.
       log::Position before = shard.reader->position();

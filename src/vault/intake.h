@@ -61,10 +61,15 @@ class Intake {
     std::unique_ptr<log::Reader> reader;
     std::string position;  // encoded, after the last record handled
     bool stopped = false;  // damaged or newer than this build: until the next start
+    Micros retry_at;       // monotonic; the disk failed and is not asked before
+    Micros pause;          // the next one; 0 = the disk is well
   };
   bool ReadShard(ShardId id, Shard& shard);
   bool HandleRecords(ShardId id, Shard& shard);
   Status OpenReader(ShardId id, Shard& shard);
+  void PauseShard(ShardId id, Shard& shard, const Error& why);
+  void EndPause(ShardId id, Shard& shard);
+  void StopShard(ShardId id, Shard& shard, const Error& why);
   void StepBack(const Error& why);
   void ReleasePositions();
 

@@ -216,5 +216,44 @@ TEST_F(IntakeTest, ADiskThatFailsForAWhileCostsNothing) {
   EXPECT_EQ(EntriesOf(*store_, 1).size(), 1u);
 }
 
+TEST_F(IntakeTest, AShardThatTheDiskDoesNotGiveIsReadOnByItselfWhenItDoes) {
+  AppendReport(1, 1, "one");
+  RecordIntake records(*opener_, *store_, counters_, "");
+  Intake intake(disk_, clock_, counters_, records, *store_, {"/log", "/positions", 2});
+  while (intake.Step()) {
+  }
+  AppendReport(1, 2, "two");
+  disk_.FailReads(true);
+  for (int i = 0; i < 100; ++i) {
+    (void)intake.Step();
+    clock_.Advance(Micros{100'000});
+  }
+  const std::uint64_t failures = counters_.Get("read_failures").value();
+  EXPECT_GE(failures, 2u);
+  EXPECT_LE(failures, 16u) << "tries get rarer";
+  disk_.FailReads(false);
+  clock_.Advance(Micros::Seconds(10));
+  while (intake.Step()) {
+  }
+  intake.CommitNow();
+  EXPECT_EQ(EntriesOf(*store_, 1).size(), 2u);
+  EXPECT_EQ(counters_.Get("shards_stopped").value(), 0u);
+}
+
+TEST_F(IntakeTest, AShardWhoseNextRecordsWereRemovedStopsAndSaysSo) {
+  AppendReport(1, 1, "one");
+  Drain();
+  for (std::uint64_t seq = 2; seq < 200; ++seq) AppendReport(1, seq, std::string(900, 'f'));
+  for (const std::string shard : {"shard-0", "shard-1"}) {
+    const std::string segment = "/log/sealed/" + shard + "/0000000000000000000";
+    if (!disk_.Exists(segment + "2.seg")) continue;
+    ASSERT_TRUE(disk_.Remove(segment + "1.seg").ok());
+  }
+  Restart();
+  Drain();
+  EXPECT_EQ(counters_.Get("shards_stopped").value(), 1u);
+  EXPECT_EQ(counters_.Get("shards_expired").value(), 1u);
+}
+
 }  // namespace
 }  // namespace telltale::vault

@@ -8,12 +8,13 @@
 #include <charconv>
 
 #include "base/checksum.h"
+#include "base/format_version.h"
 
 namespace telltale::vault {
 namespace {
 
 constexpr std::string_view kMagic = "TVHK";
-constexpr std::uint8_t kVersion = 1;
+constexpr const FormatVersion& kVersion = VersionOf(Format::kHourKey);
 constexpr std::uint8_t kSchemeDirect = 1;
 constexpr std::size_t kFileBytes = 64;
 constexpr std::size_t kKeyAt = 24;
@@ -22,8 +23,8 @@ constexpr std::uint32_t kKeyMode = 0600;
 
 std::string EncodeKeyFile(Hour hour, const std::uint8_t* key) {
   std::string out(kMagic);
-  PutLe(out, kVersion);
-  PutLe(out, kVersion);
+  PutLe(out, static_cast<std::uint8_t>(kVersion.written));
+  PutLe(out, static_cast<std::uint8_t>(kVersion.min_reader));
   PutLe(out, kSchemeDirect);
   PutLe<std::uint8_t>(out, 0);
   PutLe(out, static_cast<std::uint32_t>(hour.value));
@@ -35,14 +36,14 @@ std::string EncodeKeyFile(Hour hour, const std::uint8_t* key) {
 }
 
 // The place of the minimum reader is the same in every version (docs/formats/vault-keys.md).
-bool NeedsNewerReader(const std::string& file) {
-  return file.size() > 5 && file.starts_with(kMagic) &&
-         static_cast<std::uint8_t>(file[5]) > kVersion;
+Status CheckKeyReadable(const std::string& path, const std::string& file) {
+  if (file.size() < 6 || !file.starts_with(kMagic)) return Ok();
+  return CheckReadable(Format::kHourKey, path, static_cast<std::uint8_t>(file[4]),
+                       static_cast<std::uint8_t>(file[5]));
 }
 
 bool IsKeyFile(Hour hour, const std::string& file) {
-  return file.size() == kFileBytes && file.starts_with(kMagic) &&
-         static_cast<std::uint8_t>(file[5]) <= kVersion && file[6] == kSchemeDirect &&
+  return file.size() == kFileBytes && file.starts_with(kMagic) && file[6] == kSchemeDirect &&
          GetLe<std::uint32_t>(file.data() + 8) == static_cast<std::uint32_t>(hour.value) &&
          GetLe<std::uint32_t>(file.data() + kCrcAt) == Crc32c(AsBytes(file).first(kCrcAt));
 }
@@ -120,11 +121,9 @@ Status HourKeys::LoadOne(Hour hour) {
   if (std::all_of(file.begin(), file.end(), [](char c) { return c == 0; })) {
     return Destroy(hour);
   }
-  if (NeedsNewerReader(file)) {
-    const int needed = static_cast<std::uint8_t>(file[5]);
+  if (const Status readable = CheckKeyReadable(PathOf(hour), file); !readable.ok()) {
     seal::Wipe(file);
-    return Error{Code::kUnsupported,
-                 fmt::format("{} needs a reader of version {}: upgrade", PathOf(hour), needed)};
+    return readable;
   }
   if (!IsKeyFile(hour, file)) {
     ++damaged_;

@@ -6,12 +6,13 @@
 #include <limits>
 
 #include "base/checksum.h"
+#include "base/format_version.h"
 
 namespace telltale::vault {
 namespace {
 
 constexpr std::string_view kMagic = "TVSG";
-constexpr std::uint8_t kVersion = 1;
+constexpr const FormatVersion& kVersion = VersionOf(Format::kVaultSegment);
 constexpr std::uint8_t kSchemeHourKey = 1;
 constexpr std::size_t kSegmentCrcAt = 76;
 constexpr std::string_view kKeyInfo = "telltale vault segment v1";
@@ -35,8 +36,8 @@ Error Refused() { return Error{Code::kUnavailable, "the crypto library refused a
 
 std::string SegmentHead::Encode() const {
   std::string out(kMagic);
-  PutLe(out, kVersion);
-  PutLe(out, kVersion);
+  PutLe(out, static_cast<std::uint8_t>(kVersion.written));
+  PutLe(out, static_cast<std::uint8_t>(kVersion.min_reader));
   PutLe(out, static_cast<std::uint16_t>(kSegmentHeadBytes));
   PutLe(out, static_cast<std::uint8_t>(frame_class));
   PutLe(out, kSchemeHourKey);
@@ -53,7 +54,7 @@ Result<SegmentHead> SegmentHead::Parse(ByteSpan bytes) {
   if (bytes.size() < kSegmentHeadBytes || !AsText(bytes).starts_with(kMagic)) {
     return Error{Code::kCorrupt, "not a vault segment"};
   }
-  if (bytes[5] > kVersion) return Error{Code::kUnsupported, "a newer build wrote this segment"};
+  RETURN_IF_ERROR(CheckReadable(Format::kVaultSegment, "a vault segment", bytes[4], bytes[5]));
   if (GetLe<std::uint32_t>(bytes.data() + kSegmentCrcAt) != Crc32c(bytes.first(kSegmentCrcAt)) ||
       GetLe<std::uint16_t>(bytes.data() + 6) != kSegmentHeadBytes || !IsClass(bytes[8]) ||
       bytes[9] != kSchemeHourKey) {

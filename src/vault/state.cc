@@ -1,12 +1,13 @@
 #include "vault/state.h"
 
 #include "base/checksum.h"
+#include "base/format_version.h"
 
 namespace telltale::vault {
 namespace {
 
 constexpr std::string_view kMagic = "TVST";
-constexpr std::uint8_t kVersion = 1;
+constexpr const FormatVersion& kVersion = VersionOf(Format::kVaultState);
 constexpr std::size_t kHashBytes = 32;
 
 void PutHour(std::string& out, Hour hour) { PutLe(out, static_cast<std::uint32_t>(hour.value)); }
@@ -47,8 +48,8 @@ void ReadRest(ByteReader& reader, State& state) {
 
 std::string State::Encode() const {
   std::string out(kMagic);
-  PutLe(out, kVersion);
-  PutLe(out, kVersion);
+  PutLe(out, static_cast<std::uint8_t>(kVersion.written));
+  PutLe(out, static_cast<std::uint8_t>(kVersion.min_reader));
   PutLe<std::uint16_t>(out, 0);
   PutLe(out, next_segment);
   PutLe(out, destroyed_through.value);
@@ -88,7 +89,7 @@ Result<State> State::Parse(ByteSpan bytes) {
   if (bytes.size() < 8 + kCrcBytes || !AsText(bytes).starts_with(kMagic)) {
     return Error{Code::kCorrupt, "not a vault state"};
   }
-  if (bytes[5] > kVersion) return Error{Code::kUnsupported, "a newer build wrote this vault state"};
+  RETURN_IF_ERROR(CheckReadable(Format::kVaultState, "the vault state", bytes[4], bytes[5]));
   const ByteSpan body = bytes.first(bytes.size() - kCrcBytes);
   if (GetLe<std::uint32_t>(bytes.data() + body.size()) != Crc32c(body)) {
     return Error{Code::kCorrupt, "the vault state fails its check"};

@@ -100,20 +100,27 @@ Status Store::AdoptFolder(const std::string& folder, Hour hour) {
 Status Store::AdoptSegment(const SegmentRecord& record) {
   const std::string path = SegmentPath(record.expiry_hour, record.number);
   ASSIGN_OR_RETURN(const auto file, disk_.Open(path, OpenMode::kReadWrite));
-  ASSIGN_OR_RETURN(const std::uint64_t size, file->Size());
-  if (size > record.bytes) {
-    RETURN_IF_ERROR(file->Truncate(record.bytes));
-    RETURN_IF_ERROR(file->Sync());
-  }
   std::vector<std::uint8_t> head_bytes(kSegmentHeadBytes);
   ASSIGN_OR_RETURN(const std::size_t got, file->ReadAt(0, head_bytes));
   const Result<SegmentHead> head = SegmentHead::Parse(ByteSpan(head_bytes).first(got));
+  if (!head.ok() && head.error().code == Code::kUnsupported) {
+    // Kept as it is: the telltale that wrote it reads it, and its hour destroys it here as well.
+    spdlog::error("vault: segment {}: {}; its frames are left out", record.number,
+                  head.error().message);
+    counters_.Get("segments_damaged").Add();
+    return Ok();
+  }
   if (!head.ok() || head->number != record.number || head->expiry_hour != record.expiry_hour ||
       head->frame_class != record.frame_class) {
     spdlog::error("vault: the head of segment {} is damaged; its frames are left out",
                   record.number);
     counters_.Get("segments_damaged").Add();
     return Ok();
+  }
+  ASSIGN_OR_RETURN(const std::uint64_t size, file->Size());
+  if (size > record.bytes) {
+    RETURN_IF_ERROR(file->Truncate(record.bytes));
+    RETURN_IF_ERROR(file->Sync());
   }
   ScanFrames(*file, std::make_shared<const SegmentFile>(SegmentFile{*head, path}), record);
   return Ok();

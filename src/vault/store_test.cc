@@ -237,6 +237,47 @@ TEST_F(StoreTest, AStateThatIsDamagedOrMissingIsNotGuessed) {
   EXPECT_EQ(TryOpen().error().code, Code::kCorrupt);
 }
 
+TEST_F(StoreTest, ANewerStateIsRefusedWithTheVersionItNeedsAndLeftAsItIs) {
+  {
+    const auto store = OpenStore();
+  }
+  std::string newer = *ReadWholeFile(disk_, "/vault/state");
+  newer[4] = 3;  // version
+  newer[5] = 2;  // minimum reader
+  ASSERT_TRUE(WriteFileDurably(disk_, "/vault/state", newer).ok());
+  const auto refused = TryOpen();
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, Code::kUnsupported);
+  EXPECT_NE(refused.error().message.find(
+                "the vault state: made by format version 3, needs a reader of version 2; this "
+                "telltale reads up to 1: use a newer telltale"),
+            std::string::npos)
+      << refused.error().message;
+  EXPECT_EQ(*ReadWholeFile(disk_, "/vault/state"), newer);
+}
+
+TEST_F(StoreTest, ANewerSegmentIsLeftOutAndKeptToTheByte) {
+  std::string path;
+  {
+    const auto store = OpenStore();
+    ASSERT_TRUE(store->Put(FrameOf({})).ok());
+    ASSERT_TRUE(store->Commit({}).ok());
+    path =
+        store->Find(VehicleOf(1), FrameClass::kData, Micros{0}, Micros{1ll << 60})[0].segment->path;
+  }
+  std::string newer = *ReadWholeFile(disk_, path);
+  newer[4] = 3;  // version
+  newer[5] = 2;  // minimum reader
+  newer += "what a newer writer may have put here";
+  EXPECT_EQ(SegmentHead::Parse(AsBytes(newer)).error().ToString(),
+            "unsupported: a vault segment: made by format version 3, needs a reader of version 2; "
+            "this telltale reads up to 1: use a newer telltale");
+  ASSERT_TRUE(WriteFileDurably(disk_, path, newer).ok());
+  const auto store = OpenStore();
+  EXPECT_TRUE(EntriesOf(*store, 1).empty());
+  EXPECT_EQ(*ReadWholeFile(disk_, path), newer);
+}
+
 TEST_F(StoreTest, AKeyOfANewerVersionIsKeptAndStillDestroyedAtItsHour) {
   const Hour hour = HourOf(kNow + kWindow);
   {
@@ -245,10 +286,14 @@ TEST_F(StoreTest, AKeyOfANewerVersionIsKeptAndStillDestroyedAtItsHour) {
     ASSERT_TRUE(store->Commit({}).ok());
   }
   std::string newer = *ReadWholeFile(disk_, KeyPath(hour));
+  newer[4] = 3;  // version
   newer[5] = 2;  // minimum reader
   ASSERT_TRUE(WriteFileDurably(disk_, KeyPath(hour), newer).ok());
   const auto store = OpenStore();
-  EXPECT_EQ(store->Put(FrameOf({.seq = 1})).error().code, Code::kUnsupported);
+  EXPECT_EQ(store->Put(FrameOf({.seq = 1})).error().ToString(),
+            "unsupported: " + KeyPath(hour) +
+                ": made by format version 3, needs a reader of version 2; this telltale reads up "
+                "to 1: use a newer telltale");
   EXPECT_EQ(*ReadWholeFile(disk_, KeyPath(hour)), newer) << "overwritten: its frames are lost";
   clock_.JumpUtc(kWindow);
   ASSERT_TRUE(store->Expire().ok());

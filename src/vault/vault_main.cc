@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "base/config.h"
+#include "base/format_version.h"
 #include "base/logging.h"
 #include "base/stop.h"
 #include "seal/locked.h"
@@ -52,8 +53,9 @@ Status RunVault(const std::string& dir) {
   if (!store->keys_locked()) {
     spdlog::warn("vault: its keys cannot be kept out of swap (RLIMIT_MEMLOCK)");
   }
-  const auto started = store->audit().Append(
-      "started", {{"v", "1"}, {"window_days", std::to_string(config.vault_window_days)}});
+  const auto started =
+      store->audit().Append("started", {{"v", std::to_string(VersionOf(Format::kAuditLog).written)},
+                                        {"window_days", std::to_string(config.vault_window_days)}});
   if (!started.ok()) spdlog::error("vault: {}", started.error().ToString());
 
   RecordIntake records(*opener, *store, counters, control.ok() ? *control : "");
