@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/format_version.h"
 #include "contract/contract.h"
 #include "seal/seal.h"
 
@@ -46,7 +47,7 @@ Status CheckFile(Disk& disk, const std::string& path, const Components& componen
 std::string CanonicalManifest(const Components& components) {
   // nlohmann::json keeps the keys of an object sorted; dump() without arguments adds no space.
   nlohmann::json manifest;
-  manifest["format"] = kManifestFormat;
+  manifest["format"] = VersionOf(Format::kReleaseManifest).written;
   manifest["components"] = components;
   return manifest.dump();
 }
@@ -58,9 +59,9 @@ Result<Components> ParseManifest(std::string_view manifest) {
     return corrupt;
   }
   if (!parsed["format"].is_number_unsigned() || !parsed["components"].is_object()) return corrupt;
-  if (parsed["format"].get<std::uint64_t>() > kManifestFormat) {
-    return Error{Code::kUnsupported, "the release manifest has a newer format"};
-  }
+  // One number in the manifest: it is both who wrote it and who can read it.
+  const auto format = parsed["format"].get<std::uint64_t>();
+  RETURN_IF_ERROR(CheckReadable(Format::kReleaseManifest, "the release manifest", format, format));
   Components components;
   for (const auto& [name, digest] : parsed["components"].items()) {
     if (!digest.is_string() || !IsDigest(digest.get_ref<const std::string&>())) return corrupt;

@@ -17,8 +17,6 @@
 
 namespace telltale::control {
 
-inline constexpr std::uint32_t kManifestFormat = 1;
-
 // Component name ("contract", "rules", "engine") to hex SHA-256 of its bytes.
 using Components = std::map<std::string, std::string>;
 
