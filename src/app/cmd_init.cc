@@ -21,8 +21,8 @@ Status Run(InitOptions& options, const std::string& rules) {
   if (getuid() != 0) options.config.vault_allowed_uids.push_back(getuid());
   ASSIGN_OR_RETURN(const InitOutcome outcome, Init(options));
   if (!outcome.warning.empty()) fmt::print(stderr, "warning: {}\n", outcome.warning);
-  fmt::print("{} is ready: release {}\nstart it:  telltale serve {}\n", options.dir,
-             outcome.release.substr(0, 12), options.dir);
+  fmt::print("{} is ready: release {}\nstart it:  telltale serve {}{}\n", options.dir,
+             outcome.release.substr(0, 12), options.demo ? "--demo " : "", options.dir);
   return Ok();
 }
 
@@ -78,6 +78,9 @@ void AddInitCommand(CLI::App& app, int& exit_code) {
                    "Kind of environment; prod refuses a vault under the same user")
       ->check(CLI::IsMember({"dev", "staging", "prod"}))
       ->capture_default_str();
+  command->add_flag("--demo", options->demo,
+                    "Keys and authority for a demonstration: `telltale serve` refuses them unless "
+                    "it has --demo as well");
   command
       ->add_option("--rules", *rules,
                    "Safety rules of the first release (default: those that come with Telltale)")

@@ -30,7 +30,8 @@ json RoleToJson(const RoleState& role) {
   return one;
 }
 
-// {"serving", "ready", "causes": [text], "roles": {name: role}, "counters": {name: value},
+// {"serving", "ready", "causes": [text], "warnings": [text], "roles": {name: role}, "counters":
+// {name: value},
 //  "consumers": {name: {stream: {"lag", "shards": [{"shard", "lag"}]}}}}
 json ToJson(const OperationsState& state) {
   json status;
@@ -38,6 +39,7 @@ json ToJson(const OperationsState& state) {
   status["serving"] = state.is_serving;
   status["ready"] = causes.empty();
   status["causes"] = causes;
+  status["warnings"] = Warnings(state);
   status["counters"] = json::object();
   for (const RoleState& role : state.roles) {
     status["roles"][role.name] = RoleToJson(role);
@@ -61,6 +63,9 @@ void Print(const json& status) {
   fmt::print("serving {}, ready {}\n", status["serving"].get<bool>() ? "yes" : "no",
              status["ready"].get<bool>() ? "yes" : "no");
   for (const json& cause : status["causes"]) fmt::print("  {}\n", cause.get<std::string>());
+  for (const json& warning : status["warnings"]) {
+    fmt::print("  warning: {}\n", warning.get<std::string>());
+  }
   for (const auto& [role, one] : status["roles"].items()) {
     fmt::print("{:<10} {:<5} pid {:<8} port {}\n", role, one["alive"].get<bool>() ? "runs" : "-",
                one.contains("pid") ? one["pid"].dump() : "-", one.value("port", "-"));

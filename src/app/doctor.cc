@@ -7,8 +7,11 @@
 
 #include "app/doctor_consumers.h"
 #include "app/doctor_identities.h"
+#include "app/doctor_lake.h"
 #include "app/doctor_log.h"
+#include "app/doctor_stores.h"
 #include "app/doctor_strays.h"
+#include "app/doctor_vault.h"
 #include "gateway/streams.h"
 #include "internal/v1/internal.pb.h"
 
@@ -19,10 +22,17 @@ constexpr std::uint64_t kProgressEvery = 200'000;  // records
 
 class Examination {
  public:
-  Examination(Disk& disk, const Paths& paths, const DoctorOptions& options, LogView log)
-      : disk_(disk), paths_(paths), options_(options), log_(std::move(log)) {}
+  // `report` may hold findings already; `lake` was read before the log was opened.
+  Examination(Disk& disk, const Paths& paths, const DoctorOptions& options, LogView log,
+              LakeCheck& lake, DoctorReport& report)
+      : disk_(disk),
+        paths_(paths),
+        options_(options),
+        log_(std::move(log)),
+        lake_(lake),
+        report_(report) {}
 
-  DoctorReport Run();
+  void Run();
 
  private:
   using Visit = LogView::Visit;
@@ -56,13 +66,18 @@ class Examination {
   const Paths& paths_;
   const DoctorOptions& options_;
   const LogView log_;
-  DoctorReport report_;
+  LakeCheck& lake_;
+  DoctorReport& report_;
   std::uint64_t records_ = 0;
+  std::set<VehicleRef> vehicles_;  // with a report in the log
+  // Reports that the lake has taken, and whether every one of them could be seen.
+  std::uint64_t taken_ = 0;
+  bool taken_is_known_ = true;
   std::map<std::pair<log::StreamIndex, PartitionId>, ConfigSeq> configs_;  // the highest
   std::set<std::pair<log::StreamIndex, ShardId>> streams_not_whole_;
 };
 
-DoctorReport Examination::Run() {
+void Examination::Run() {
   CheckBounds(log_);
   for (std::uint16_t s = 0; s < log_.shape().shards; ++s) ExamineShard(ShardId{s});
   ExamineLedger(log_);
@@ -73,9 +88,18 @@ DoctorReport Examination::Run() {
   consumers.CheckPositions();
   consumers.CheckSnapshots();
   consumers.CheckHandoffs();
+  options_.on_progress("the lake");
+  lake_.CheckFiles();
+  if (taken_is_known_ && lake_.taken().size() == log_.shape().partitions) {
+    lake_.CompareRows(taken_);
+  }
+  options_.on_progress("databases and the vault");
+  StoreCheck stores(disk_, paths_, log_, report_);
+  stores.CheckRegistry(vehicles_);
+  stores.CheckAlerts();
+  VaultCheck(disk_, paths_, log_, report_).Check();
   options_.on_progress("files");
   FindStrays(disk_, paths_, report_);
-  return std::move(report_);
 }
 
 void Examination::CheckBounds(const LogView& log) {
@@ -147,7 +171,8 @@ void Examination::ExamineShard(ShardId shard) {
 void Examination::ReadPass(ShardId shard, std::uint64_t pass, std::uint64_t passes,
                            ShardRead& read) {
   Identities identities({.telemetry_from = HorizonOf(read.first[gateway::kTelemetry], shard),
-                         .sealed_from = HorizonOf(read.first[gateway::kSealed], shard)},
+                         .sealed_from = HorizonOf(read.first[gateway::kSealed], shard),
+                         .taken_below = lake_.taken()},
                         report_);
   using See = void (Identities::*)(const log::RecordView&);
   constexpr std::array<std::pair<log::StreamIndex, See>, gateway::kStreamCount> kOrder = {{
@@ -165,12 +190,16 @@ void Examination::ReadPass(ShardId shard, std::uint64_t pass, std::uint64_t pass
   }
   identities.Judge({.telemetry = !read.unread.contains(gateway::kTelemetry),
                     .sealed = !read.unread.contains(gateway::kSealed)});
+  taken_ += identities.taken();
+  taken_is_known_ &=
+      !read.unread.contains(gateway::kTelemetry) && !read.first[gateway::kTelemetry].expired();
   for (const log::StreamIndex stream : read.unread) streams_not_whole_.emplace(stream, shard);
 }
 
 // Once for every record of the main log.
 void Examination::SeeRecord(log::StreamIndex stream, const log::RecordView& record) {
   report_.Count(log_.shape().streams[stream] + " records", 1);
+  if (record.header.kind == log::RecordKind::kData) vehicles_.insert(record.header.vehicle);
   if (record.header.kind != log::RecordKind::kConfig) return;
   internal::v1::SignedConfig signed_config;
   internal::v1::ConfigRecord config;
@@ -314,11 +343,15 @@ void Examination::SeeJournalEntry(const std::string& dir, const log::RecordView&
 }  // namespace
 
 Result<DoctorReport> Examine(Disk& disk, const Paths& paths, const DoctorOptions& options) {
+  DoctorReport report;
+  LakeCheck lake(disk, paths, report);
+  lake.Read();
   ASSIGN_OR_RETURN(LogView log, LogView::Open(disk, paths.log()));
   if (log.shape().streams != gateway::StreamNames()) {
     return Error{Code::kUnsupported, paths.log() + " has other streams than the gateway writes"};
   }
-  return Examination(disk, paths, options, std::move(log)).Run();
+  Examination(disk, paths, options, std::move(log), lake, report).Run();
+  return report;
 }
 
 }  // namespace telltale::app

@@ -6,16 +6,15 @@
 #include <charconv>
 
 #include "base/checksum.h"
+#include "base/format_version.h"
 
 namespace telltale::app {
 namespace {
 
 constexpr std::string_view kSnapshotMagic = "TELLSNAP";
-constexpr std::uint16_t kSnapshotVersion = 1;
 constexpr std::uint64_t kSnapshotHeadBytes = 24;
 constexpr std::size_t kSnapshotStartBytes = 16u << 10;  // head and position lie in it
 constexpr std::size_t kPieceBytes = 256u << 10;
-constexpr int kHandoffVersion = 1;
 
 std::optional<std::uint64_t> ParseNumber(std::string_view text) {
   std::uint64_t number = 0;
@@ -55,14 +54,12 @@ Result<SnapshotPlace> ReadSnapshotPlace(Disk& disk, const std::string& path) {
   start.resize(got);
   ByteReader in(start);
   if (AsText(in.Take(kSnapshotMagic.size())) != kSnapshotMagic) return cut;
-  in.Get<std::uint16_t>();
+  const auto version = in.Get<std::uint16_t>();
   const auto minimum = in.Get<std::uint16_t>();
   in.Get<std::uint32_t>();
   const auto body_bytes = in.Get<std::uint64_t>();
   if (!in.ok()) return cut;
-  if (minimum > kSnapshotVersion) {
-    return Error{Code::kUnsupported, fmt::format("needs a reader of version {}", minimum)};
-  }
+  RETURN_IF_ERROR(CheckReadable(Format::kSnapshot, "this snapshot", version, minimum));
   constexpr std::uint64_t kAround = kSnapshotHeadBytes + sizeof(std::uint32_t);
   if (size < kAround || body_bytes != size - kAround) return cut;
   ASSIGN_OR_RETURN(const std::uint32_t crc, CrcOf(*file, size - sizeof(std::uint32_t)));
@@ -202,9 +199,10 @@ void ConsumerCheck::CheckHandoff(const std::string& path, std::uint64_t number, 
   const auto json = nlohmann::json::parse(*content, nullptr, /*allow_exceptions=*/false);
   Range range;
   try {
-    if (json.at("min_reader").get<int>() > kHandoffVersion) {
-      return AddError(path, {Code::kUnsupported, "needs a newer reader"});
-    }
+    const auto min_reader = json.at("min_reader").get<std::uint64_t>();
+    const Status readable = CheckReadable(Format::kHandoff, "this hand-off",
+                                          json.value("version", min_reader), min_reader);
+    if (!readable.ok()) return AddError(path, readable.error());
     if (json.at("number").get<std::uint64_t>() != number) {
       return AddError(path, {Code::kCorrupt, "its number is not its name's"});
     }

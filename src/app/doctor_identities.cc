@@ -50,15 +50,18 @@ Identities::Boot& Identities::BootOf(const log::RecordView& record) {
   return last_->second;
 }
 
-void Identities::See(OpenStream& stream, const log::RecordHeader& header) {
+bool Identities::See(OpenStream& stream, const log::RecordHeader& header) {
   switch (stream.sequence.See(header.seq, header.content_hash)) {
     case sequence::Verdict::kNew:
-      return;
+      return true;
     case sequence::Verdict::kDuplicate:
-      return Extend(stream.repeats, header.seq);
+      Extend(stream.repeats, header.seq);
+      return false;
     case sequence::Verdict::kSeqConflict:
-      return Extend(stream.conflicts, header.seq);
+      Extend(stream.conflicts, header.seq);
+      return false;
   }
+  return false;
 }
 
 void Identities::SeeSealed(const log::RecordView& record) {
@@ -74,7 +77,12 @@ void Identities::SeeTelemetry(const log::RecordView& record) {
   const log::RecordHeader& header = record.header;
   if (header.kind != log::RecordKind::kData) return;
   Boot& boot = BootOf(record);
-  See(boot.open[kTelemetry], header);
+  const bool is_new = See(boot.open[kTelemetry], header);
+  const std::size_t partition = record.partition.value;
+  if (is_new && partition < options_.taken_below.size() &&
+      record.offset < options_.taken_below[partition]) {
+    ++taken_;
+  }
   boot.newest_telemetry = std::max(boot.newest_telemetry, header.receipt_time);
   if (!HadSealedContent(header, record.payload)) return;
   if (!boot.is_sealed_sorted) std::sort(boot.sealed.begin(), boot.sealed.end());
@@ -95,7 +103,7 @@ void Identities::SeeSafety(const log::RecordView& record) {
   const log::RecordHeader& header = record.header;
   if (header.kind != log::RecordKind::kData) return;
   Boot& boot = BootOf(record);
-  See(boot.open[kSafety], header);
+  (void)See(boot.open[kSafety], header);
   if (boot.open[kTelemetry].sequence.seen().Contains(header.seq)) return;
   boot.safety_alone.push_back({header.receipt_time, header.seq});
 }

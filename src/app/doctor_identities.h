@@ -32,6 +32,8 @@ class Identities {
   struct Options {
     Horizon telemetry_from;
     Horizon sealed_from;
+    // By partition: telemetry below it counts in taken(). Empty: none does.
+    std::vector<Offset> taken_below;
   };
   // Which streams were seen to their end.
   struct Whole {
@@ -43,6 +45,8 @@ class Identities {
   void SeeSealed(const log::RecordView& record);
   void SeeTelemetry(const log::RecordView& record);
   void SeeSafety(const log::RecordView& record);
+  // Reports of telemetry, each once, that lie below options.taken_below.
+  std::uint64_t taken() const { return taken_; }
   // Adds the findings. Once, after all was seen.
   void Judge(Whole whole);
 
@@ -77,7 +81,7 @@ class Identities {
   };
 
   Boot& BootOf(const log::RecordView& record);
-  void See(OpenStream& stream, const log::RecordHeader& header);
+  bool See(OpenStream& stream, const log::RecordHeader& header);  // true: it is new
   void JudgeOrphans(const Key& key, const Boot& boot, FindingKind kind,
                     const std::vector<Arrival>& orphans);
   void JudgeOpen(const Key& key, const Boot& boot);
@@ -87,6 +91,7 @@ class Identities {
   const Options options_;
   DoctorReport& report_;
   std::map<Key, Boot> boots_;
+  std::uint64_t taken_ = 0;
   std::pair<const Key, Boot>* last_ = nullptr;  // records of a boot come in rows
 };
 

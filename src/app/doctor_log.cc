@@ -5,12 +5,12 @@
 #include <algorithm>
 
 #include "base/checksum.h"
+#include "base/format_version.h"
 
 namespace telltale::app {
 namespace {
 
 constexpr std::string_view kLedgerMagic = "TLTLEDG\n";
-constexpr std::uint16_t kLedgerVersion = 1;
 constexpr std::size_t kLedgerHeadBytes = 16;
 constexpr std::size_t kLedgerBlockHeadBytes = 8;
 constexpr std::uint64_t kLedgerBytesMax = 256u << 20;
@@ -149,13 +149,11 @@ Result<LogView::Ledger> LogView::ReadLedger() const {
   ASSIGN_OR_RETURN(const std::string content, ReadWholeFile(*disk_, path, kLedgerBytesMax));
   ByteReader head(std::string_view(content).substr(0, kLedgerHeadBytes));
   const bool is_ledger = AsText(head.Take(kLedgerMagic.size())) == kLedgerMagic;
-  head.Get<std::uint16_t>();
+  const auto version = head.Get<std::uint16_t>();
   const auto minimum = head.Get<std::uint16_t>();
   head.Get<std::uint32_t>();
   if (!is_ledger || !head.ok()) return Error{Code::kCorrupt, path + ": a broken head"};
-  if (minimum > kLedgerVersion) {
-    return Error{Code::kUnsupported, fmt::format("{}: needs version {}", path, minimum)};
-  }
+  RETURN_IF_ERROR(CheckReadable(Format::kLedger, path, version, minimum));
   Ledger ledger;
   std::uint64_t at = kLedgerHeadBytes;
   while (at + kLedgerBlockHeadBytes <= content.size()) {

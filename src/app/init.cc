@@ -6,6 +6,7 @@
 
 #include <filesystem>
 
+#include "app/demo_keys.h"
 #include "app/ownership.h"
 #include "app/users.h"
 #include "base/clock.h"
@@ -25,6 +26,7 @@ namespace {
 constexpr std::uint32_t kPrivateMode = 0600;
 constexpr std::uint32_t kPublicMode = 0644;
 constexpr std::uint32_t kFirstContractNumber = 1;
+constexpr std::string_view kLocalAuthority = "Telltale local authority";
 
 Status CheckEmpty(Disk& disk, const std::string& dir) {
   const auto names = disk.List(dir);
@@ -49,9 +51,10 @@ Status CheckParts(const Layout& layout) {
   return Ok();
 }
 
-Status MakeCertificates(Disk& disk, const Paths& paths, Micros now) {
+Status MakeCertificates(Disk& disk, const Paths& paths, bool is_demo, Micros now) {
+  const std::string name(is_demo ? kDemoAuthority : kLocalAuthority);
   ASSIGN_OR_RETURN(const net::CertificateAuthority authority,
-                   net::CertificateAuthority::Create("Telltale local authority", now));
+                   net::CertificateAuthority::Create(name, now));
   RETURN_IF_ERROR(authority.Store(disk, paths.ca()));
   ASSIGN_OR_RETURN(const net::CertificateAndKey server, authority.IssueServer(now));
   RETURN_IF_ERROR(
@@ -59,22 +62,33 @@ Status MakeCertificates(Disk& disk, const Paths& paths, Micros now) {
   return WriteFileDurably(disk, paths.certs() + "/server.crt", server.certificate_pem, kPublicMode);
 }
 
-Status StorePair(Disk& disk, const std::string& stem, const seal::KeyPair& pair) {
-  RETURN_IF_ERROR(seal::StoreKey(disk, stem + ".key", pair.private_raw, true));
-  return seal::StoreKey(disk, stem + ".pub", pair.public_raw, false);
+struct KeyPlaces {
+  std::string private_file;
+  std::vector<std::string> public_files;
+};
+
+Status StorePair(Disk& disk, const seal::KeyPair& pair, const KeyPlaces& places, bool is_demo) {
+  RETURN_IF_ERROR(seal::StoreKey(disk, places.private_file, pair.private_raw,
+                                 {.is_private = true, .is_demo = is_demo}));
+  for (const std::string& file : places.public_files) {
+    RETURN_IF_ERROR(seal::StoreKey(disk, file, pair.public_raw, {.is_demo = is_demo}));
+  }
+  return Ok();
 }
 
-Result<seal::KeyPair> MakeKeys(Disk& disk, const Paths& paths) {
+Result<seal::KeyPair> MakeKeys(Disk& disk, const Paths& paths, bool is_demo) {
+  const std::string keys = paths.keys();
   ASSIGN_OR_RETURN(const seal::KeyPair vault, seal::MakeX25519());
-  RETURN_IF_ERROR(seal::StoreKey(disk, paths.vault() + "/keys/seal.key", vault.private_raw, true));
-  RETURN_IF_ERROR(seal::StoreKey(disk, paths.keys() + "/vault_seal.pub", vault.public_raw, false));
+  RETURN_IF_ERROR(StorePair(
+      disk, vault, {paths.vault() + "/keys/seal.key", {keys + "/vault_seal.pub"}}, is_demo));
   ASSIGN_OR_RETURN(const seal::KeyPair gateway, seal::MakeEd25519());
-  RETURN_IF_ERROR(StorePair(disk, paths.keys() + "/gateway", gateway));
-  const std::string gateway_id = HexEncode(seal::KeyId(gateway.public_raw));
-  RETURN_IF_ERROR(seal::StoreKey(disk, paths.vault() + "/gateways/" + gateway_id + ".pub",
-                                 gateway.public_raw, false));
+  const std::string registered =
+      paths.vault() + "/gateways/" + HexEncode(seal::KeyId(gateway.public_raw)) + ".pub";
+  RETURN_IF_ERROR(StorePair(disk, gateway,
+                            {keys + "/gateway.key", {keys + "/gateway.pub", registered}}, is_demo));
   ASSIGN_OR_RETURN(seal::KeyPair control, seal::MakeEd25519());
-  RETURN_IF_ERROR(StorePair(disk, paths.keys() + "/control", control));
+  RETURN_IF_ERROR(
+      StorePair(disk, control, {keys + "/control.key", {keys + "/control.pub"}}, is_demo));
   return control;
 }
 
@@ -133,6 +147,9 @@ Result<InitOutcome> Init(const InitOptions& options) {
   const Paths paths(options.dir);
   RETURN_IF_ERROR(CheckEmpty(disk, options.dir));
   RETURN_IF_ERROR(CheckParts(options.layout));
+  if (options.demo && options.config.environment_kind == "prod") {
+    return Error{Code::kRefused, "--demo is refused in an environment of kind prod"};
+  }
   InitOutcome outcome;
   ASSIGN_OR_RETURN(const std::optional<Users> users,
                    ChooseUsers(options.config, options.dir,
@@ -149,8 +166,8 @@ Result<InitOutcome> Init(const InitOptions& options) {
     RETURN_IF_ERROR(MakeLog(disk, options.config, paths));
     RETURN_IF_ERROR(MakeFolders(disk, paths));
     const Micros now = clock.NowUtc();
-    RETURN_IF_ERROR(MakeCertificates(disk, paths, now));
-    ASSIGN_OR_RETURN(const seal::KeyPair control_key, MakeKeys(disk, paths));
+    RETURN_IF_ERROR(MakeCertificates(disk, paths, options.demo, now));
+    ASSIGN_OR_RETURN(const seal::KeyPair control_key, MakeKeys(disk, paths, options.demo));
     ASSIGN_OR_RETURN(outcome.release, MakeRelease(disk, options, paths, control_key, now));
     RETURN_IF_ERROR(MakeRegistry(disk, paths, clock));
     RETURN_IF_ERROR(SetOwnership(paths, users));

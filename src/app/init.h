@@ -12,7 +12,8 @@ namespace telltale::app {
 struct InitOptions {
   std::string dir;  // must not exist, or be an empty folder
   Config config;
-  Layout layout;  // where contract, rules and programs are taken from
+  Layout layout;      // where contract, rules and programs are taken from
+  bool demo = false;  // keys and authority with the demonstration's mark (app/demo_keys.h)
 };
 
 struct InitOutcome {
@@ -21,7 +22,8 @@ struct InitOutcome {
 };
 
 //   kExists   DIR holds something already; nothing was changed
-//   kRefused  users: required (or an environment of kind prod) and they cannot be had
+//   kRefused  users: required (or an environment of kind prod) and they cannot be had; demo keys
+//             for an environment of kind prod
 //   kNotFound a program or file of the installation is missing
 // After another failure DIR is left half made: remove it and try again.
 Result<InitOutcome> Init(const InitOptions& options);

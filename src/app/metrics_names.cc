@@ -12,7 +12,7 @@ struct Described {
   std::string_view role;     // "" = each role that has it
   std::string_view counter;  // without "<role>."; ending in '.': what follows is the label's value
   std::string_view help;
-  std::string_view label = "";
+  std::string_view label = "";  // "a,b": the first is what precedes the next '.'
   MetricKind kind = MetricKind::kCounter;
 };
 
@@ -27,10 +27,32 @@ constexpr Described kDescribed[] = {
     {"gateway", "connections_closed_total", "Connections of vehicles that ended."},
     {"gateway", "connections_timed_out", "Connections ended: silent for 1.5 times the keep-alive."},
     {"gateway", "connections_taken_over", "Connections ended: the same client came again."},
+    {"gateway", "certificates_reloaded",
+     "Times that changed certificates or a revocation list came into force."},
+    {"gateway", "certificates_refused",
+     "Looks at changed certificates or lists that were no good; the old ones stay."},
     {"gateway", "acks", "Publishes acknowledged after they were durable."},
     {"gateway", "publishes_qos0", "Publishes that want no acknowledgement."},
     {"gateway", "publishes_qos1", "Publishes that want an acknowledgement."},
     {"gateway", "log_stalls", "Times that a shard of the log found the disk full."},
+    {"gateway", "log_stalled_shards", "Shards of the log whose disk is full: they wait for room.",
+     "", MetricKind::kGauge},
+    {"gateway", "log_bytes.", "Bytes of a stream's segments.", "stream", MetricKind::kGauge},
+    {"gateway", "segments_removed.", "Segments that retention removed.", "stream"},
+    {"gateway", "segment_bytes_removed.", "Bytes of the segments that retention removed.",
+     "stream"},
+    {"gateway", "retention_share_percent.",
+     "Age of a reader's next unread record, in percent of retention; its slowest shard.",
+     "stream,reader", MetricKind::kGauge},
+    {"gateway", "retention_stopped", "1 while vehicles are not read because a reader lags.", "",
+     MetricKind::kGauge},
+    {"gateway", "retention_stops", "Times that vehicles were not read because a reader lagged."},
+    {"gateway", "retention_alarms", "Times that a reader came to lag by half of retention."},
+    {"gateway", "retention_passes", "Looks at what retention may remove."},
+    {"gateway", "retention_failures", "Such looks that failed; see its log."},
+    {"gateway", "retention_clock_doubts",
+     "Jumps ahead of the clock that retention did not follow."},
+    {"gateway", "retention_readers_retired", "Places of workers whose release was removed."},
     {"gateway", "reading_pauses", "Times that a shard stopped reading: the log was behind."},
     {"gateway", "reading_pauses_vehicle", "Times that a vehicle was not read: over its share."},
     {"gateway", "reports_accepted", "Reports appended as data."},
@@ -51,6 +73,7 @@ constexpr Described kDescribed[] = {
     {"publisher", "outputs_without_authority_total", "Outputs of a release without authority."},
     {"publisher", "transactions_total", "Transactions of the alert store."},
     {"publisher", "journals_stopped", "Journals that cannot be read on; see its log."},
+    {"publisher", "journals_expired", "Of those, journals that were removed where it reads."},
     {"publisher", "feed_events_total", "Events written to followers of the feed."},
 
     {"", "http_connections_total", "HTTP connections."},
@@ -65,11 +88,15 @@ constexpr Described kDescribed[] = {
     {"worker", "episodes_closed_total", "Episodes that rules closed."},
     {"worker", "snapshots_total", "Snapshots written."},
     {"worker", "partitions_stopped", "Partitions that cannot be evaluated on; see its log."},
+    {"worker", "shards_stopped", "Shards that cannot be read on; see its log."},
+    {"worker", "shards_expired", "Of those, shards whose next records retention removed."},
+    {"worker", "disk_full_waits", "Times that a shard waited for room on a full disk."},
 
     {"lake", "rows_total", "Rows written to files."},
     {"lake", "files_total", "Parquet files written."},
     {"lake", "handoffs_total", "Hand-offs made for the committer."},
     {"lake", "shards_stopped", "Shards that cannot be read on; see its log."},
+    {"lake", "shards_expired", "Of those, shards whose next records retention removed."},
     {"lake", "late_total", "Reports that arrived more than a day after their event."},
     {"lake", "implausible_gaps_total", "Gaps in a car's numbers too wide to be believed."},
 
@@ -92,7 +119,9 @@ constexpr Described kDescribed[] = {
     {"vault", "rollbacks", "Times that it went back to its last commit."},
     {"vault", "clock_jumps", "Jumps of the wall clock."},
     {"vault", "config_records_refused", "Config records without control's signature."},
+    {"vault", "read_failures", "Reads of the log that failed; they are tried again."},
     {"vault", "shards_stopped", "Shards that cannot be read on; see its log."},
+    {"vault", "shards_expired", "Of those, shards whose next records retention removed."},
     {"vault", "quarantined.", "Sealed quarantine records taken in.", "reason"},
     {"vault", "queries", "Queries answered or refused."},
     {"vault", "refusals", "Queries refused."},
@@ -148,8 +177,15 @@ MetricOfCounter DescribeCounter(const std::string& role, std::string_view counte
   MetricOfCounter metric{
       MetricName(role, known->counter, known->kind), std::string(known->help), known->kind, {}};
   if (known->counter.ends_with('.')) {
-    metric.labels = {
-        {std::string(known->label), std::string(counter.substr(known->counter.size()))}};
+    std::string_view names = known->label;
+    std::string_view values = counter.substr(known->counter.size());
+    for (std::size_t comma = names.find(','); comma != names.npos; comma = names.find(',')) {
+      const std::size_t dot = std::min(values.find('.'), values.size());
+      metric.labels.emplace_back(names.substr(0, comma), values.substr(0, dot));
+      names.remove_prefix(comma + 1);
+      values.remove_prefix(std::min(dot + 1, values.size()));
+    }
+    metric.labels.emplace_back(names, values);
   }
   return metric;
 }

@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "app/run_files.h"
 #include "app/serve.h"
@@ -96,6 +97,48 @@ void LookAtLog(Disk& disk, const Paths& paths, OperationsState& state) {
   }
 }
 
+void LookAtConditions(const RunFiles& run_files, OperationsState& state) {
+  const auto is_gateway_up = [](const RoleState& role) {
+    return role.name == "gateway" && role.is_up;
+  };
+  if (std::none_of(state.roles.begin(), state.roles.end(), is_gateway_up)) return;
+  std::istringstream lines(run_files.Read("gateway.conditions").value_or(""));
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::string what;
+    words >> what;
+    if (what == "stalled_shards") words >> state.stalled_shards;
+    if (what != "retention_stop") continue;
+    RetentionStop stop;
+    if (words >> stop.stream >> stop.reader >> stop.percent) state.retention_stop = stop;
+  }
+}
+
+std::uint64_t CountOf(const RoleState& role, const std::string& counter) {
+  const auto found = role.counters.find(counter);
+  return found == role.counters.end() ? 0 : found->second;
+}
+
+// Counters that a person has to look after when they are not 0, and what to do.
+struct Watched {
+  std::string_view role;
+  const char* counter;
+  std::string_view text;
+};
+constexpr Watched kWatched[] = {
+    {"worker", "shards_expired", "shards stopped: retention removed what they wanted to read next"},
+    {"worker", "shards_stopped", "shards stopped in all; its log says where and why"},
+    {"worker", "partitions_stopped", "partitions stopped; its log says where and why"},
+    {"publisher", "journals_expired", "journals stopped: removed from where they were read"},
+    {"publisher", "journals_stopped", "journals stopped in all; its log says where and why"},
+    {"lake", "lake.shards_expired",
+     "shards stopped: retention removed what they wanted to read next"},
+    {"lake", "lake.shards_stopped", "shards stopped in all; its log says where and why"},
+    {"vault", "shards_expired", "shards stopped: retention removed what they wanted to read next"},
+    {"vault", "shards_stopped", "shards stopped in all; its log says where and why"},
+};
+constexpr std::string_view kSharePrefix = "retention_share_percent.";
+
 }  // namespace
 
 OperationsState LookAtOperations(Disk& disk, const Clock& clock, const std::string& dir) {
@@ -108,6 +151,7 @@ OperationsState LookAtOperations(Disk& disk, const Clock& clock, const std::stri
     state.roles.push_back(LookAtRole(disk, run_files, role, state.is_serving));
   }
   LookAtLog(disk, paths, state);
+  LookAtConditions(run_files, state);
   state.looked_at = clock.NowUtc();  // after what it is compared with: no age is negative
   return state;
 }
@@ -128,7 +172,42 @@ std::vector<std::string> NotReadyCauses(const OperationsState& state) {
     causes.push_back(fmt::format("{} runs but has written no counters for {} s", role.name,
                                  (state.looked_at - *heard_at).value / 1'000'000));
   }
+  if (state.stalled_shards > 0) {
+    causes.push_back(
+        fmt::format("the log is stalled: the disk is full for {} of its shards, and vehicles wait; "
+                    "free room on the disk of data/log",
+                    state.stalled_shards));
+  }
+  if (const auto& stop = state.retention_stop) {
+    causes.push_back(
+        fmt::format("vehicles are not read: {} is {} % of retention behind in stream {}; start or "
+                    "mend {} (docs/back-pressure.md)",
+                    stop->reader, stop->percent, stop->stream, stop->reader));
+  }
   return causes;
+}
+
+std::vector<std::string> Warnings(const OperationsState& state) {
+  constexpr auto kAlarmPercent = static_cast<std::uint64_t>(log::kRetentionAlarmShare * 100);
+  std::vector<std::string> warnings;
+  for (const RoleState& role : state.roles) {
+    if (!role.is_up) continue;
+    for (const Watched& watched : kWatched) {
+      const std::uint64_t count = watched.role == role.name ? CountOf(role, watched.counter) : 0;
+      if (count == 0) continue;
+      warnings.push_back(fmt::format("{}: {} {} (docs/back-pressure.md, \"A reader that stopped\")",
+                                     role.name, count, watched.text));
+    }
+    for (const auto& [name, percent] : role.counters) {
+      if (!name.starts_with(kSharePrefix) || percent < kAlarmPercent) continue;
+      const std::string reader = name.substr(kSharePrefix.size());
+      const std::size_t dot = std::min(reader.find('.'), reader.size() - 1);
+      warnings.push_back(fmt::format(
+          "{} is {} % of retention behind in stream {}; at {:.0f} % vehicles are not read",
+          reader.substr(dot + 1), percent, reader.substr(0, dot), log::kRetentionStopShare * 100));
+    }
+  }
+  return warnings;
 }
 
 }  // namespace telltale::app

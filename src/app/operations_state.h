@@ -41,6 +41,13 @@ struct ConsumerLag {
   std::uint64_t records = 0;  // between its saved position and the durable end
 };
 
+// As run/gateway.conditions says it (gateway/condition_file.h).
+struct RetentionStop {
+  std::string stream;
+  std::string reader;
+  int percent = 0;  // of retention, that the reader is behind
+};
+
 struct OperationsState {
   Micros looked_at;          // wall clock
   bool is_serving = false;   // a supervisor holds its lock
@@ -48,6 +55,9 @@ struct OperationsState {
   std::vector<RoleState> roles;
   std::vector<StreamEnd> ends;
   std::vector<ConsumerLag> lags;
+  // Why vehicles wait, while the gateway runs.
+  std::uint64_t stalled_shards = 0;  // of the log: their disk is full
+  std::optional<RetentionStop> retention_stop;
 };
 
 // What cannot be read is left out: a role without counters, a log that is not there yet.
@@ -55,5 +65,8 @@ OperationsState LookAtOperations(Disk& disk, const Clock& clock, const std::stri
 
 // Why it is not ready, one sentence each; empty: it is.
 std::vector<std::string> NotReadyCauses(const OperationsState& state);
+// What needs a person although work may still be sent here: readers that stopped, whose place has
+// expired, or that lag by half of retention. One sentence each, with the remedy.
+std::vector<std::string> Warnings(const OperationsState& state);
 
 }  // namespace telltale::app

@@ -15,6 +15,7 @@
 #include "app/run_files.h"
 #include "app/serve.h"
 #include "base/config.h"
+#include "gateway/condition_file.h"
 
 namespace telltale::app {
 namespace {
@@ -52,6 +53,12 @@ TEST(ReadinessTest, EveryCauseIsSaidByName) {
   EXPECT_EQ(cause_of([&](auto& state) { state.roles[2].counted_at = limit; }), "0 causes");
   EXPECT_EQ(cause_of([&](auto& state) { state.roles[2].counted_at = limit - Micros{1}; }),
             "gateway runs but has written no counters for 30 s");
+  EXPECT_EQ(cause_of([](auto& state) { state.stalled_shards = 2; }),
+            "the log is stalled: the disk is full for 2 of its shards, and vehicles wait; free "
+            "room on the disk of data/log");
+  EXPECT_EQ(cause_of([](auto& state) { state.retention_stop = {"telemetry", "lake", 83}; }),
+            "vehicles are not read: lake is 83 % of retention behind in stream telemetry; start "
+            "or mend lake (docs/back-pressure.md)");
   EXPECT_EQ(cause_of([](auto& state) { state.roles[2].counted_at.reset(); }),
             "gateway runs but has written no counters for 900 s");
 }
@@ -65,6 +72,24 @@ TEST(ReadinessTest, ARoleThatWasJustStartedOrIsLeftOutIsNoCause) {
   state.roles[4].is_wanted = false;
   state.roles[4].is_up = false;
   EXPECT_TRUE(NotReadyCauses(state).empty());
+}
+
+TEST(ReadinessTest, AReaderThatStoppedOrLagsByHalfOfRetentionIsAWarningOnly) {
+  OperationsState state = AllIsWell();
+  EXPECT_TRUE(Warnings(state).empty());
+  state.roles[2].counters["retention_share_percent.telemetry.lake"] = 49;
+  EXPECT_TRUE(Warnings(state).empty());
+  state.roles[2].counters["retention_share_percent.telemetry.lake"] = 51;
+  state.roles[5].counters["lake.shards_expired"] = 1;
+  EXPECT_EQ(Warnings(state),
+            (std::vector<std::string>{
+                "lake is 51 % of retention behind in stream telemetry; at 80 % vehicles are not "
+                "read",
+                "lake: 1 shards stopped: retention removed what they wanted to read next "
+                "(docs/back-pressure.md, \"A reader that stopped\")"}));
+  EXPECT_TRUE(NotReadyCauses(state).empty());
+  state.roles[5].is_up = false;
+  EXPECT_EQ(Warnings(state).size(), 1u) << "what one that is gone had counted says nothing";
 }
 
 TEST(MetricsTest, TheTextHasHelpAndTypeOncePerNameAndNoSampleTwice) {
@@ -91,6 +116,10 @@ TEST(MetricsTest, ACountersNameSaysItsRoleAndEndsInTotal) {
       {"gateway", "records.safety", "telltale_gateway_records_total", {{"stream", "safety"}}},
       {"vault", "quarantined.qos", "telltale_vault_quarantined_total", {{"reason", "qos"}}},
       {"operations", "http_unauthorized_total", "telltale_operations_http_unauthorized_total", {}},
+      {"gateway",
+       "retention_share_percent.sealed.vault",
+       "telltale_gateway_retention_share_percent",
+       {{"stream", "sealed"}, {"reader", "vault"}}},
       {"gateway", "not.in-Any table", "telltale_gateway_not_in__ny_table_total", {}},
       {"gateway",
        "drops_total.gateway.packet_too_big",
@@ -184,6 +213,14 @@ TEST_F(OperationsTest, ReadyWhenItsRolesRunAndNotWhenOneIsKilled) {
   const auto pid = Start(program);
   ASSERT_TRUE(pid.ok());
   ASSERT_TRUE(files.Write("gateway.pid", std::to_string(*pid) + "\n").ok());
+  EXPECT_EQ(Get("/readyz").body, "ready\n");
+  const gateway::Conditions conditions{1, {{"sealed", "vault", 90}}};
+  ASSERT_TRUE(files.Write("gateway.conditions", conditions.ToText()).ok());
+  EXPECT_EQ(Get("/readyz").status, 503u);
+  EXPECT_NE(Get("/readyz").body.find("the log is stalled"), std::string::npos);
+  EXPECT_NE(Get("/readyz").body.find("vault is 90 % of retention behind in stream sealed"),
+            std::string::npos);
+  ASSERT_TRUE(files.Write("gateway.conditions", gateway::Conditions{}.ToText()).ok());
   EXPECT_EQ(Get("/readyz").body, "ready\n");
   kill(*pid, SIGKILL);
   siginfo_t ended{};

@@ -7,6 +7,7 @@
 
 #include <functional>
 
+#include "app/demo_keys.h"
 #include "app/roles.h"
 #include "app/supervisor.h"
 #include "app/users.h"
@@ -97,6 +98,7 @@ Status Service::Check() {
   if (options_.demo && config_.environment_kind == "prod") {
     return Error{Code::kRefused, "--demo is refused in an environment of kind prod"};
   }
+  RETURN_IF_ERROR(CheckDemoKeys(disk_, paths_, config_, options_.demo));
   if (!users_ && config_.environment_kind == "prod") {
     return Error{Code::kRefused,
                  "environment.kind prod refuses a vault under the same user; make the "

@@ -25,7 +25,7 @@ struct ServeOptions {
 // Runs until asked to stop (base/stop.h), then ends its children. run/ready appears when all run.
 //   kNotFound  DIR is no installation, or a program is missing (the message names it)
 //   kInvalid   a mistake in telltale.yaml, or a seed without --demo
-//   kRefused   the environment or its users do not allow it
+//   kRefused   the environment or its users do not allow it, or demo keys without --demo
 //   kExists    another `serve` runs here
 //   kUnavailable  a role does not get ready in time
 Status Serve(const ServeOptions& options);

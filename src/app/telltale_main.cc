@@ -10,6 +10,7 @@
 #include "app/cmd_sim.h"
 #include "app/cmd_vault.h"
 #include "app/commands.h"
+#include "app/version.h"
 
 namespace telltale::app {
 namespace {
@@ -17,7 +18,11 @@ namespace {
 int Run(int argc, char** argv) {
   CLI::App app{"Telltale: the pipeline behind the warning lamps of a fleet."};
   app.name("telltale");
-  app.set_version_flag("--version", "telltale " TELLTALE_VERSION);
+  bool as_json = false;
+  CLI::Option* json = app.add_flag("--json", as_json, "With --version: as JSON");
+  json->needs(app.set_version_flag(
+      "--version", [&as_json] { return as_json ? VersionJson().dump(2) : VersionText(); },
+      "Prints the version, its commit and the version of every format, and ends"));
   app.set_help_all_flag("--help-all", "Help of every command");
   app.require_subcommand(1);
   int exit_code = 0;

@@ -13,18 +13,31 @@ SEGMENT_HEAD_CRC_AT = 8
 SEGMENT_BYTES_AT = 48
 NEWER = 2
 
-# Format -> the places below `data/` of an installation that hold it.
+# Format -> the places below an installation's folder that hold it.
 PLACES = {
-    "durable-map": ["log/durable.map"],
-    "ledger": ["log/ledger"],
-    "segment": ["log/*/shard-*/*.seg"],
-    "journal": ["journal/*/durable.map", "journal/*/ledger", "journal/*/*/shard-*/*.seg"],
-    "position": ["positions/*/*"],
-    "snapshot": ["worker/*/*.snapshot"],
-    "handoff": ["lake/handoff/*.json", "lake/handoff/*.state"],
-    "registry-db": ["registry/registry.db"],
-    "alerts-db": ["publish/alerts.db"],
+    "durable-map": ["data/log/durable.map"],
+    "ledger": ["data/log/ledger"],
+    "segment": ["data/log/*/shard-*/*.seg"],
+    "journal": ["data/journal/*/durable.map", "data/journal/*/ledger",
+                "data/journal/*/*/shard-*/*.seg"],
+    "position": ["data/positions/*/*"],
+    "snapshot": ["data/worker/*/*.snapshot"],
+    "handoff": ["data/lake/handoff/*.json", "data/lake/handoff/*.state"],
+    "registry-db": ["data/registry/registry.db"],
+    "alerts-db": ["data/publish/alerts.db"],
+    "config-record": ["data/control/first-config"],
+    "release": ["data/releases/*/*", "data/contracts/*.desc"],
+    "vault-segment": ["vault/segments/*/*.seg"],
+    "vault-state": ["vault/state"],
+    "hour-key": ["vault/keys/hours/*.key"],
+    "audit-log": ["vault/audit/audit.log"],
+    # No formats of ours, but what the others are read with. The keys were made for this alone and
+    # carry the demonstration's mark.
+    "keys": ["keys/*.pub", "vault/keys/seal.key", "vault/gateways/*.pub"],
+    "table": ["data/lake/catalog.db", "data/lake/warehouse/*/metadata/*",
+              "data/lake/warehouse/*/data/*/*.parquet"],
 }
+IN_LOGS = ("segment", "journal")  # their segments are longer than what is written in them
 
 
 def _crc_table():
@@ -50,7 +63,7 @@ def versions():
     return sorted(path.name for path in HERE.iterdir() if re.fullmatch(r"v\d+", path.name))
 
 
-def _copy(path, copy):
+def _copy(path, copy, name):
     if path.suffix == ".db":
         # Whole in one file, whatever lay in the write-ahead log beside it.
         with contextlib.closing(sqlite3.connect(path)) as source:
@@ -59,37 +72,39 @@ def _copy(path, copy):
         return
     content = path.read_bytes()
     # Preallocated and never written: zeros, which restore() puts back.
-    copy.write_bytes(content.rstrip(b"\0") if path.suffix == ".seg" else content)
+    is_log = name in IN_LOGS and path.suffix == ".seg"
+    copy.write_bytes(content.rstrip(b"\0") if is_log else content)
 
 
-def save(data, version):
-    """Copies the files of every format out of `data`; refuses a set that is there."""
+def save(folder, version):
+    """Copies the files of every format out of an installation; refuses a set that is there."""
     target = HERE / version
     if target.exists():
         raise SystemExit(f"{target} is there already: golden files are never overwritten")
     for name, patterns in PLACES.items():
-        found = [path for pattern in patterns for path in sorted(data.glob(pattern))]
+        found = [path for pattern in patterns for path in sorted(folder.glob(pattern))]
         if not found:
-            raise SystemExit(f"{data} holds no {name}: nothing was written")
+            raise SystemExit(f"{folder} holds no {name}: nothing was written")
     for name, patterns in PLACES.items():
-        for path in (path for pattern in patterns for path in sorted(data.glob(pattern))):
-            copy = target / name / path.relative_to(data)
+        for path in (path for pattern in patterns for path in sorted(folder.glob(pattern))):
+            copy = target / name / path.relative_to(folder)
             copy.parent.mkdir(parents=True, exist_ok=True)
-            _copy(path, copy)
+            _copy(path, copy, name)
 
 
-def restore(version, data):
+def restore(version, folder):
     for name in PLACES:
-        shutil.copytree(HERE / version / name, data, dirs_exist_ok=True)
-    for path in data.rglob("*.seg"):
+        shutil.copytree(HERE / version / name, folder, dirs_exist_ok=True)
+    patterns = [pattern for name in IN_LOGS for pattern in PLACES[name] if ".seg" in pattern]
+    for path in (path for pattern in patterns for path in folder.glob(pattern)):
         with open(path, "r+b") as segment:
             head = segment.read(SEGMENT_BYTES_AT + 8)
             segment.truncate(struct.unpack_from("<Q", head, SEGMENT_BYTES_AT)[0])
 
 
-def place(data, name, suffix=""):
-    """The first file of a format below `data`."""
-    found = [path for pattern in PLACES[name] for path in sorted(data.glob(pattern))
+def place(folder, name, suffix=""):
+    """The first file of a format below an installation's folder."""
+    found = [path for pattern in PLACES[name] for path in sorted(folder.glob(pattern))
              if path.name.endswith(suffix)]
     return found[0]
 
@@ -124,6 +139,18 @@ def raise_snapshot(path):
 
 def raise_state(path):
     _patch(path, 6, "<H", NEWER, -4, 0, "crc")
+
+
+def raise_vault_segment(path):
+    _patch(path, 5, "<B", NEWER, 76, 0, "crc")
+
+
+def raise_vault_state(path):
+    _patch(path, 5, "<B", NEWER, -4, 0, "crc")
+
+
+def raise_hour_key(path):
+    _patch(path, 5, "<B", NEWER, 60, 0, "crc")
 
 
 def raise_handoff(path):

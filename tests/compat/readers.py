@@ -12,6 +12,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("BUILD", ROOT / "build" / "dev")).absolute()
 TELLTALE = BUILD / "bin" / "telltale"
 LAKE = BUILD / "libexec" / "telltale" / "telltale-lake"
+VAULT = BUILD / "libexec" / "telltale" / "telltale-vault"
 sys.path.insert(0, str(ROOT / "tests" / "e2e"))
 
 from waiting import wait_for_file  # noqa: E402
