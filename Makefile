@@ -37,7 +37,7 @@ demo: build ## drive a fleet through it for about a minute and show what arrived
 test: build ## unit tests, short end-to-end tests, formatting, house rules (cold: 12 min at most)
 	@tools/check test
 
-test-full: setup ## what parses and stores under ASan and UBSan, and each fuzzer for 30 s
+test-full: setup ## parsers and stores under ASan/UBSan, fuzzers 30 s each, log and gateway under TSan
 	@tools/check test-full
 
 bench: setup ## what each stage does on this machine, from a release build (minutes)
