@@ -82,9 +82,11 @@ void AddDoors(std::vector<ConfigKey>& keys) {
   add(Path("mqtt", "revocation_list", &Config::mqtt_revocation_list,
            "Certificates that are let in no more, a PEM list signed by mqtt.client_ca; read again "
            "when it changes. Empty = ca/vehicles.crl, if there is one."));
-  add(Number("mqtt", "vehicle_bytes_per_s", &Config::mqtt_vehicle_bytes_per_s,
-             {64 * kKiB, 1024 * kMiB, "bytes/s"},
-             "What is read from one vehicle; a faster one is slowed down, none is cut off."));
+  add(Number(
+      "mqtt", "vehicle_bytes_per_s", &Config::mqtt_vehicle_bytes_per_s,
+      {64 * kKiB, 1024 * kMiB, "bytes/s"},
+      "What is read from one vehicle, a packet counting as 512 bytes at least; a faster one is "
+      "slowed down, none is cut off."));
   add(Text("feed", "listen", &Config::feed_listen,
            "Address of the alert feed. Not a loopback one: needs TLS and a token."));
   add(Number("feed", "port", &Config::feed_port, {0, 65535},

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 
 #include "base/ids.h"
@@ -11,6 +12,9 @@ namespace telltale::gateway {
 // Far above what a car has to say: who sends more is broken or hostile, and is read at this pace.
 inline constexpr std::int64_t kVehicleBytesPerSecondMax = 4 << 20;
 inline constexpr std::int64_t kVehicleBurstBytesMax = 16 << 20;
+// What a smaller packet counts for: a PINGREQ of 2 bytes takes as long to serve as some hundred
+// bytes of reports, and by its bytes alone one vehicle might send two million of them a second.
+inline constexpr std::size_t kPacketCostMin = 512;
 
 class ByteBudget {
  public:

@@ -222,10 +222,12 @@ TEST_F(Gateway5Test, ASilentClientIsToldAndCounted) {
 
 TEST_F(Gateway5Test, AVehicleOverItsShareIsReadLaterAndAnsweredInFull) {
   FakeRegistry registry(paths_.registry_socket());
-  vehicle_rate_ = {.bytes_per_second = 1 << 20, .burst_bytes = 1000};
+  // 2,000 packets of 2 bytes: within the burst by their bytes, eight times over it by what they
+  // cost.
+  vehicle_rate_ = {.bytes_per_second = 16 << 20, .burst_bytes = 128 << 10};
   OpenDoor();
   auto car = ConnectedCar(MqttVersion::k311);
-  constexpr int kPings = 2000;  // 4,000 bytes: four times the burst
+  constexpr int kPings = 2000;
   std::string ping;
   for (int i = 0; i < kPings; ++i) AppendPingReq(ping);
   car->Send(ping);

@@ -1,5 +1,7 @@
 #include "gateway/mqtt_codec.h"
 
+#include "base/check.h"
+
 namespace telltale::gateway {
 namespace {
 
@@ -254,6 +256,28 @@ DecodedPacket DecodeDisconnect(std::uint8_t flags, ByteSpan body, MqttVersion ve
   return Whole(packet);
 }
 
+// kNeedMore: a type that is served. Others are refused for their first byte, so that nobody waits
+// for a body that is thrown away.
+DecodedPacket CheckType(std::uint8_t type) {
+  switch (static_cast<PacketType>(type)) {
+    case PacketType::kConnect:
+    case PacketType::kPublish:
+    case PacketType::kSubscribe:
+    case PacketType::kUnsubscribe:
+    case PacketType::kPingReq:
+    case PacketType::kDisconnect:
+      return {};
+    case PacketType::kPubRec:
+    case PacketType::kPubRel:
+    case PacketType::kPubComp:
+      return Broken(MqttCode::kQosNotSupported, "QoS 2 is not served; use QoS 1", Reason::kQos);
+    case PacketType::kAuth:
+      return Protocol("AUTH without an authentication method [MQTT-4.12.0-1]");
+    default:
+      return Protocol("a packet type that no client may send here");
+  }
+}
+
 DecodedPacket DecodeBody(const FixedHeader& header, ByteSpan body, MqttVersion version) {
   switch (static_cast<PacketType>(header.type)) {
     case PacketType::kPublish:
@@ -267,14 +291,8 @@ DecodedPacket DecodeBody(const FixedHeader& header, ByteSpan body, MqttVersion v
       return Whole(PingPacket{});
     case PacketType::kDisconnect:
       return DecodeDisconnect(header.flags, body, version);
-    case PacketType::kPubRec:
-    case PacketType::kPubRel:
-    case PacketType::kPubComp:
-      return Broken(MqttCode::kQosNotSupported, "QoS 2 is not served; use QoS 1", Reason::kQos);
-    case PacketType::kAuth:
-      return Protocol("AUTH without an authentication method [MQTT-4.12.0-1]");
     default:
-      return Protocol("a packet type that no client may send here");
+      CHECK(false);  // CheckType() has refused it
   }
 }
 
@@ -287,6 +305,7 @@ DecodedPacket DecodeClientPacket(ByteSpan bytes, MqttVersion version) {
   }
   DecodedPacket result;
   if (header.state == FixedHeader::State::kNeedMore) return result;
+  if (DecodedPacket refused = CheckType(header.type); refused.state != result.state) return refused;
   result.bytes = header.header_bytes + header.body_bytes;
   if (result.bytes > kMqttPacketBytesMax) {
     return Broken(MqttCode::kPacketTooLarge, "packet over the named limit; send smaller batches",

@@ -46,6 +46,16 @@ struct Refused {
   Reason reason = Reason::kProtocol;
 };
 
+TEST(MqttCodecTest, ATypeThatIsNotServedIsRefusedBeforeItsBodyCame) {
+  for (const unsigned type : {0x00u, 0x20u, 0x40u, 0x90u, 0xB0u, 0xD0u, 0xF0u}) {
+    const std::string head{static_cast<char>(type), '\x7F'};
+    EXPECT_EQ(Decode(head).state, State::kBroken) << type;
+    EXPECT_EQ(Decode(head).reason, Reason::kProtocol) << type;
+  }
+  EXPECT_EQ(Decode("\x62\x7F"s).reason, Reason::kQos);
+  EXPECT_EQ(Decode("\xC0"s).state, State::kNeedMore);
+}
+
 TEST(MqttCodecTest, EachBrokenRuleIsRefusedWithItsReason) {
   const std::string topic = Text("telltale/v1/reports");
   const std::vector<Refused> cases = {

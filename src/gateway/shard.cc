@@ -182,8 +182,7 @@ void Shard::Close(VehicleConnection& connection, Reason reason, MqttCode code) {
   Remove(connection);
 }
 
-bool Shard::Spend(VehicleConnection& connection, std::size_t bytes) {
-  const Micros now = now_monotonic();
+bool Shard::Spend(VehicleConnection& connection, std::size_t bytes, Micros now) {
   const auto [at, is_new] =
       budgets_.try_emplace(connection.vehicle().ref, options_.vehicle_rate, now);
   if (at->second.Spend(bytes, now)) return true;

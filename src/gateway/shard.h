@@ -71,7 +71,7 @@ class Shard {
   void AwaitDurable(VehicleConnection& connection);
   // Counts what a connection's vehicle has sent. False: it has sent enough for now; do not read it
   // until OnBudget().
-  bool Spend(VehicleConnection& connection, std::size_t bytes);
+  bool Spend(VehicleConnection& connection, std::size_t bytes, Micros now);
   void CountAcks(std::size_t acks) { acks_.Add(acks); }
   void CountRefused(Reason reason);
   void Remove(VehicleConnection& connection);  // destroyed at the end of the turn

@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "gateway/shard.h"
@@ -78,6 +79,7 @@ void VehicleConnection::ConsumeUnread() {
 
 std::size_t VehicleConnection::Consume(ByteSpan bytes) {
   std::size_t used = 0;
+  const Micros now = shard_.now_monotonic();
   while (used < bytes.size()) {
     const ByteSpan rest = bytes.subspan(used);
     if (!MayConsume()) {
@@ -97,8 +99,9 @@ std::size_t VehicleConnection::Consume(ByteSpan bytes) {
     }
     if (!Handle(decoded.packet)) break;
     used += decoded.bytes;
-    last_packet_ = shard_.now_monotonic();
-    if (!is_over_budget_ && !shard_.Spend(*this, decoded.bytes)) is_over_budget_ = true;
+    last_packet_ = now;
+    const std::size_t cost = std::max(decoded.bytes, kPacketCostMin);
+    if (!is_over_budget_ && !shard_.Spend(*this, cost, now)) is_over_budget_ = true;
   }
   return used;
 }
