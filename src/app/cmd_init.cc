@@ -26,6 +26,21 @@ Status Run(InitOptions& options, const std::string& rules) {
   return Ok();
 }
 
+void AddLogOptions(CLI::App& command, Config& config) {
+  command
+      .add_option("--partitions", config.log_partitions, "Partitions of the log; fixed for good")
+      ->check(CLI::Range(1u, 4096u))
+      ->capture_default_str();
+  command.add_option("--shards", config.log_shards, "Shards of the log; fixed for good")
+      ->check(CLI::Range(1u, 64u))
+      ->capture_default_str();
+  command
+      .add_option("--segment-bytes", config.log_segment_bytes,
+                  "Size of a file of the log: small ones for little load and little disk")
+      ->check(CLI::Range(std::uint64_t{4} << 20, std::uint64_t{1} << 30))
+      ->capture_default_str();
+}
+
 }  // namespace
 
 void AddInitCommand(CLI::App& app, int& exit_code) {
@@ -57,13 +72,7 @@ void AddInitCommand(CLI::App& app, int& exit_code) {
   command->add_option("--cadence", config.lake_cadence_s, "Seconds between commits to the lake")
       ->check(CLI::Range(1u, 3600u))
       ->capture_default_str();
-  command
-      ->add_option("--partitions", config.log_partitions, "Partitions of the log; fixed for good")
-      ->check(CLI::Range(1u, 4096u))
-      ->capture_default_str();
-  command->add_option("--shards", config.log_shards, "Shards of the log; fixed for good")
-      ->check(CLI::Range(1u, 64u))
-      ->capture_default_str();
+  AddLogOptions(*command, config);
   command
       ->add_option("--users", config.users,
                    "auto: two users when root and the paths allow it; required: two or refuse; "
