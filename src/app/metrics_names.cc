@@ -23,10 +23,7 @@ constexpr Described kDescribed[] = {
     {"registry", "imported", "Vehicles that an import added or changed."},
 
     {"gateway", "connections_total", "Connections that vehicles opened."},
-    {"gateway", "connections_shed", "Connections refused at once: too many came or are open."},
     {"gateway", "connections_closed_total", "Connections of vehicles that ended."},
-    {"gateway", "connections_timed_out", "Connections ended: silent for 1.5 times the keep-alive."},
-    {"gateway", "connections_taken_over", "Connections ended: the same client came again."},
     {"gateway", "certificates_reloaded",
      "Times that changed certificates or a revocation list came into force."},
     {"gateway", "certificates_refused",

@@ -194,7 +194,6 @@ class Door::Arrival final : public net::TlsConnection::Owner {
 Door::Door(Parts parts)
     : parts_(std::move(parts)),
       connections_(parts_.counters.Get("connections_total")),
-      shed_(parts_.counters.Get("connections_shed")),
       names_prefix_("telltale-" + std::to_string(parts_.clock.NowUtc().value) + "-") {
   loop_.SetOnTurn([this] {
     graveyard_.clear();
@@ -261,10 +260,7 @@ void Door::Shed(int fd) {
   net::TlsListener::Discard(fd);
 }
 
-void Door::CountShed() {
-  shed_.Add();
-  parts_.counters.Drops("gateway", Reason::kShed).Add();
-}
+void Door::CountShed() { parts_.counters.Drops("gateway", Reason::kShed).Add(); }
 
 void Door::OnKnown(std::uint64_t id, Result<Vehicle> vehicle) {
   const auto found = arrivals_.find(id);

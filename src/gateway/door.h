@@ -85,7 +85,6 @@ class Door {
 
   Parts parts_;
   Counter& connections_;
-  Counter& shed_;
   net::EventLoop loop_;
   net::Timer sweeps_{loop_};
   std::thread thread_;

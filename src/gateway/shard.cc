@@ -34,8 +34,6 @@ Shard::Shard(Options options, Parts parts, ContentKey content_key, std::function
       parts_(std::move(parts)),
       on_failed_(std::move(on_failed)),
       closed_(parts_.counters.Get("connections_closed_total")),
-      timed_out_(parts_.counters.Get("connections_timed_out")),
-      taken_over_(parts_.counters.Get("connections_taken_over")),
       acks_(parts_.counters.Get("acks")),
       publishes_qos0_(parts_.counters.Get("publishes_qos0")),
       publishes_qos1_(parts_.counters.Get("publishes_qos1")),
@@ -106,13 +104,9 @@ void Shard::Admit(VehicleConnection::Arrived arrived) {
   const auto same = std::find_if(first, last, [&](const auto& entry) {
     return entry.second->client_hash() == arrived.client_hash;
   });
-  if (same != last) {
-    taken_over_.Add();
-    Close(*same->second, Reason::kTakenOver, MqttCode::kSessionTakenOver);
-  }
+  if (same != last) Close(*same->second, Reason::kTakenOver, MqttCode::kSessionTakenOver);
   const VehicleRef ref = arrived.vehicle.ref;
   if (connections_.count(ref) >= kConnectionsPerVehicleMax) {
-    taken_over_.Add();
     Close(*connections_.equal_range(ref).first->second, Reason::kTakenOver,
           MqttCode::kQuotaExceeded);
   }
@@ -317,7 +311,6 @@ void Shard::Sweep() {
     Close(*connection, Reason::kSlowReader, MqttCode::kQuotaExceeded);
   }
   for (VehicleConnection* connection : overdue) {
-    timed_out_.Add();
     Close(*connection, Reason::kKeepAlive, MqttCode::kKeepAliveTimeout);
   }
   ForgetBudgets(now);

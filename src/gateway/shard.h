@@ -101,8 +101,6 @@ class Shard {
   Parts parts_;
   std::function<void()> on_failed_;
   Counter& closed_;
-  Counter& timed_out_;
-  Counter& taken_over_;
   Counter& acks_;
   Counter& publishes_qos0_;
   Counter& publishes_qos1_;
