@@ -5,6 +5,7 @@
 #include <fstream>
 #include <thread>
 
+#include "base/check.h"
 #include "base/local_socket.h"
 #include "control/config_record.h"
 #include "control/release.h"
@@ -30,7 +31,8 @@ class ControlTest : public testing::Test {
 
   static std::string MakeFolder() {
     std::string pattern = testing::TempDir() + "/control-XXXXXX";
-    return mkdtemp(pattern.data());
+    CHECK(mkdtemp(pattern.data()) != nullptr);
+    return pattern;
   }
   void Write(const std::string& name, const std::string& content) {
     std::ofstream(folder_ + "/" + name) << content;

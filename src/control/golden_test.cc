@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "base/check.h"
 #include "control/config_record.h"
 #include "control/release.h"
 
@@ -24,7 +25,8 @@ class GoldenTest : public testing::TestWithParam<std::string> {
   ~GoldenTest() override { fs::remove_all(folder_); }
   static std::string MakeFolder() {
     std::string pattern = testing::TempDir() + "/golden-XXXXXX";
-    return mkdtemp(pattern.data());
+    CHECK(mkdtemp(pattern.data()) != nullptr);
+    return pattern;
   }
 
   PosixDisk disk_;

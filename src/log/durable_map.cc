@@ -5,12 +5,14 @@
 #include <algorithm>
 
 #include "base/checksum.h"
+#include "base/format_version.h"
 
 namespace telltale::log {
 namespace {
 
 constexpr std::string_view kMagic = "TLTDMAP\n";
-constexpr std::uint16_t kVersion = 1;
+constexpr auto kVersion = static_cast<std::uint16_t>(VersionOf(Format::kDurableMap).written);
+constexpr auto kMinReader = static_cast<std::uint16_t>(VersionOf(Format::kDurableMap).min_reader);
 constexpr std::size_t kHeadBytes = 4096;
 constexpr std::size_t kHeadCheckedFrom = 12;
 constexpr std::size_t kSlotHeadBytes = 16;
@@ -37,7 +39,7 @@ std::string EncodeHead(const LogShape& shape) {
   PutLe(out, std::uint32_t{0});  // CRC, below
   PutLe(out, static_cast<std::uint32_t>(kHeadBytes));
   PutLe(out, kVersion);
-  PutLe(out, kVersion);
+  PutLe(out, kMinReader);
   PutLe(out, shape.partitions);
   PutLe(out, shape.shards);
   PutLe(out, static_cast<std::uint16_t>(shape.streams.size()));
@@ -53,11 +55,8 @@ std::string EncodeHead(const LogShape& shape) {
 Result<LogShape> DecodeHead(ByteSpan head, const std::string& path) {
   const Error corrupt{Code::kCorrupt, path + " has a broken head"};
   if (head.size() < kHeadBytes || AsText(head.first(kMagic.size())) != kMagic) return corrupt;
-  const auto minimum = GetLe<std::uint16_t>(head.data() + 18);
-  if (minimum > kVersion) {
-    return Error{Code::kUnsupported,
-                 fmt::format("{} needs a reader of version {}: upgrade", path, minimum)};
-  }
+  RETURN_IF_ERROR(CheckReadable(Format::kDurableMap, path, GetLe<std::uint16_t>(head.data() + 16),
+                                GetLe<std::uint16_t>(head.data() + 18)));
   if (GetLe<std::uint32_t>(head.data() + 8) != Crc32c(head.subspan(kHeadCheckedFrom))) {
     return corrupt;
   }

@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 
 #include "base/checksum.h"
+#include "base/format_version.h"
 
 namespace telltale::log {
 namespace {
 
 constexpr std::string_view kMagic = "TLTLEDG\n";
-constexpr std::uint16_t kVersion = 1;
+constexpr auto kVersion = static_cast<std::uint16_t>(VersionOf(Format::kLedger).written);
+constexpr auto kMinReader = static_cast<std::uint16_t>(VersionOf(Format::kLedger).min_reader);
 constexpr std::size_t kHeadBytes = 16;
 constexpr std::size_t kBlockHeadBytes = 8;
 constexpr std::uint64_t kLedgerBytesMax = 256u << 20;
@@ -53,7 +55,7 @@ Result<std::unique_ptr<LedgerFile>> LedgerFile::Open(Disk& disk, const std::stri
   if (!disk.Exists(path)) {
     std::string head(kMagic);
     PutLe(head, kVersion);
-    PutLe(head, kVersion);
+    PutLe(head, kMinReader);
     head.resize(kHeadBytes);
     RETURN_IF_ERROR(WriteFileDurably(disk, path, head));
   }
@@ -68,14 +70,11 @@ Status LedgerFile::Load(const std::string& content, const std::string& path) {
   MutexLock lock(mutex_);
   ByteReader head(std::string_view(content).substr(0, kHeadBytes));
   const bool is_ledger = AsText(head.Take(kMagic.size())) == kMagic;
-  head.Get<std::uint16_t>();
+  const auto version = head.Get<std::uint16_t>();
   const auto minimum = head.Get<std::uint16_t>();
   head.Get<std::uint32_t>();
   if (!is_ledger || !head.ok()) return Error{Code::kCorrupt, path + " has a broken head"};
-  if (minimum > kVersion) {
-    return Error{Code::kUnsupported,
-                 fmt::format("{} needs a reader of version {}: upgrade", path, minimum)};
-  }
+  RETURN_IF_ERROR(CheckReadable(Format::kLedger, path, version, minimum));
   end_ = kHeadBytes;
   while (end_ + kBlockHeadBytes <= content.size()) {
     const auto crc = GetLe<std::uint32_t>(content.data() + end_);

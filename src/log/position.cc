@@ -2,13 +2,15 @@
 #include <fmt/format.h>
 
 #include "base/checksum.h"
+#include "base/format_version.h"
 #include "log/log.h"
 
 namespace telltale::log {
 namespace {
 
 constexpr std::string_view kMagic = "TLPO";
-constexpr std::uint16_t kVersion = 1;
+constexpr auto kVersion = static_cast<std::uint16_t>(VersionOf(Format::kPosition).written);
+constexpr auto kMinReader = static_cast<std::uint16_t>(VersionOf(Format::kPosition).min_reader);
 constexpr std::size_t kCheckedFrom = 8;
 // The log's owner reads it, and a consumer may run as another user. Offsets are no secret.
 constexpr std::uint32_t kPositionPermissions = 0644;
@@ -25,7 +27,7 @@ std::string Position::Encode() const {
   std::string out(kMagic);
   PutLe(out, std::uint32_t{0});  // CRC, below
   PutLe(out, kVersion);
-  PutLe(out, kVersion);
+  PutLe(out, kMinReader);
   PutLe(out, segment);
   PutLe(out, byte);
   PutLe(out, static_cast<std::uint32_t>(next.size()));
@@ -41,12 +43,10 @@ Result<Position> Position::Decode(ByteSpan bytes) {
   if (AsText(reader.Take(kMagic.size())) != kMagic) return corrupt;
   const auto crc = reader.Get<std::uint32_t>();
   if (!reader.ok() || Crc32c(bytes.subspan(kCheckedFrom)) != crc) return corrupt;
-  reader.Get<std::uint16_t>();
+  const auto version = reader.Get<std::uint16_t>();
   const auto minimum = reader.Get<std::uint16_t>();
-  if (reader.ok() && minimum > kVersion) {
-    return Error{Code::kUnsupported,
-                 fmt::format("a position needs a reader of version {}: upgrade", minimum)};
-  }
+  if (!reader.ok()) return corrupt;
+  RETURN_IF_ERROR(CheckReadable(Format::kPosition, "a position", version, minimum));
   Position position;
   position.segment = reader.Get<std::uint64_t>();
   position.byte = reader.Get<std::uint64_t>();

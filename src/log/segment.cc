@@ -6,12 +6,14 @@
 #include <charconv>
 
 #include "base/checksum.h"
+#include "base/format_version.h"
 
 namespace telltale::log {
 namespace {
 
 constexpr std::string_view kMagic = "TLTSEG\r\n";
-constexpr std::uint16_t kVersion = 1;
+constexpr auto kVersion = static_cast<std::uint16_t>(VersionOf(Format::kSegment).written);
+constexpr auto kMinReader = static_cast<std::uint16_t>(VersionOf(Format::kSegment).min_reader);
 constexpr std::size_t kCheckedFrom = 12;
 constexpr std::size_t kFrozenBytes = 20;  // same meaning in every version
 constexpr std::size_t kHeadAlignment = 4096;
@@ -55,7 +57,7 @@ std::string SegmentHead::Encode(const StreamFiles& files) const {
   PutLe(out, std::uint32_t{0});  // CRC, below
   PutLe(out, static_cast<std::uint32_t>(HeadBytes(files)));
   PutLe(out, kVersion);
-  PutLe(out, kVersion);
+  PutLe(out, kMinReader);
   PutLe(out, files.shard.value);
   PutLe(out, files.shards);
   PutLe(out, files.partitions);
@@ -92,11 +94,8 @@ Result<SegmentHead> ReadSegmentHead(const File& file, const StreamFiles& files,
   ASSIGN_OR_RETURN(got,
                    file.ReadAt(0, {reinterpret_cast<std::uint8_t*>(bytes.data()), bytes.size()}));
   if (got < head_bytes || Crc32c(AsBytes(bytes).subspan(kCheckedFrom)) != crc) return corrupt;
-  const auto minimum = GetLe<std::uint16_t>(frozen + 18);
-  if (minimum > kVersion) {
-    return Error{Code::kUnsupported,
-                 fmt::format("{} needs a reader of version {}: upgrade", place, minimum)};
-  }
+  RETURN_IF_ERROR(CheckReadable(Format::kSegment, place, GetLe<std::uint16_t>(frozen + 16),
+                                GetLe<std::uint16_t>(frozen + 18)));
 
   ByteReader reader(std::string_view(bytes).substr(kFrozenBytes));
   const auto shard = reader.Get<std::uint16_t>();
