@@ -4,6 +4,7 @@
 #include <openssl/ssl.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <iostream>
 
@@ -31,7 +32,7 @@ nlohmann::json Quantiles(std::vector<std::int64_t> took_us) {
   std::sort(took_us.begin(), took_us.end());
   const auto at = [&](std::size_t percent) {
     const std::size_t index = std::min(took_us.size() - 1, took_us.size() * percent / 100);
-    return static_cast<double>(took_us[index] / 10) / 100.0;
+    return std::round(static_cast<double>(took_us[index]) / 10) / 100;
   };
   return {{"count", took_us.size()}, {"p50_ms", at(50)}, {"p99_ms", at(99)}, {"max_ms", at(100)}};
 }
