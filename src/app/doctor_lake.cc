@@ -8,7 +8,7 @@
 
 #include "app/doctor_log.h"
 #include "app/doctor_stores.h"
-#include "app/parquet_footer.h"
+#include "lake/parquet_footer.h"
 
 namespace telltale::app {
 namespace {
@@ -198,7 +198,8 @@ void LakeCheck::CheckFile(const std::string& path, std::uint64_t number, Table& 
     return;
   }
   const auto file = disk_.Open(path, OpenMode::kRead);
-  const auto rows = file.ok() ? RowsInParquetFile(**file) : Result<std::uint64_t>(file.error());
+  const auto rows =
+      file.ok() ? lake::RowsInParquetFile(**file) : Result<std::uint64_t>(file.error());
   const auto bytes = file.ok() ? (*file)->Size() : Result<std::uint64_t>(file.error());
   if (!rows.ok() || !bytes.ok()) {
     AddError(path, rows.ok() ? bytes.error() : rows.error());

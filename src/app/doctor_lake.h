@@ -1,6 +1,6 @@
 // What the lake has against what the log has: every data file of the warehouse, the tables of the
 // catalogue, the hand-offs between them, and how many rows there are for how many identities. Files
-// by their footers (app/parquet_footer.h), tables by their metadata; no row is read.
+// by their footers (lake/parquet_footer.h), tables by their metadata; no row is read.
 #pragma once
 
 #include <map>

@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/doctor_testing.h"
-#include "app/parquet_footer.h"
+#include "lake/parquet_footer.h"
 #include "base/checksum.h"
 #include "publish/alert_store.h"
 #include "store/disk_vfs.h"
@@ -34,9 +34,9 @@ std::string Parquet(std::uint8_t rows) {
 
 TEST(ParquetFooterTest, TheRowsAreFoundBehindTheSchemaAndNoCutGivesANumber) {
   const std::string footer = Footer(42);
-  EXPECT_EQ(*RowsInParquetFooter(AsBytes(footer)), 42u);
+  EXPECT_EQ(*lake::RowsInParquetFooter(AsBytes(footer)), 42u);
   for (std::size_t size = 0; size + 1 < footer.size(); ++size) {
-    EXPECT_FALSE(RowsInParquetFooter(AsBytes(footer).first(size)).ok()) << size;
+    EXPECT_FALSE(lake::RowsInParquetFooter(AsBytes(footer).first(size)).ok()) << size;
   }
 }
 

@@ -1,9 +1,9 @@
-#include "app/parquet_footer.h"
+#include "lake/parquet_footer.h"
 
 #include <array>
 #include <string>
 
-namespace telltale::app {
+namespace telltale::lake {
 namespace {
 
 constexpr std::string_view kMagic = "PAR1";
@@ -182,4 +182,4 @@ Result<std::uint64_t> RowsInParquetFile(const File& file) {
   return RowsInParquetFooter(AsBytes(footer));
 }
 
-}  // namespace telltale::app
+}  // namespace telltale::lake

@@ -6,7 +6,7 @@
 
 #include "base/disk.h"
 
-namespace telltale::app {
+namespace telltale::lake {
 
 // Of the footer's bytes (FileMetaData in Thrift's compact protocol).
 //   kCorrupt  cut, or no such footer
@@ -17,4 +17,4 @@ Result<std::uint64_t> RowsInParquetFooter(ByteSpan footer);
 //   errors of the disk
 Result<std::uint64_t> RowsInParquetFile(const File& file);
 
-}  // namespace telltale::app
+}  // namespace telltale::lake
