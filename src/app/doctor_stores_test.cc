@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "app/doctor_testing.h"
-#include "lake/parquet_footer.h"
 #include "base/checksum.h"
+#include "lake/parquet_footer.h"
 #include "publish/alert_store.h"
 #include "store/disk_vfs.h"
 #include "store/sqlite.h"
