@@ -41,31 +41,13 @@ class Gateway5Test : public testing::Test, protected HasSimDisk, protected TestI
   static std::string Behind(net::TestPeer& car) {
     return HexEncode(car.received().substr(kWelcome5.size() / 2));
   }
-  static std::string Publish(std::uint16_t id, std::string_view properties = {},
-                             std::string_view topic = kReportsTopic, std::uint8_t qos = 1) {
-    v1::ReportBatch batch;
-    batch.set_boot_counter(1);
-    batch.set_boot_random(2);
-    batch.add_reports()->set_seq(id);
-    batch.mutable_reports(0)->set_event_time_us(1'700'000'000'000'000);
-    const std::string payload = batch.SerializeAsString();
-    std::string bytes;
-    AppendPublish(bytes, {.topic = topic,
-                          .payload = payload,
-                          .qos = qos,
-                          .packet_id = id,
-                          .version = MqttVersion::k5,
-                          .properties = properties});
-    return bytes;
-  }
-  std::uint64_t Drops(Reason reason) { return counters_.Drops("gateway", reason).value(); }
 };
 
 TEST_F(Gateway5Test, APublishIsAcknowledgedWhateverPropertiesItHas) {
   FakeRegistry registry(paths_.registry_socket());
   OpenDoor();
   auto car = ConnectedCar(MqttVersion::k5);
-  car->Send(Publish(17) + Publish(18, "\1\1\2\0\0\0\1\3\0\1a\x26\0\1a\0\1b"s));
+  car->Send(Publish5(17) + Publish5(18, "\1\1\2\0\0\0\1\3\0\1a\x26\0\1a\0\1b"s));
   ASSERT_TRUE(car->WaitBytes(kWelcome5.size() / 2 + 8));
   EXPECT_EQ(Behind(*car), "4002001140020012");
 }
@@ -119,13 +101,13 @@ TEST_F(Gateway5Test, WhatEndsAConnectionIsSaidInADisconnect) {
     std::string bytes;
     const char* goodbye;
     Reason reason;
-  } cases[] = {{Publish(1, {}, "another/topic"), "e00190", Reason::kTopic},
-               {Publish(1, {}, kReportsTopic, 2), "e0019b", Reason::kQos},
-               {Publish(1, "\x23\0\1"s), "e00194", Reason::kProtocol},
+  } cases[] = {{Publish5(1, {}, "another/topic"), "e00190", Reason::kTopic},
+               {Publish5(1, {}, kReportsTopic, 2), "e0019b", Reason::kQos},
+               {Publish5(1, "\x23\0\1"s), "e00194", Reason::kProtocol},
                {"\x30\xFF\xFF\xFF\x7F", "e00195", Reason::kPacketTooBig},
                {"\xF0\x00"s, "e00182", Reason::kProtocol},
                {"\x82\x00"s, "e00182", Reason::kProtocol},
-               {Publish(1, "\x7E"s), "e00181", Reason::kProtocol},
+               {Publish5(1, "\x7E"s), "e00181", Reason::kProtocol},
                {"\xE0\x07\x00\x05\x11\0\0\0\1"s, "e00182", Reason::kProtocol},
                {connect, "e00182", Reason::kProtocol}};
   std::uint64_t protocol = 0;

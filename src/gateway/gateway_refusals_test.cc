@@ -32,18 +32,6 @@ class GatewayRefusalsTest : public testing::Test, protected HasSimDisk, protecte
     EXPECT_TRUE(car->WaitBytes(4));
     return car;
   }
-  static std::string Publish(std::uint16_t id, MqttVersion version) {
-    v1::ReportBatch batch;
-    batch.set_boot_counter(1);
-    batch.set_boot_random(2);
-    batch.add_reports()->set_seq(id);
-    batch.mutable_reports(0)->set_event_time_us(1'700'000'000'000'000);
-    const std::string payload = batch.SerializeAsString();
-    std::string bytes;
-    AppendPublish(
-        bytes, {.topic = kReportsTopic, .payload = payload, .packet_id = id, .version = version});
-    return bytes;
-  }
   static void Ping(net::TestPeer& car) {
     const std::size_t before = car.received().size();
     std::string ping;
@@ -51,7 +39,6 @@ class GatewayRefusalsTest : public testing::Test, protected HasSimDisk, protecte
     car.Send(ping);
     ASSERT_TRUE(car.WaitBytes(before + 2));
   }
-  std::uint64_t Drops(Reason reason) { return counters_.Drops("gateway", reason).value(); }
 };
 
 TEST_F(GatewayRefusalsTest, WhoDoesNotReadItsAnswersIsPutOutAndOthersAreServed) {
@@ -81,7 +68,7 @@ TEST_F(GatewayRefusalsTest, NothingIsAcknowledgedThatAFailingDiskDidNotTake) {
   const std::size_t welcome = car->received().size();
   EXPECT_FALSE(gateway_->has_failed());
   sim_.FailAfter(0);
-  car->Send(Publish(1, MqttVersion::k5));
+  car->Send(Publish5(1));
   ASSERT_TRUE(car->WaitClosed());
   EXPECT_EQ(HexEncode(car->received().substr(welcome)), "e00183") << "no PUBACK";
   EXPECT_EQ(Drops(Reason::kStorage), 1u);
@@ -96,8 +83,8 @@ TEST_F(GatewayRefusalsTest, MoreUnderWayThanTheReceiveMaximumIsRefusedInMqtt5) {
   const std::size_t welcome = car->received().size();
   sim_.PauseSyncs();
   std::string publishes;
-  for (std::uint16_t id = 1; id <= kInFlightMax; ++id) publishes += Publish(id, MqttVersion::k5);
-  const std::string one_more = Publish(kInFlightMax + 1, MqttVersion::k5);
+  for (std::uint16_t id = 1; id <= kInFlightMax; ++id) publishes += Publish5(id);
+  const std::string one_more = Publish5(kInFlightMax + 1);
   ASSERT_LT(publishes.size() + one_more.size(), 16u << 10) << "one TLS record, so one read";
   car->Send(publishes + one_more);
   EXPECT_TRUE(car->WaitClosed());
@@ -115,7 +102,7 @@ TEST_F(GatewayRefusalsTest, AsManyAsTheReceiveMaximumMayBeUnderWay) {
   std::string publishes;
   std::string acknowledged;
   for (std::uint16_t id = 1; id <= kInFlightMax; ++id) {
-    publishes += Publish(id, MqttVersion::k5);
+    publishes += Publish5(id);
     AppendPubAck(acknowledged, id);
   }
   car->Send(publishes);

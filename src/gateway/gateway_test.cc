@@ -70,7 +70,6 @@ class GatewayTest : public testing::Test, protected HasSimDisk, protected TestIn
     }
     return records;
   }
-  std::uint64_t Drops(Reason reason) { return counters_.Drops("gateway", reason).value(); }
 };
 
 TEST_F(GatewayTest, AnAcknowledgedPublishIsDurableInEveryStream) {

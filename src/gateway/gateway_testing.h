@@ -16,9 +16,11 @@
 #include "base/local_socket.h"
 #include "base/sim_disk.h"
 #include "gateway/gateway.h"
+#include "gateway/mqtt_client_codec.h"
 #include "internal/v1/internal.pb.h"
 #include "internal/v1/local.pb.h"
 #include "net/tls_test_peer.h"
+#include "telltale/v1/telemetry.pb.h"
 
 namespace telltale::gateway {
 
@@ -26,6 +28,25 @@ inline std::string MakeTemporaryFolder() {
   std::string path = "/tmp/telltale-gw-XXXXXX";
   CHECK(mkdtemp(path.data()) != nullptr);
   return path;
+}
+
+// A PUBLISH of MQTT 5 with one report, which has `id` as its number too.
+inline std::string Publish5(std::uint16_t id, std::string_view properties = {},
+                            std::string_view topic = kReportsTopic, std::uint8_t qos = 1) {
+  v1::ReportBatch batch;
+  batch.set_boot_counter(1);
+  batch.set_boot_random(2);
+  batch.add_reports()->set_seq(id);
+  batch.mutable_reports(0)->set_event_time_us(1'700'000'000'000'000);
+  const std::string payload = batch.SerializeAsString();
+  std::string bytes;
+  AppendPublish(bytes, {.topic = topic,
+                        .payload = payload,
+                        .qos = qos,
+                        .packet_id = id,
+                        .version = MqttVersion::k5,
+                        .properties = properties});
+  return bytes;
 }
 
 // For what happens on another thread; false: it did not in TestPeer's patience.
@@ -139,6 +160,7 @@ struct HasSimDisk {  // before TestInstallation, which is made on it
 
 class TestInstallation {
  public:
+  std::uint64_t Drops(Reason reason) { return counters_.Drops("gateway", reason).value(); }
   // `disk` (null: the real one) has keys, contracts and the log; certificates and sockets are files
   // in any case.
   explicit TestInstallation(Disk* disk = nullptr) : disk_(disk != nullptr ? *disk : posix_) {

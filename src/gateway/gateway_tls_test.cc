@@ -44,7 +44,6 @@ class GatewayTlsTest : public testing::Test, protected HasSimDisk, protected Tes
     CHECK(done.ok());
   }
   std::string list_path() const { return paths_.ca() + "/vehicles.crl"; }
-  std::uint64_t Drops(Reason reason) { return counters_.Drops("gateway", reason).value(); }
   // A refused handshake is told to the car before it is counted.
   void WaitDrops(Reason reason, std::uint64_t count) {
     WaitUntil([&] { return Drops(reason) >= count; });

@@ -33,11 +33,6 @@ using Certificate = std::unique_ptr<X509, FreeWith<X509_free>>;
 using Number = std::unique_ptr<BIGNUM, FreeWith<BN_free>>;
 using Extension = std::unique_ptr<X509_EXTENSION, FreeWith<X509_EXTENSION_free>>;
 
-Error Refused(const char* doing) {
-  return Error{Code::kUnavailable,
-               std::string("the crypto library refused to ") + doing + ": " + TakeTlsError()};
-}
-
 std::string TextOf(BIO* bio) {
   char* data = nullptr;
   const long size = BIO_get_mem_data(bio, &data);
@@ -50,7 +45,7 @@ Result<CertificateAndKey> ToPem(X509* certificate, EVP_PKEY* key) {
   if (!certificate_out || !key_out || PEM_write_bio_X509(certificate_out.get(), certificate) != 1 ||
       PEM_write_bio_PKCS8PrivateKey(key_out.get(), key, nullptr, nullptr, 0, nullptr, nullptr) !=
           1) {
-    return Refused("write PEM");
+    return CryptoRefused("write PEM");
   }
   return CertificateAndKey{TextOf(certificate_out.get()), TextOf(key_out.get())};
 }
@@ -102,7 +97,7 @@ Result<CertificateAuthority> CertificateAuthority::Create(const std::string& com
   const std::int64_t from = now.value / 1'000'000 - kBackdatedSeconds;
   const Key key(EVP_EC_gen("P-256"));
   const Certificate certificate(X509_new());
-  if (!key || !certificate) return Refused("make a key");
+  if (!key || !certificate) return CryptoRefused("make a key");
   X509* raw = certificate.get();
   const bool made = X509_set_version(raw, X509_VERSION_3) == 1 && SetRandomSerial(raw) &&
                     SetCommonName(X509_get_subject_name(raw), common_name) &&
@@ -113,7 +108,7 @@ Result<CertificateAuthority> CertificateAuthority::Create(const std::string& com
                     AddExtension(raw, raw, NID_key_usage, "critical,keyCertSign,cRLSign") &&
                     AddExtension(raw, raw, NID_subject_key_identifier, "hash") &&
                     X509_sign(raw, key.get(), EVP_sha256()) > 0;
-  if (!made) return Refused("make an authority's certificate");
+  if (!made) return CryptoRefused("make an authority's certificate");
   ASSIGN_OR_RETURN(const CertificateAndKey pem, ToPem(raw, key.get()));
   return FromPem(pem);
 }
@@ -122,7 +117,7 @@ Result<CertificateAuthority> CertificateAuthority::FromPem(const CertificateAndK
   const Bio certificate_in(
       BIO_new_mem_buf(pem.certificate_pem.data(), static_cast<int>(pem.certificate_pem.size())));
   const Bio key_in(BIO_new_mem_buf(pem.key_pem.data(), static_cast<int>(pem.key_pem.size())));
-  if (!certificate_in || !key_in) return Refused("read PEM");
+  if (!certificate_in || !key_in) return CryptoRefused("read PEM");
   CertificateAuthority authority;
   authority.pem_ = pem;
   authority.certificate_.reset(PEM_read_bio_X509(certificate_in.get(), nullptr, nullptr, nullptr),
@@ -179,7 +174,7 @@ Result<CertificateAndKey> CertificateAuthority::IssueVehicle(std::string_view vi
 Result<CertificateAndKey> CertificateAuthority::Issue(const Leaf& leaf) const {
   const Key key(EVP_EC_gen("P-256"));
   const Certificate certificate(X509_new());
-  if (!key || !certificate) return Refused("make a key");
+  if (!key || !certificate) return CryptoRefused("make a key");
   X509* raw = certificate.get();
   X509* issuer = certificate_.get();
   const bool made = X509_set_version(raw, X509_VERSION_3) == 1 && SetRandomSerial(raw) &&
@@ -194,7 +189,7 @@ Result<CertificateAndKey> CertificateAuthority::Issue(const Leaf& leaf) const {
                      AddExtension(raw, issuer, NID_subject_alt_name, leaf.alternative_names)) &&
                     AddExtension(raw, issuer, NID_authority_key_identifier, "keyid:always") &&
                     X509_sign(raw, key_.get(), EVP_sha256()) > 0;
-  if (!made) return Refused("make a certificate");
+  if (!made) return CryptoRefused("make a certificate");
   return ToPem(raw, key.get());
 }
 

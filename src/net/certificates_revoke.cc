@@ -25,11 +25,6 @@ using Integer = std::unique_ptr<ASN1_INTEGER, FreeWith<ASN1_INTEGER_free>>;
 using Time = std::unique_ptr<ASN1_TIME, FreeWith<ASN1_TIME_free>>;
 using Extension = std::unique_ptr<X509_EXTENSION, FreeWith<X509_EXTENSION_free>>;
 
-Error Refused(const char* doing) {
-  return Error{Code::kUnavailable,
-               std::string("the crypto library refused to ") + doing + ": " + TakeTlsError()};
-}
-
 Result<Certificate> OursFrom(const std::string& pem, X509* authority) {
   const PemBio in = OpenPem(pem);
   Certificate found(in ? PEM_read_bio_X509(in.get(), nullptr, nullptr, nullptr) : nullptr);
@@ -113,7 +108,7 @@ bool AddEntries(X509_CRL* list, X509_CRL* former, const X509* certificate, std::
 
 Result<std::string> ToPem(X509_CRL* list) {
   const PemBio out(BIO_new(BIO_s_mem()));
-  if (!out || PEM_write_bio_X509_CRL(out.get(), list) != 1) return Refused("write PEM");
+  if (!out || PEM_write_bio_X509_CRL(out.get(), list) != 1) return CryptoRefused("write PEM");
   char* data = nullptr;
   const long size = BIO_get_mem_data(out.get(), &data);
   return std::string(data, static_cast<std::size_t>(size));
@@ -136,7 +131,7 @@ Result<std::string> CertificateAuthority::Revoke(const std::string& list_pem,
                     AddEntries(list.get(), former.get(), certificate.get(), now_s) &&
                     X509_CRL_sort(list.get()) == 1 &&
                     X509_CRL_sign(list.get(), key_.get(), EVP_sha256()) > 0;
-  if (!made) return Refused("make a revocation list");
+  if (!made) return CryptoRefused("make a revocation list");
   return ToPem(list.get());
 }
 

@@ -12,4 +12,9 @@ std::string TakeTlsError() {
   return reason != nullptr ? reason : "error " + std::to_string(code);
 }
 
+Error CryptoRefused(const char* doing) {
+  return Error{Code::kUnavailable,
+               std::string("the crypto library refused to ") + doing + ": " + TakeTlsError()};
+}
+
 }  // namespace telltale::net

@@ -3,8 +3,12 @@
 
 #include <string>
 
+#include "base/result.h"
+
 namespace telltale::net {
 
 std::string TakeTlsError();
+// kUnavailable: the crypto library refused to ... ("make a key").
+Error CryptoRefused(const char* doing);
 
 }  // namespace telltale::net
