@@ -72,7 +72,7 @@ TEST_F(GatewayRefusalsTest, NothingIsAcknowledgedThatAFailingDiskDidNotTake) {
   ASSERT_TRUE(car->WaitClosed());
   EXPECT_EQ(HexEncode(car->received().substr(welcome)), "e00183") << "no PUBACK";
   EXPECT_EQ(Drops(Reason::kStorage), 1u);
-  EXPECT_TRUE(gateway_->has_failed()) << "so the process ends";
+  EXPECT_TRUE(WaitUntil([&] { return gateway_->has_failed(); })) << "so the process ends";
   EXPECT_EQ(counters_.Get("acks").value(), 0u);
 }
 
