@@ -11,7 +11,7 @@
 #include "base/config.h"
 #include "base/stop.h"
 #include "net/certificates.h"
-#include "sim/drive_file.h"
+#include "sim/drives/drive.h"
 #include "sim/fleet.h"
 #include "sim/synthetic.h"
 
@@ -207,8 +207,8 @@ Status RunReplay(const ReplayFlags& flags) {
   for (const std::string& file : flags.files) {
     ASSIGN_OR_RETURN(std::vector<sim::Drive> read, sim::ReadDrives(disk, flags.format, file));
     for (sim::Drive& drive : read) {
-      if (drive.dropped_rows > 0) {
-        fmt::print(stderr, "{}: {} rows gave no report\n", drive.name, drive.dropped_rows);
+      if (drive.counts.dropped_rows() > 0) {
+        fmt::print(stderr, "{}: {} rows gave no report\n", drive.name, drive.counts.dropped_rows());
       }
       drives.push_back(std::move(drive));
     }

@@ -6,7 +6,7 @@
 #include <set>
 
 #include "sim/car.h"
-#include "sim/drive_file.h"
+#include "sim/drives/drive.h"
 #include "sim/synthetic.h"
 
 namespace telltale::sim {
@@ -174,53 +174,6 @@ TEST(SyntheticSourceTest, ATripEndsAndAnotherBegins) {
   std::uint32_t cycles = 0;
   while (source.Next(moment)) cycles = std::max(cycles, moment.report.ignition_cycle());
   EXPECT_GE(cycles, 2u);
-}
-
-std::string DataFolder() {
-  const char* folder = std::getenv("TELLTALE_DATA");
-  return folder != nullptr ? folder : TELLTALE_SOURCE_DIR "/../shared/data";
-}
-
-TEST(NdsCsvTest, HonoursUnitsAndSigns) {
-  const auto drives = ReadNdsCsv(
-      "drive,time_utc,gps_long,gps_lat,gps_heading,gps_heading_raw,speed_mph,accel_x,accel_y,"
-      "accel_z,grav_z,gyro_z,engine_rpm\n"
-      "3,2019-05-23T20:54:11Z,-95.9,41.2,370.5,10.5,10,-0.35,0.5,1.2,0.96,-8,\n"
-      "3,2019-05-23T20:54:13Z,-95.9,41.2,370.5,10.5,10,0.1,0.5,1.2,0.96,-8,1500\n");
-  ASSERT_TRUE(drives.ok()) << drives.error().message;
-  ASSERT_EQ(drives->size(), 1u);
-  const Drive& drive = drives->front();
-  EXPECT_EQ(drive.length_us, 2'000'000);
-  const telltale::v1::Report& first = drive.reports[0].report;
-  EXPECT_NEAR(first.speed_kmh(), 16.09344, 1e-5);
-  EXPECT_NEAR(first.acceleration_longitudinal_mps2(), -0.35 * 9.80665, 1e-6);
-  EXPECT_NEAR(first.acceleration_lateral_mps2(), -0.5 * 9.80665, 1e-6);
-  EXPECT_NEAR(first.acceleration_vertical_mps2(), 0.24 * 9.80665, 1e-6);
-  EXPECT_FLOAT_EQ(first.heading_deg(), 10.5f);
-  EXPECT_FALSE(first.has_engine_speed_rpm());
-  EXPECT_TRUE(drive.reports[1].report.has_engine_speed_rpm());
-}
-
-TEST(NdsCsvTest, RefusesAFileOfAnotherKind) {
-  EXPECT_EQ(ReadNdsCsv("a,b\n1,2\n").error().code, Code::kInvalid);
-}
-
-TEST(NdsCsvTest, TheRecordedFileGivesFourteenDrivesAndEveryRow) {
-  PosixDisk disk;
-  const std::string path = DataFolder() + "/nds-blackbox/nds_drives.csv.gz";
-  if (!disk.Exists(path)) GTEST_SKIP() << "recorded drives are not here";
-  const auto drives = ReadDrives(disk, "nds-csv", path);
-  ASSERT_TRUE(drives.ok()) << drives.error().message;
-  std::size_t rows = 0;
-  std::set<std::string> vins;
-  for (const Drive& drive : *drives) {
-    rows += drive.reports.size();
-    EXPECT_EQ(drive.dropped_rows, 0u);
-    vins.insert(VinOfDrive(drive.name));
-  }
-  EXPECT_EQ(drives->size(), 14u);
-  EXPECT_EQ(vins.size(), 14u);
-  EXPECT_EQ(rows, 6533u);
 }
 
 TEST(GunzipTest, ACutFileIsAnErrorAndNotACrash) {

@@ -1,4 +1,4 @@
-#include "sim/drive_file.h"
+#include "sim/drives/drive.h"
 
 #include <fmt/format.h>
 #include <zlib.h>
@@ -11,6 +11,22 @@ namespace {
 constexpr std::uint64_t kFileBytesMax = 256u << 20;
 constexpr std::size_t kUnpackedBytesMax = 1u << 30;
 
+// The file's name without its folder, .gz and last suffix.
+std::string NameOf(std::string_view path) {
+  while (path.ends_with('/')) path.remove_suffix(1);
+  path.remove_prefix(path.rfind('/') + 1);
+  if (path.ends_with(".gz")) path.remove_suffix(3);
+  return std::string(path.substr(0, path.rfind('.')));
+}
+
+Result<std::string> ReadUnpacked(Disk& disk, const std::string& path) {
+  ASSIGN_OR_RETURN(std::string text, ReadWholeFile(disk, path, kFileBytesMax));
+  if (!text.starts_with("\x1f\x8b")) return text;
+  auto unpacked = Gunzip(text);
+  if (!unpacked.ok()) return Annotate(unpacked.error(), path);
+  return unpacked;
+}
+
 }  // namespace
 
 bool DriveSource::Next(TimedReport& out) {
@@ -19,11 +35,20 @@ bool DriveSource::Next(TimedReport& out) {
   return true;
 }
 
-const std::vector<DriveFormat>& DriveFormats() {
-  static const std::vector<DriveFormat> formats = {
-      {"nds-csv", "naturalistic driving black box, 1 Hz, several drives in one file", &ReadNdsCsv},
-  };
-  return formats;
+std::string_view RowDropName(RowDrop drop) {
+  static constexpr std::string_view kNames[] = {
+      "source_duplicates", "source_backwards", "source_no_time", "source_malformed",
+      "source_nothing",    "source_foreign",   "source_merged"};
+  static_assert(std::size(kNames) == static_cast<std::size_t>(RowDrop::kEnd_));
+  return kNames[static_cast<std::size_t>(drop)];
+}
+
+std::string_view ValueDropName(ValueDrop drop) {
+  static constexpr std::string_view kNames[] = {"value_sentinels", "value_carried_forward",
+                                                "value_out_of_range", "value_malformed",
+                                                "value_invalid"};
+  static_assert(std::size(kNames) == static_cast<std::size_t>(ValueDrop::kEnd_));
+  return kNames[static_cast<std::size_t>(drop)];
 }
 
 Result<std::string> Gunzip(std::string_view packed) {
@@ -49,6 +74,15 @@ Result<std::string> Gunzip(std::string_view packed) {
   return out;
 }
 
+Result<std::string> Source::Beside(const std::string& file) const {
+  for (const std::string& candidate : {file, file + ".gz"}) {
+    const std::string path_beside = folder + "/" + candidate;
+    if (disk.Exists(path_beside)) return ReadUnpacked(disk, path_beside);
+  }
+  return Error{Code::kNotFound,
+               fmt::format("{}/{} belongs to this recording and is missing", folder, file)};
+}
+
 Result<std::vector<Drive>> ReadDrives(Disk& disk, const std::string& format,
                                       const std::string& path) {
   std::string names;  // for the message
@@ -57,11 +91,12 @@ Result<std::vector<Drive>> ReadDrives(Disk& disk, const std::string& format,
       names += std::string(names.empty() ? "" : ", ") + known.name;
       continue;
     }
-    ASSIGN_OR_RETURN(std::string text, ReadWholeFile(disk, path, kFileBytesMax));
-    if (text.starts_with("\x1f\x8b")) {
-      ASSIGN_OR_RETURN(text, Gunzip(text));
+    Source source{disk, path, path, NameOf(path), ""};
+    if (!known.takes_folder) {
+      source.folder = ParentFolder(path);
+      ASSIGN_OR_RETURN(source.text, ReadUnpacked(disk, path));
     }
-    auto drives = known.read(text);
+    auto drives = known.read(source);
     if (!drives.ok()) return Annotate(drives.error(), path);
     return drives;
   }
