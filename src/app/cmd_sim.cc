@@ -6,8 +6,11 @@
 #include <charconv>
 #include <cstdio>
 #include <memory>
+#include <nlohmann/json.hpp>
+#include <set>
 
 #include "app/commands.h"
+#include "app/replay_report.h"
 #include "base/config.h"
 #include "base/stop.h"
 #include "net/certificates.h"
@@ -48,6 +51,7 @@ struct ReplayFlags {
   double speedup = 1;
   bool keep_times = false;
   bool list = false;
+  bool dry_run = false;
 };
 
 void AddCommonFlags(CLI::App& command, CommonFlags& flags) {
@@ -102,19 +106,31 @@ void ShowProgress(const sim::FleetProgress& progress, const sim::Totals& totals)
              progress.finished, totals.reports_made, totals.reports_acked);
 }
 
-void ShowTotals(const sim::Totals& totals, bool json) {
-  const char* format = json ? R"({{"reports_made":{},"reports_sent":{},"reports_acked":{},)"
-                              R"("reports_repeated":{},"reports_lost":{},"reports_malformed":{},)"
-                              R"("connections":{},"refused_connections":{}}})"
-                              "\n"
-                            : "reports made {}, sent {}, acknowledged {} (of these sent again {}), "
-                              "lost in the car {}, malformed {}; connections {}, refused {}\n";
-  fmt::print(fmt::runtime(format), totals.reports_made, totals.reports_sent, totals.reports_acked,
-             totals.reports_repeated, totals.reports_lost, totals.reports_malformed,
-             totals.connections, totals.refused_connections);
+nlohmann::ordered_json TotalsToJson(const sim::Totals& totals) {
+  return {
+      {"reports_made", totals.reports_made},   {"reports_sent", totals.reports_sent},
+      {"reports_acked", totals.reports_acked}, {"reports_repeated", totals.reports_repeated},
+      {"reports_lost", totals.reports_lost},   {"reports_malformed", totals.reports_malformed},
+      {"connections", totals.connections},     {"refused_connections", totals.refused_connections}};
 }
 
-Status Run(std::vector<sim::FleetCar> cars, const CommonFlags& flags, double speedup) {
+void ShowTotals(const sim::Totals& totals, bool json, const std::vector<ReplayedSource>& sources) {
+  if (json) {
+    nlohmann::ordered_json all = TotalsToJson(totals);
+    if (!sources.empty()) all["sources"] = SourcesToJson(sources);
+    fmt::print("{}\n", all.dump());
+    return;
+  }
+  fmt::print(
+      "reports made {}, sent {}, acknowledged {} (of these sent again {}), lost in the car {}, "
+      "malformed {}; connections {}, refused {}\n",
+      totals.reports_made, totals.reports_sent, totals.reports_acked, totals.reports_repeated,
+      totals.reports_lost, totals.reports_malformed, totals.connections,
+      totals.refused_connections);
+}
+
+Status Run(std::vector<sim::FleetCar> cars, const CommonFlags& flags, double speedup,
+           const std::vector<ReplayedSource>& sources = {}) {
   if (flags.dir.empty()) {
     return Error{Code::kInvalid, "--dir is missing: the folder that `telltale init` made"};
   }
@@ -144,7 +160,7 @@ Status Run(std::vector<sim::FleetCar> cars, const CommonFlags& flags, double spe
                                    clock, *record, [&](const sim::FleetProgress& progress) {
                                      if (!flags.quiet) ShowProgress(progress, record->totals());
                                    });
-  ShowTotals(record->totals(), flags.json);
+  ShowTotals(record->totals(), flags.json, sources);
   return ran;
 }
 
@@ -195,45 +211,93 @@ Status RunSim(const SimFlags& flags) {
   return Run(std::move(cars), flags.common, 1.0);
 }
 
-void ListFormats() {
+void ListFormats(bool json) {
+  if (json) return fmt::print("{}\n", FormatsToJson().dump(2));
   for (const sim::DriveFormat& format : sim::DriveFormats()) {
-    fmt::print("{:<12} {}\n", format.name, format.about);
+    fmt::print("{:<15} {}\n{:<15} {}{}\n", format.name, format.about, "", format.example,
+               format.takes_folder ? "/ (the folder)" : "");
   }
 }
 
-Status RunReplay(const ReplayFlags& flags) {
-  PosixDisk disk;
+struct ReadFiles {
   std::vector<sim::Drive> drives;
+  std::vector<ReplayedSource> sources;
+};
+
+// kInvalid also when two drives would be one vehicle: the gateway lets a vehicle in once.
+Result<ReadFiles> ReadAll(const ReplayFlags& flags) {
+  PosixDisk disk;
+  ReadFiles all;
+  std::set<std::string> names;
   for (const std::string& file : flags.files) {
     ASSIGN_OR_RETURN(std::vector<sim::Drive> read, sim::ReadDrives(disk, flags.format, file));
+    ReplayedSource source;
+    source.file = file;
+    source.format = flags.format;
     for (sim::Drive& drive : read) {
-      if (drive.counts.dropped_rows() > 0) {
-        fmt::print(stderr, "{}: {} rows gave no report\n", drive.name, drive.counts.dropped_rows());
+      if (!names.insert(drive.name).second) {
+        return Error{Code::kInvalid, fmt::format("{} holds the drive {}, which an earlier file "
+                                                 "holds too: give each once",
+                                                 file, drive.name)};
       }
-      drives.push_back(std::move(drive));
+      if (flags.keep_times && !drive.is_dated) {
+        return Error{Code::kInvalid, fmt::format("--keep-times: {} has no date that could be kept "
+                                                 "(drive {})",
+                                                 file, drive.name)};
+      }
+      source.Add(drive);
+      // A vehicle without a report has nothing to connect for.
+      if (!drive.reports.empty()) all.drives.push_back(std::move(drive));
     }
+    if (!flags.common.quiet) fmt::print(stderr, "{}\n", SourceToText(source));
+    all.sources.push_back(std::move(source));
   }
-  if (drives.empty()) return Error{Code::kInvalid, "no drives: name at least one FILE"};
-  const std::size_t vehicles = flags.vehicles == 0 ? drives.size() : flags.vehicles;
+  return all;
+}
+
+// Quotes are doubled within quotes: the model is as a source names it.
+std::string ListRow(const sim::Drive& drive, const std::string& vin) {
+  std::string model;
+  for (const char c : drive.model) model += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return fmt::format("{},\"{}\",{},{},1\n", vin, model, drive.vehicle_class, drive.fuel);
+}
+
+// Vehicle `index` plays drive `index`, and beyond the last begins at the first again under another
+// VIN.
+sim::FleetCar RecordedCar(const ReplayFlags& flags, const std::vector<sim::Drive>& drives,
+                          std::size_t index) {
+  const sim::Drive& drive = drives[index % drives.size()];
+  const std::size_t round = index / drives.size();
+  sim::FleetCar car;
+  car.car.vin = sim::VinOfDrive(round == 0 ? drive.name : fmt::format("{}#{}", drive.name, round));
+  car.car.firmware = "recorded";
+  car.car.seed = index + 1;
+  car.source = std::make_unique<sim::DriveSource>(drive);
+  car.length_us = drive.length_us;
+  car.shift_to_end = !flags.keep_times;
+  car.keep_times_from_us = flags.keep_times ? drive.started_at_us : 0;
+  return car;
+}
+
+Status RunReplay(const ReplayFlags& flags) {
+  if (flags.files.empty()) return Error{Code::kInvalid, "no drives: name at least one FILE"};
+  ASSIGN_OR_RETURN(const ReadFiles all, ReadAll(flags));
+  const bool sends = !flags.dry_run && flags.common.write_vehicles.empty();
+  if (!sends && flags.common.json) {
+    const nlohmann::ordered_json json = {{"sources", SourcesToJson(all.sources)}};
+    fmt::print("{}\n", json.dump());
+  }
+  if (flags.dry_run) return Ok();
+  if (all.drives.empty()) return Error{Code::kInvalid, "no drive in these files has a report"};
+  const std::size_t vehicles = flags.vehicles == 0 ? all.drives.size() : flags.vehicles;
   std::vector<sim::FleetCar> cars;
   std::string rows;
   for (std::size_t i = 0; i < vehicles; ++i) {
-    const sim::Drive& drive = drives[i % drives.size()];
-    const std::size_t round = i / drives.size();
-    sim::FleetCar car;
-    car.car.vin =
-        sim::VinOfDrive(round == 0 ? drive.name : fmt::format("{}#{}", drive.name, round));
-    car.car.firmware = "recorded";
-    car.car.seed = i + 1;
-    car.source = std::make_unique<sim::DriveSource>(drive);
-    car.length_us = drive.length_us;
-    car.shift_to_end = !flags.keep_times;
-    car.keep_times_from_us = flags.keep_times ? drive.started_at_us : 0;
-    rows += fmt::format("{},recorded,passenger_car,unknown,1\n", car.car.vin);
-    cars.push_back(std::move(car));
+    cars.push_back(RecordedCar(flags, all.drives, i));
+    rows += ListRow(all.drives[i % all.drives.size()], cars.back().car.vin);
   }
-  if (!flags.common.write_vehicles.empty()) return WriteList(flags.common.write_vehicles, rows);
-  return Run(std::move(cars), flags.common, flags.speedup);
+  if (!sends) return WriteList(flags.common.write_vehicles, rows);
+  return Run(std::move(cars), flags.common, flags.speedup, all.sources);
 }
 
 }  // namespace
@@ -260,16 +324,18 @@ void AddReplayCommand(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("replay", "Drive recorded vehicles against the gateway");
   AddCommonFlags(*command, flags->common);
   command->add_option("--format", flags->format, "of the files; --list names those there are");
-  command->add_option("files", flags->files, "recorded drives, also as .gz");
+  command->add_option("files", flags->files,
+                      "recorded drives, also as .gz; of some formats a folder is one");
   command->add_option("--vehicles", flags->vehicles,
                       "how many (default: one a drive; more repeat the drives)");
   command->add_option("--speedup", flags->speedup, "drive this much faster than recorded")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
   command->add_flag("--keep-times", flags->keep_times, "event times as recorded");
-  command->add_flag("--list", flags->list, "name the formats");
+  command->add_flag("--list", flags->list, "name the formats, each with an example");
+  command->add_flag("--dry-run", flags->dry_run, "read and count, send nothing");
   command->callback([flags, &exit_code] {
-    if (flags->list) return ListFormats();
+    if (flags->list) return ListFormats(flags->common.json);
     exit_code = ExitCode(RunReplay(*flags));
   });
 }

@@ -56,7 +56,8 @@ void FillPlaceAndEngine(const CsvRow& row, telltale::v1::Report& report) {
   if (const auto heading = row.Get("gps_heading_raw")) {
     report.set_heading_deg(static_cast<float>(std::fmod(*heading + 360.0, 360.0)));
   }
-  if (const auto satellites = row.Get("gps_sats")) {
+  if (const auto satellites = row.Get("gps_sats");
+      satellites && *satellites >= 0 && *satellites <= 255) {
     report.set_satellites(static_cast<std::uint32_t>(*satellites));
   }
   if (const auto rpm = row.Get("engine_rpm")) report.set_engine_speed_rpm(static_cast<float>(*rpm));

@@ -12,6 +12,7 @@ Result<std::vector<Drive>> ReadCapMetroCsv(const Source& source);
 Result<std::vector<Drive>> ReadCarObdCsv(const Source& source);
 Result<std::vector<Drive>> ReadComma2k19(const Source& source);
 Result<std::vector<Drive>> ReadEnvirocarJson(const Source& source);
+Result<std::vector<Drive>> ReadGoalCsv(const Source& source);
 Result<std::vector<Drive>> ReadKitCsv(const Source& source);
 Result<std::vector<Drive>> ReadNdsCsv(const Source& source);
 Result<std::vector<Drive>> ReadNycEventJson(const Source& source);

@@ -5,6 +5,8 @@
 #include <string>
 #include <utility>
 
+#include "sim/drives/in_range.h"
+
 namespace telltale::sim {
 namespace {
 
@@ -67,6 +69,7 @@ bool AddReport(Drive& drive, std::int64_t at_us, telltale::v1::Report report) {
     return false;
   }
   ++drive.counts.rows;
+  ClearOutOfRange(report, drive.counts);
   moment.boot = drive.reports.empty();
   moment.report = std::move(report);
   drive.length_us = moment.at_us;

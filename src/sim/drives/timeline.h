@@ -14,7 +14,8 @@ std::optional<std::int64_t> UtcMicrosOf(std::string_view iso8601);
 
 // Puts a report at `at_us` (UTC, or since any moment when the drive is not dated) behind the
 // drive's last, which it may equal. Counts the row. False: it lies before the last report; the row
-// is counted as kBackwards and dropped.
+// is counted as kBackwards and dropped. Values out of the contract's range are taken off the report
+// (in_range.h).
 bool AddReport(Drive& drive, std::int64_t at_us, telltale::v1::Report report);
 
 }  // namespace telltale::sim
