@@ -28,7 +28,11 @@ const std::vector<const google::protobuf::FieldDescriptor*>& EdgeFields() {
 }  // namespace
 
 Car::Car(CarOptions options, Record& record)
-    : options_(std::move(options)), record_(record), random_(options_.seed) {}
+    : options_(std::move(options)),
+      record_(record),
+      boots_(options_.seed),
+      faults_(options_.seed ^ 0x6661756c7473),
+      repeats_(options_.seed ^ 0x72657065617473) {}
 
 void Car::Boot(bool loses_buffer, Micros now) {
   if (booted_) {
@@ -45,7 +49,7 @@ void Car::Boot(bool loses_buffer, Micros now) {
   booted_ = true;
   boot_acknowledged_ = false;
   ++boot_.counter;
-  boot_.random = random_.NextU64();
+  boot_.random = boots_.NextU64();
   next_seq_ = 0;
   edges_.clear();
   was_urgent_ = false;
@@ -68,21 +72,20 @@ bool Car::Urgent(const telltale::v1::Report& report) {
 }
 
 void Car::Take(const TimedReport& moment, Micros scheduled, Micros event_time) {
+  // What is due by its age leaves without this report, as if a timer had come in between: so what
+  // is in the buffer follows from the vehicle's time alone.
+  Tick(scheduled);
   if (!booted_ || moment.boot) Boot(moment.loses_buffer, scheduled);
   telltale::v1::Report report = moment.report;
   report.set_seq(next_seq_++);
   report.set_event_time_us(event_time.value + options_.clock_error_us);
   const bool urgent = Urgent(report);
-  const bool malformed = random_.Below(1000) < options_.malformed_per_mille;
+  const bool malformed = faults_.Below(1000) < options_.malformed_per_mille;
   if (malformed) report.clear_event_time_us();
   record_.Sent(options_.vin, boot_, report, malformed, scheduled);
   if (buffer_.empty()) buffer_since_us_ = scheduled.value;
   buffer_.push_back(std::move(report));
-  if (urgent || buffer_.size() >= kReportsPerSend) {
-    QueueBuffer(scheduled);
-  } else {
-    Tick(scheduled);
-  }
+  if (urgent || buffer_.size() >= kReportsPerSend) QueueBuffer(scheduled);
 }
 
 void Car::Tick(Micros now) {
@@ -132,7 +135,7 @@ bool Car::OnPubAck(std::uint16_t packet_id, Micros now) {
   in_flight_.erase(found);
   if (acked.boot == boot_) boot_acknowledged_ = true;
   record_.Acked(options_.vin, acked.boot, acked.first_seq, acked.last_seq, acked.reports, now);
-  if (random_.Below(1000) < options_.repeats_per_mille) {
+  if (repeats_.Below(1000) < options_.repeats_per_mille) {
     acked.packet_id = 0;
     record_.Repeated(acked.reports);
     waiting_.push_back(std::move(acked));

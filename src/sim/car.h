@@ -76,7 +76,11 @@ class Car {
 
   const CarOptions options_;
   Record& record_;
-  SeededRandom random_;
+  // One for each purpose: when acknowledgements come must not change which boots and which faults
+  // there are, or two runs of one seed could not be compared.
+  SeededRandom boots_;
+  SeededRandom faults_;
+  SeededRandom repeats_;
   BootId boot_;
   bool booted_ = false;
   bool boot_acknowledged_ = false;

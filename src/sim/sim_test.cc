@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <map>
 #include <set>
+#include <tuple>
 
 #include "sim/car.h"
 #include "sim/drives/drive.h"
@@ -40,6 +41,40 @@ class CarTest : public testing::Test {
   Record record;
   Car car{{.vin = "TTSM0000000000000", .firmware = "1.0.0"}, record};
 };
+
+// What identities a car has, and what it loses in a restart, follows from its seed and its time.
+TEST(CarSeedTest, WhenAcknowledgementsComeChangesNoBootAndNoFault) {
+  const auto sent = [](bool is_slow) {
+    Record record;
+    Car car({.vin = "TTSM0000000000000",
+             .firmware = "1.0.0",
+             .seed = 5,
+             .repeats_per_mille = 500,
+             .malformed_per_mille = 100},
+            record);
+    std::set<std::tuple<std::uint64_t, std::uint64_t, bool>> reports;
+    const auto drain = [&](std::int64_t now_us) {
+      while (const Outgoing* out = car.NextToSend()) {
+        const auto batch = Parse(*out);
+        for (const auto& report : batch.reports()) {
+          reports.emplace(batch.boot_random(), report.seq(), report.has_event_time_us());
+        }
+        EXPECT_TRUE(car.OnPubAck(out->packet_id, Micros{now_us}));
+      }
+    };
+    for (int i = 0; i < 400; ++i) {
+      TimedReport moment = Quiet(i * 300'000);
+      moment.boot = moment.loses_buffer = i % 77 == 76;
+      if (!is_slow) car.Tick(Micros{moment.at_us - 1});  // a timer comes now and then
+      car.Take(moment, Micros{moment.at_us}, Micros{moment.at_us});
+      if (!is_slow || i % 100 == 99) drain(moment.at_us);
+    }
+    car.Flush(Micros{400 * 300'000});
+    drain(400 * 300'000);
+    return reports;
+  };
+  EXPECT_EQ(sent(false), sent(true));
+}
 
 TEST_F(CarTest, SendsItsBufferEveryFiftyReports) {
   TakeFirst();
