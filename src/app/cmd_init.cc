@@ -7,11 +7,39 @@
 
 #include "app/commands.h"
 #include "app/init.h"
+#include "base/config_rules.h"
+#include "base/config_schema.h"
 
 namespace telltale::app {
 namespace {
 
-Status Run(InitOptions& options, const std::string& rules) {
+// "log.backend=kafka"
+Status Set(const std::string& setting, Config& config) {
+  const std::size_t equals = setting.find('=');
+  const std::string name = setting.substr(0, equals);
+  const std::size_t dot = name.rfind('.');
+  const ConfigKey* key = dot == std::string::npos
+                             ? FindConfigKey("", name)
+                             : FindConfigKey(name.substr(0, dot), name.substr(dot + 1));
+  if (equals == std::string::npos || key == nullptr) {
+    return Error{Code::kInvalid,
+                 fmt::format("--set {}: want section.key=value; `telltale config reference` lists "
+                             "the keys",
+                             setting)};
+  }
+  return SetConfig(*key, std::string_view(setting).substr(equals + 1), config);
+}
+
+Status SetAll(const std::vector<std::string>& settings, Config& config) {
+  for (const std::string& setting : settings) RETURN_IF_ERROR(Set(setting, config));
+  const auto broken = BrokenConfigRules(config);
+  if (!broken.empty()) return Error{Code::kInvalid, broken.front().what};
+  return Ok();
+}
+
+Status Run(InitOptions& options, const std::string& rules,
+           const std::vector<std::string>& settings) {
+  RETURN_IF_ERROR(SetAll(settings, options.config));
   ASSIGN_OR_RETURN(options.layout, Layout::OfThisProgram());
   if (!rules.empty()) options.layout.rules = rules;
   options.dir = std::filesystem::absolute(options.dir).lexically_normal().string();
@@ -46,6 +74,7 @@ void AddLogOptions(CLI::App& command, Config& config) {
 void AddInitCommand(CLI::App& app, int& exit_code) {
   const auto options = std::make_shared<InitOptions>();
   const auto rules = std::make_shared<std::string>();
+  const auto settings = std::make_shared<std::vector<std::string>>();
   Config& config = options->config;
   CLI::App* command = app.add_subcommand(
       "init", "Make a new installation: config, local authority, certificates, keys, users");
@@ -94,7 +123,8 @@ void AddInitCommand(CLI::App& app, int& exit_code) {
       ->add_option("--rules", *rules,
                    "Safety rules of the first release (default: those that come with Telltale)")
       ->check(CLI::ExistingFile);
-  command->callback([options, rules, command, &exit_code] {
+  AddSetOption(*command, *settings);
+  command->callback([options, rules, settings, command, &exit_code] {
     // Who takes any port for the cars wants several installations on one machine.
     if (options->config.mqtt_port == 0 && command->count("--operations-port") == 0) {
       options->config.operations_port = 0;
@@ -103,7 +133,7 @@ void AddInitCommand(CLI::App& app, int& exit_code) {
       exit_code = ExitCode(Error{Code::kInvalid, "--shards must not exceed --partitions"});
       return;
     }
-    exit_code = ExitCode(Run(*options, *rules));
+    exit_code = ExitCode(Run(*options, *rules, *settings));
   });
 }
 

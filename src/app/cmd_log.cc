@@ -12,10 +12,10 @@
 #include <unordered_set>
 
 #include "app/commands.h"
+#include "app/streams.h"
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/reasons.h"
-#include "log/log.h"
 
 namespace telltale::app {
 namespace {
@@ -30,9 +30,10 @@ struct Flags {
   std::optional<std::uint16_t> partition;
   std::uint64_t limit = 100;
 
-  std::string LogDir() const {
-    const Paths paths(dir);
-    return journal.empty() ? paths.log() : paths.journal() + "/" + journal;
+  // A journal is always files.
+  Result<std::unique_ptr<log::Streams>> Open(Disk& disk) const {
+    if (journal.empty()) return StreamsOf(disk, dir);
+    return log::StreamsOnFiles(disk, Paths(dir).journal() + "/" + journal);
   }
 };
 
@@ -57,12 +58,10 @@ std::string_view KindName(log::RecordKind kind) {
 
 // Records of every shard of a stream from its first, until `visit` says enough (false).
 template <typename Visit>
-Status VisitStream(const std::string& log_dir, const std::string& stream, std::uint16_t shards,
+Status VisitStream(log::Streams& streams, const std::string& stream, std::uint16_t shards,
                    const Visit& visit) {
-  PosixDisk disk;
   for (std::uint16_t shard = 0; shard < shards; ++shard) {
-    ASSIGN_OR_RETURN(const auto reader,
-                     log::Reader::Open(disk, log_dir, stream, ShardId{shard}, {}));
+    ASSIGN_OR_RETURN(const auto reader, streams.OpenReader(stream, ShardId{shard}, {}));
     while (true) {
       ASSIGN_OR_RETURN(const log::RecordView* record, reader->Next());
       if (record == nullptr) break;
@@ -93,14 +92,15 @@ json EndToJson(const log::DurableEnd& end, const log::LogShape& shape) {
 Result<json> GatherStatus(const Flags& flags) {
   PosixDisk disk;
   const Paths paths(flags.dir);
-  ASSIGN_OR_RETURN(const auto shape, log::DescribeLog(disk, flags.LogDir()));
+  ASSIGN_OR_RETURN(const auto streams, flags.Open(disk));
+  ASSIGN_OR_RETURN(const auto shape, streams->Describe());
   const auto consumers = disk.List(paths.positions());  // none yet: no folder
   json status;
   status["partitions"] = shape.partitions;
   status["shards"] = shape.shards;
   status["consumers"] = json::object();
   for (const std::string& stream : shape.streams) {
-    ASSIGN_OR_RETURN(const auto ends, log::DurableEnds(disk, flags.LogDir(), stream));
+    ASSIGN_OR_RETURN(const auto ends, streams->Ends(stream));
     for (const log::DurableEnd& end : ends) {
       status["streams"][stream].push_back(EndToJson(end, shape));
       if (!consumers.ok()) continue;
@@ -167,7 +167,8 @@ struct ReportIdHash {
 
 Result<json> GatherCount(const Flags& flags) {
   PosixDisk disk;
-  ASSIGN_OR_RETURN(const auto shape, log::DescribeLog(disk, flags.LogDir()));
+  ASSIGN_OR_RETURN(const auto streams, flags.Open(disk));
+  ASSIGN_OR_RETURN(const auto shape, streams->Describe());
   json count;
   count["quarantined"] = json::object();
   for (const std::string& stream : shape.streams) {
@@ -177,21 +178,20 @@ Result<json> GatherCount(const Flags& flags) {
     std::map<std::string, std::uint64_t, std::less<>> by_firmware;
     std::map<std::uint16_t, std::uint64_t> by_reason;
     std::unordered_set<ReportId, ReportIdHash> distinct;
-    RETURN_IF_ERROR(
-        VisitStream(flags.LogDir(), stream, shape.shards, [&](const log::RecordView& record) {
-          ++by_kind[static_cast<std::size_t>(record.header.kind)];
-          payload_bytes += record.payload.size();
-          if (record.header.kind == log::RecordKind::kQuarantine) ++by_reason[record.header.reason];
-          if (record.header.kind != log::RecordKind::kData) return true;
-          distinct.insert({record.header.vehicle, record.header.boot, record.header.seq});
-          const auto known = by_firmware.find(record.firmware);
-          if (known != by_firmware.end()) {
-            ++known->second;
-          } else {
-            by_firmware.emplace(record.firmware, 1);
-          }
-          return true;
-        }));
+    RETURN_IF_ERROR(VisitStream(*streams, stream, shape.shards, [&](const log::RecordView& record) {
+      ++by_kind[static_cast<std::size_t>(record.header.kind)];
+      payload_bytes += record.payload.size();
+      if (record.header.kind == log::RecordKind::kQuarantine) ++by_reason[record.header.reason];
+      if (record.header.kind != log::RecordKind::kData) return true;
+      distinct.insert({record.header.vehicle, record.header.boot, record.header.seq});
+      const auto known = by_firmware.find(record.firmware);
+      if (known != by_firmware.end()) {
+        ++known->second;
+      } else {
+        by_firmware.emplace(record.firmware, 1);
+      }
+      return true;
+    }));
     for (std::size_t kind = 1; kind < by_kind.size(); ++kind) {
       one[std::string(KindName(static_cast<log::RecordKind>(kind)))] = by_kind[kind];
     }
@@ -231,23 +231,23 @@ std::string Printable(std::string_view text) {
 
 Status RunDump(const Flags& flags) {
   PosixDisk disk;
-  ASSIGN_OR_RETURN(const auto shape, log::DescribeLog(disk, flags.LogDir()));
+  ASSIGN_OR_RETURN(const auto streams, flags.Open(disk));
+  ASSIGN_OR_RETURN(const auto shape, streams->Describe());
   std::uint64_t left = flags.limit;
   if (left == 0) return Ok();
-  return VisitStream(
-      flags.LogDir(), flags.stream, shape.shards, [&](const log::RecordView& record) {
-        if (flags.partition.has_value() && record.partition.value != *flags.partition) return true;
-        const log::RecordHeader& header = record.header;
-        fmt::print(
-            "partition {} offset {} {} log_time {} receipt {} event {} vehicle {} boot "
-            "{}/{:016x} seq {} contract {} firmware {} reason {} payload_bytes {}\n",
-            record.partition.value, record.offset.value, KindName(header.kind),
-            FormatUtc(record.log_time), FormatUtc(header.receipt_time),
-            FormatUtc(header.event_time), header.vehicle.ToHex(), header.boot.counter,
-            header.boot.random, header.seq, header.contract_number, Printable(record.firmware),
-            ReasonName(static_cast<Reason>(header.reason)), record.payload.size());
-        return --left > 0;
-      });
+  return VisitStream(*streams, flags.stream, shape.shards, [&](const log::RecordView& record) {
+    if (flags.partition.has_value() && record.partition.value != *flags.partition) return true;
+    const log::RecordHeader& header = record.header;
+    fmt::print(
+        "partition {} offset {} {} log_time {} receipt {} event {} vehicle {} boot "
+        "{}/{:016x} seq {} contract {} firmware {} reason {} payload_bytes {}\n",
+        record.partition.value, record.offset.value, KindName(header.kind),
+        FormatUtc(record.log_time), FormatUtc(header.receipt_time), FormatUtc(header.event_time),
+        header.vehicle.ToHex(), header.boot.counter, header.boot.random, header.seq,
+        header.contract_number, Printable(record.firmware),
+        ReasonName(static_cast<Reason>(header.reason)), record.payload.size());
+    return --left > 0;
+  });
 }
 
 CLI::App* AddSubcommand(CLI::App& parent, const char* name, const char* what,

@@ -7,7 +7,9 @@
 #include "base/config.h"
 #include "base/role.h"
 #include "base/stop.h"
+#include "feed/role.h"
 #include "gateway/role.h"
+#include "log/kafka/open_streams.h"
 #include "publish/authority.h"
 #include "publish/role.h"
 #include "registry/role.h"
@@ -58,10 +60,15 @@ void AddRoleCommand(CLI::App& app, int& exit_code) {
   roles->require_subcommand(1);
   AddOne(*roles, "registry", "Vehicles and their references", exit_code,
          [](const Flags& flags) { return ToExitCode(registry::RunRegistryRole(flags.role)); });
-  AddOne(*roles, "gateway", "The vehicles' door, and the log", exit_code,
-         [](const Flags& flags) { return ToExitCode(gateway::RunGatewayRole(flags.role)); });
+  AddOne(*roles, "gateway", "The vehicles' door, and the log", exit_code, [](const Flags& flags) {
+    return ToExitCode(gateway::RunGatewayRole(flags.role, log::kafka::OpenStreams));
+  });
   AddOne(*roles, "publisher", "Alert store and feed", exit_code,
          [](const Flags& flags) { return ToExitCode(publish::RunPublisherRole(flags.role)); });
+  AddOne(*roles, "lake-feed", "Copies the streams from Kafka for the lake and the vault", exit_code,
+         [](const Flags& flags) {
+           return ToExitCode(feed::RunLakeFeedRole(flags.role, log::kafka::OpenStreams));
+         });
   AddOne(*roles, "operations", "Metrics and health over HTTP", exit_code,
          [](const Flags& flags) { return RunOperationsRole(flags.role); });
   AddOne(*roles, "first-authority", "Give a release authority over a new alert store; ends at once",

@@ -8,6 +8,7 @@
 #include "app/commands.h"
 #include "app/operations_state.h"
 #include "app/serve.h"
+#include "app/streams.h"
 #include "base/config.h"
 
 namespace telltale::app {
@@ -109,7 +110,8 @@ int Run(const Flags& flags) {
   }
   PosixDisk disk;
   const SystemClock clock;
-  const json status = ToJson(LookAtOperations(disk, clock, flags.dir));
+  const json status =
+      ToJson(LookAtOperations(disk, clock, flags.dir, *StreamsOrFiles(disk, flags.dir)));
   if (flags.json) {
     fmt::print("{}\n", status.dump(2));
   } else {

@@ -73,6 +73,11 @@ constexpr Described kDescribed[] = {
     {"publisher", "journals_expired", "Of those, journals that were removed where it reads."},
     {"publisher", "feed_events_total", "Events written to followers of the feed."},
 
+    {"lake-feed", "records_copied", "Records copied from Kafka into this machine's segments."},
+    {"lake-feed", "turns", "Commits that made them durable."},
+    {"lake-feed", "shards_stopped", "Shards that cannot be copied on; see its log."},
+    {"lake-feed", "shards_expired", "Of those, shards whose next records are gone from Kafka."},
+
     {"", "http_connections_total", "HTTP connections."},
     {"", "http_connections_refused_total", "HTTP connections over the limit, told so."},
     {"", "http_slow_readers_total", "Followers ended: they took nothing for 30 s."},
@@ -127,6 +132,7 @@ constexpr Described kDescribed[] = {
 
 std::string MetricName(std::string_view role, std::string_view counter, MetricKind kind) {
   std::string name = fmt::format("telltale_{}_", role);
+  std::replace(name.begin(), name.end(), '-', '_');  // lake-feed
   for (const char c : counter) {
     const bool is_plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
     name += is_plain ? c : '_';

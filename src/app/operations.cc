@@ -11,6 +11,7 @@
 #include "base/config.h"
 #include "base/logging.h"
 #include "base/stop.h"
+#include "log/kafka/open_streams.h"
 #include "net/http_token.h"
 
 namespace telltale::app {
@@ -28,7 +29,8 @@ Status Run(const RoleOptions& options) {
   RETURN_IF_ERROR(ConfigureLogging("operations", config.logging_format, config.logging_level));
   RETURN_IF_ERROR(disk.MakeFolders(paths.run() + "/counters"));
   ASSIGN_OR_RETURN(std::string token, net::LoadHttpToken(config.operations_token_file));
-  OperationsPages pages(disk, clock, options.dir);
+  ASSIGN_OR_RETURN(const auto streams, log::kafka::OpenStreams(disk, config, paths));
+  OperationsPages pages(disk, clock, *streams, options.dir);
   ASSIGN_OR_RETURN(const auto server,
                    net::HttpServer::Start({.section = "operations",
                                            .listen = config.operations_listen,
@@ -57,7 +59,7 @@ net::HttpResponse OperationsPages::Handle(const net::HttpRequest& request) {
   if (request.path != "/readyz" && request.path != "/metrics") {
     return {404, "text/plain", "there is /metrics, /healthz and /readyz\n"};
   }
-  const OperationsState state = LookAtOperations(disk_, clock_, dir_);
+  const OperationsState state = LookAtOperations(disk_, clock_, dir_, streams_);
   if (request.path == "/metrics") {
     return {200, kMetricsContentType, MetricsText(state, TELLTALE_VERSION)};
   }

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/disk.h"
 #include "base/role.h"
+#include "log/streams.h"
 #include "net/http_server.h"
 
 namespace telltale::app {
@@ -17,8 +18,9 @@ namespace telltale::app {
 // Answers from what it reads at that moment. The HTTP server's thread only.
 class OperationsPages final : public net::HttpHandler {
  public:
-  OperationsPages(Disk& disk, const Clock& clock, std::string dir)
-      : disk_(disk), clock_(clock), dir_(std::move(dir)) {}
+  // All must outlive it.
+  OperationsPages(Disk& disk, const Clock& clock, log::Streams& streams, std::string dir)
+      : disk_(disk), clock_(clock), streams_(streams), dir_(std::move(dir)) {}
 
   // /healthz  200 while a supervisor holds its lock, so that what dies is started again; else 503
   // /readyz   200, or 503 with one line per cause
@@ -28,6 +30,7 @@ class OperationsPages final : public net::HttpHandler {
  private:
   Disk& disk_;
   const Clock& clock_;
+  log::Streams& streams_;
   std::string dir_;
 };
 

@@ -76,12 +76,12 @@ std::uint64_t RecordsBelow(const std::vector<Offset>& next, ShardId shard,
   return records;
 }
 
-void LookAtLog(Disk& disk, const Paths& paths, OperationsState& state) {
-  const auto shape = log::DescribeLog(disk, paths.log());
+void LookAtLog(Disk& disk, const Paths& paths, log::Streams& streams, OperationsState& state) {
+  const auto shape = streams.Describe();
   if (!shape.ok() || shape->shards == 0) return;
   const auto consumers = disk.List(paths.positions());  // none yet: no folder
   for (const std::string& stream : shape->streams) {
-    const auto ends = log::DurableEnds(disk, paths.log(), stream);
+    const auto ends = streams.Ends(stream);
     if (!ends.ok()) continue;
     for (const log::DurableEnd& end : *ends) {
       state.ends.push_back({stream, end.shard.value, RecordsBelow(end.next, end.shard, *shape)});
@@ -131,6 +131,9 @@ constexpr Watched kWatched[] = {
     {"worker", "partitions_stopped", "partitions stopped; its log says where and why"},
     {"publisher", "journals_expired", "journals stopped: removed from where they were read"},
     {"publisher", "journals_stopped", "journals stopped in all; its log says where and why"},
+    {"lake-feed", "shards_expired",
+     "shards stopped: what they wanted to copy next is gone from Kafka"},
+    {"lake-feed", "shards_stopped", "shards stopped in all; its log says where and why"},
     {"lake", "lake.shards_expired",
      "shards stopped: retention removed what they wanted to read next"},
     {"lake", "lake.shards_stopped", "shards stopped in all; its log says where and why"},
@@ -141,16 +144,19 @@ constexpr std::string_view kSharePrefix = "retention_share_percent.";
 
 }  // namespace
 
-OperationsState LookAtOperations(Disk& disk, const Clock& clock, const std::string& dir) {
+OperationsState LookAtOperations(Disk& disk, const Clock& clock, const std::string& dir,
+                                 log::Streams& streams) {
   const Paths paths(dir);
   const RunFiles run_files(paths.run());
   OperationsState state;
   state.is_serving = SupervisorLock::IsHeld(paths.run());
   state.has_started = state.is_serving && run_files.Exists("ready");
-  for (const char* role : kRoles) {
+  for (const std::string role : kRoles) {
+    // Of an installation on Kafka alone; of others not even as one that is left out.
+    if (role == "lake-feed" && !(state.is_serving && run_files.IsWanted(role))) continue;
     state.roles.push_back(LookAtRole(disk, run_files, role, state.is_serving));
   }
-  LookAtLog(disk, paths, state);
+  LookAtLog(disk, paths, streams, state);
   LookAtConditions(run_files, state);
   state.looked_at = clock.NowUtc();  // after what it is compared with: no age is negative
   return state;

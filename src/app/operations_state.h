@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/disk.h"
+#include "log/streams.h"
 
 namespace telltale::app {
 
@@ -61,7 +62,8 @@ struct OperationsState {
 };
 
 // What cannot be read is left out: a role without counters, a log that is not there yet.
-OperationsState LookAtOperations(Disk& disk, const Clock& clock, const std::string& dir);
+OperationsState LookAtOperations(Disk& disk, const Clock& clock, const std::string& dir,
+                                 log::Streams& streams);
 
 // Why it is not ready, one sentence each; empty: it is.
 std::vector<std::string> NotReadyCauses(const OperationsState& state);

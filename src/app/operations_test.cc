@@ -80,7 +80,7 @@ TEST(ReadinessTest, AReaderThatStoppedOrLagsByHalfOfRetentionIsAWarningOnly) {
   state.roles[2].counters["retention_share_percent.telemetry.lake"] = 49;
   EXPECT_TRUE(Warnings(state).empty());
   state.roles[2].counters["retention_share_percent.telemetry.lake"] = 51;
-  state.roles[5].counters["lake.shards_expired"] = 1;
+  state.roles[6].counters["lake.shards_expired"] = 1;
   EXPECT_EQ(Warnings(state),
             (std::vector<std::string>{
                 "lake is 51 % of retention behind in stream telemetry; at 80 % vehicles are not "
@@ -88,7 +88,7 @@ TEST(ReadinessTest, AReaderThatStoppedOrLagsByHalfOfRetentionIsAWarningOnly) {
                 "lake: 1 shards stopped: retention removed what they wanted to read next "
                 "(docs/back-pressure.md, \"A reader that stopped\")"}));
   EXPECT_TRUE(NotReadyCauses(state).empty());
-  state.roles[5].is_up = false;
+  state.roles[6].is_up = false;
   EXPECT_EQ(Warnings(state).size(), 1u) << "what one that is gone had counted says nothing";
 }
 
@@ -176,11 +176,12 @@ class OperationsTest : public testing::Test {
   }
   ~OperationsTest() override { std::filesystem::remove_all(folder_); }
   net::HttpResponse Get(const std::string& path) {
-    return OperationsPages(disk_, clock_, folder_).Handle({path, {}});
+    return OperationsPages(disk_, clock_, *streams_, folder_).Handle({path, {}});
   }
 
   std::string folder_;
   PosixDisk disk_;
+  const std::unique_ptr<log::Streams> streams_ = log::StreamsOnFiles(disk_, Paths(folder_).log());
   SystemClock clock_;
 };
 
@@ -193,7 +194,7 @@ TEST_F(OperationsTest, AFolderThatNobodyServesIsUnhealthyAndShowsNoOldPort) {
   EXPECT_EQ(Get("/readyz").status, 503u);
   EXPECT_EQ(Get("/metrics").status, 200u);
   EXPECT_EQ(Get("/").status, 404u);
-  const OperationsState state = LookAtOperations(disk_, clock_, folder_);
+  const OperationsState state = LookAtOperations(disk_, clock_, folder_, *streams_);
   for (const RoleState& role : state.roles) {
     EXPECT_FALSE(role.is_up || role.port || role.pid) << role.name;
   }

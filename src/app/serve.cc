@@ -50,7 +50,10 @@ class Service {
   Status Run();
 
  private:
-  bool Wanted(const std::string& role) const { return !options_.without.contains(role); }
+  bool Wanted(const std::string& role) const {
+    if (role == "lake-feed" && config_.log_backend == "files") return false;  // nothing to copy
+    return !options_.without.contains(role);
+  }
   std::vector<std::string> WantedRoles() const {
     std::vector<std::string> roles;
     for (const char* role : kRoles) {
@@ -186,7 +189,7 @@ Status Service::StartAll() {
   }
   if (StopRequested()) return Ok();
   if (Wanted("publisher")) RETURN_IF_ERROR(InstallFirstAuthority());
-  for (const char* role : {"publisher", "worker", "lake", "committer", "vault"}) {
+  for (const char* role : {"publisher", "worker", "lake-feed", "lake", "committer", "vault"}) {
     RETURN_IF_ERROR(Keep(role));
   }
   return WaitUntil("not every role got ready", [&] {

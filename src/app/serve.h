@@ -11,8 +11,9 @@
 namespace telltale::app {
 
 // Names of the roles, in the order they start.
-inline constexpr const char* kRoles[] = {"operations", "registry", "gateway",   "publisher",
-                                         "worker",     "lake",     "committer", "vault"};
+inline constexpr const char* kRoles[] = {"operations", "registry",  "gateway",
+                                         "publisher",  "worker",    "lake-feed",
+                                         "lake",       "committer", "vault"};
 
 struct ServeOptions {
   std::string dir;

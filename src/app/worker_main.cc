@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/stop.h"
+#include "log/kafka/open_streams.h"
 
 namespace {
 
@@ -20,6 +21,7 @@ constexpr const char* kUsage =
 int main(int argc, char** argv) {
   telltale::WatchForStop();
   telltale::safety::WorkerOptions options;
+  options.open_streams = telltale::log::kafka::OpenStreams;
   for (int n = 1; n < argc; ++n) {
     if (std::strcmp(argv[n], "--help") == 0) {
       std::fputs(kUsage, stdout);

@@ -42,6 +42,7 @@ struct Config {
   std::string operations_tls_key;
   std::string operations_token_file;
   // log
+  std::string log_backend = "files";  // files | kafka
   std::uint16_t log_partitions = kPartitionsDefault;
   std::uint16_t log_shards = kShardsDefault;
   std::uint64_t log_segment_bytes = 64u << 20;
@@ -49,6 +50,11 @@ struct Config {
   // What is older goes, by whole segments, when every reader has passed it (log/log.h, Retain).
   std::uint32_t log_retention_hours = 28 * 24;
   std::uint32_t log_sealed_retention_hours = 72;
+  // kafka: where the streams live with log.backend kafka
+  std::string kafka_brokers;  // host:port, host:port
+  std::string kafka_topic_prefix = "telltale.";
+  std::uint16_t kafka_replication = 3;
+  std::string kafka_settings_file;  // "" = none; librdkafka's own settings, such as SASL and TLS
   // privacy
   int cell_level = kFinestCellLevel;
   // lake

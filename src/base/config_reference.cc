@@ -45,6 +45,7 @@ its configuration. Mistakes are: an unknown section, key or `TELLTALE_*` variabl
 key, a key given twice, a value of another type or out of bounds, a tab as indentation, and:
 
 - `log.shards` above `log.partitions`
+- `log.backend` kafka without `kafka.brokers`
 - a `tls_certificate` without its `tls_key`, or the other way round
 - `feed.listen` or `operations.listen` that is not a loopback address (`127.0.0.0/8`, `::1`,
   `localhost`) without `tls_certificate`, `tls_key` and `token_file` of the same section

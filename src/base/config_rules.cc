@@ -44,6 +44,10 @@ std::vector<ConfigRuleBreak> BrokenConfigRules(const Config& config) {
                                   "{}",
                                   config.log_shards, config.log_partitions)});
   }
+  if (config.log_backend == "kafka" && config.kafka_brokers.empty()) {
+    broken.push_back({FindConfigKey("log", "backend"), FindConfigKey("kafka", "brokers"),
+                      "log.backend kafka needs kafka.brokers: host:port of the cluster"});
+  }
   CheckListener({.section = "feed",
                  .listen = config.feed_listen,
                  .certificate = config.feed_tls_certificate,

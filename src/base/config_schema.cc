@@ -71,6 +71,12 @@ ConfigKey Fixed(ConfigKey key) {
   return key;
 }
 
+// Empty as long as the streams lie in files.
+ConfigKey Brokers(ConfigKey key) {
+  key.low = 0;
+  return key;
+}
+
 void AddDoors(std::vector<ConfigKey>& keys) {
   const auto add = [&](ConfigKey key) { keys.push_back(std::move(key)); };
   add(Text("mqtt", "listen", &Config::mqtt_listen,
@@ -109,6 +115,9 @@ void AddDoors(std::vector<ConfigKey>& keys) {
 
 void AddStreams(std::vector<ConfigKey>& keys) {
   const auto add = [&](ConfigKey key) { keys.push_back(std::move(key)); };
+  add(Fixed(Choice("log", "backend", &Config::log_backend, {"files", "kafka"},
+                   "Where the streams live: files of this machine, or Kafka, which the section "
+                   "kafka is for.")));
   add(Fixed(Number("log", "partitions", &Config::log_partitions, {1, 4096},
                    "Partitions of every stream; vehicles are spread over them.")));
   add(Fixed(Number("log", "shards", &Config::log_shards, {1, 64},
@@ -125,6 +134,16 @@ void AddStreams(std::vector<ConfigKey>& keys) {
   add(Number(
       "log", "sealed_retention_hours", &Config::log_sealed_retention_hours, {1, 24 * 31, "h"},
       "The same for the sealed stream, which holds exact positions until the vault has them."));
+  add(Brokers(Text("kafka", "brokers", &Config::kafka_brokers,
+                   "Where to find the cluster: host:port, several separated by commas.")));
+  add(Fixed(Text("kafka", "topic_prefix", &Config::kafka_topic_prefix,
+                 "Topics are this and the stream's name; one of its own for each installation.")));
+  add(Fixed(Number("kafka", "replication", &Config::kafka_replication, {1, 15},
+                   "Copies of each partition when a topic is made; a record is durable when all "
+                   "but one have it (docs/kafka.md).")));
+  add(Path("kafka", "settings_file", &Config::kafka_settings_file,
+           "File of librdkafka's own settings, a key=value a line, such as security.protocol and "
+           "sasl.*; for the platform's user alone, since it may hold a password."));
   // Finer than 12 is refused here and again on every write (design, "Cell").
   add(Number("privacy", "cell_level", &Config::cell_level, {5, kFinestCellLevel},
              "S2 level of the cells that stand for a position outside the vault; a finer "
@@ -272,8 +291,8 @@ bool IsConfigSection(std::string_view name) {
 }
 
 bool IsOtherVariable(std::string_view name) {
-  // The data sets that tests and demonstrations read.
-  return name == "TELLTALE_DATA";
+  // The data sets that tests and demonstrations read, and the log that the latter use.
+  return name == "TELLTALE_DATA" || name == "TELLTALE_LOG";
 }
 
 std::string ConfigText(const ConfigKey& key, const Config& config) {

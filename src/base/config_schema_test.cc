@@ -113,7 +113,7 @@ TEST(ConfigNearestTest, OneSlipIsUnderstoodAndAnotherWordIsNot) {
     EXPECT_EQ(key == nullptr ? "" : key->FullName(), c.meant) << c.section << "." << c.name;
   }
   EXPECT_EQ(NearestConfigSection("operation"), "operations");
-  EXPECT_EQ(NearestConfigSection("kafka"), "");
+  EXPECT_EQ(NearestConfigSection("zebra"), "");
   EXPECT_EQ(NearestConfigKey("mqtt", std::string(1 << 20, 'p')), nullptr);
 }
 

@@ -29,6 +29,7 @@ enum class Format {
   kAlertsDb,
   kReleaseManifest,
   kRules,
+  kKafkaMessage,
 };
 
 struct FormatVersion {
@@ -58,6 +59,7 @@ inline constexpr std::array kFormats = {
     FormatVersion{Format::kAlertsDb, "alerts.db", 1, 1, 1},
     FormatVersion{Format::kReleaseManifest, "release manifest", 1, 1, 1},
     FormatVersion{Format::kRules, "rules file", 1, 1, 1},
+    FormatVersion{Format::kKafkaMessage, "kafka message", 1, 1, 1},
 };
 
 constexpr const FormatVersion& VersionOf(Format format) {

@@ -47,13 +47,12 @@ Status Gateway::LoadKeys() {
 
 Status Gateway::OpenLog() {
   log::LogOptions options;
-  options.dir = paths_.log();
   options.streams = StreamNames();
   options.partitions = config_.log_partitions;
   options.shards = config_.log_shards;
   options.segment_bytes = config_.log_segment_bytes;
   options.unsynced_bytes_max = config_.log_unsynced_bytes_max;
-  ASSIGN_OR_RETURN(log_, log::Log::Open(parts_.disk, options));
+  ASSIGN_OR_RETURN(log_, parts_.streams.Open(options));
   RETURN_IF_ERROR(parts_.disk.MakeFolders(ParentFolder(paths_.log_socket())));
   ASSIGN_OR_RETURN(wake_, log::WakeServer::Start(paths_.log_socket()));
   return Ok();
@@ -81,14 +80,14 @@ Status Gateway::StartShards() {
 void Gateway::StartRetention() {
   const auto hours = [](std::uint32_t n) { return Micros::Seconds(std::int64_t{n} * 3600); };
   retention_ = std::make_unique<RetentionKeeper>(
-      RetentionKeeper::Options{.log_dir = paths_.log(),
-                               .positions_dir = paths_.positions(),
+      RetentionKeeper::Options{.positions_dir = paths_.positions(),
                                .releases_dir = paths_.releases(),
-                               .roles_file = paths_.run() + "/roles",
+                               .run_folder = paths_.run(),
                                .keep_for = hours(config_.log_retention_hours),
                                .keep_sealed_for = hours(config_.log_sealed_retention_hours),
                                .segment_bytes = config_.log_segment_bytes},
-      RetentionKeeper::Parts{parts_.disk, parts_.clock, parts_.counters, [this](bool is_held) {
+      RetentionKeeper::Parts{parts_.disk, parts_.streams, parts_.clock, parts_.counters,
+                             [this](bool is_held) {
                                for (const auto& shard : shards_) shard->HoldReading(is_held);
                              }});
   retention_->Start();

@@ -17,6 +17,7 @@
 #include "gateway/door.h"
 #include "gateway/shard.h"
 #include "gateway/vehicle_trust.h"
+#include "log/streams.h"
 
 namespace telltale::gateway {
 
@@ -29,6 +30,7 @@ class Gateway {
     Disk& disk;
     Clock& clock;
     Counters& counters;
+    log::Streams& streams;
     ByteBudget::Rate vehicle_rate = {};
     std::chrono::milliseconds sweep_every{1000};  // for who is late; shorter in tests
   };

@@ -29,7 +29,8 @@ class GatewayRetentionTest : public testing::Test, protected TestInstallation {
     config_.log_retention_hours = 1;
     config_.log_sealed_retention_hours = 24;
     Put(paths_.run() + "/roles", "gateway\n");  // no reader but those of this test
-    auto made = Gateway::Start(config_, paths_, {disk_, ahead_, counters_, vehicle_rate_});
+    auto made =
+        Gateway::Start(config_, paths_, {disk_, ahead_, counters_, *streams_, vehicle_rate_});
     CHECK(made.ok());
     gateway_ = std::move(made).value();
     CHECK(SendConfig(Signed(1, control_)).empty());

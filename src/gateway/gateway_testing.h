@@ -204,8 +204,8 @@ class TestInstallation {
     CHECK(seal::StoreKey(disk_, paths_.keys() + "/" + name, raw, is_private).ok());
   }
   void Start() {
-    auto made =
-        Gateway::Start(config_, paths_, {disk_, clock_, counters_, vehicle_rate_, kSweepEvery});
+    auto made = Gateway::Start(config_, paths_,
+                               {disk_, clock_, counters_, *streams_, vehicle_rate_, kSweepEvery});
     CHECK(made.ok());
     gateway_ = std::move(made).value();
   }
@@ -244,6 +244,7 @@ class TestInstallation {
   const Paths paths_{folder_};
   PosixDisk posix_;
   Disk& disk_;
+  const std::unique_ptr<log::Streams> streams_ = log::StreamsOnFiles(disk_, paths_.log());
   ShiftedClock clock_;  // TLS looks at the real time, too
   Counters counters_;
   Config config_;

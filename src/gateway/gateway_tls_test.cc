@@ -164,7 +164,8 @@ TEST_F(GatewayTlsTest, ABrokenListIsCountedAndTheFormerStaysInForce) {
 
 TEST_F(GatewayTlsTest, AListThatIsBrokenAtTheStartIsSaid) {
   PutOnDisk(list_path(), "nonsense");
-  const auto made = Gateway::Start(config_, paths_, {disk_, clock_, counters_, vehicle_rate_});
+  const auto made =
+      Gateway::Start(config_, paths_, {disk_, clock_, counters_, *streams_, vehicle_rate_});
   ASSERT_FALSE(made.ok());
   EXPECT_EQ(made.error().code, Code::kInvalid);
   EXPECT_NE(made.error().message.find("vehicles.crl"), std::string::npos);

@@ -4,10 +4,11 @@
 
 #include <algorithm>
 
+#include "base/role.h"
+
 namespace telltale::gateway {
 namespace {
 
-constexpr std::uint64_t kRolesFileBytesMax = 4096;
 constexpr std::string_view kWorkerPrefix = "worker-";
 
 // A gauge in a counter that only one thread at a time writes.
@@ -61,7 +62,7 @@ void RetentionKeeper::Pass() {
                                       {Stream("safety", options_.keep_for, "publisher"),
                                        Stream("telemetry", options_.keep_for, "lake"),
                                        Stream("sealed", options_.keep_sealed_for, "vault")}};
-  const auto report = log::Retain(parts_.disk, options_.log_dir, options, Now());
+  const auto report = parts_.streams.Retention(options, Now());
   if (!report.ok()) return SayFailure(report.error());
   failed_with_.clear();
   CountRemoved(*report);
@@ -81,12 +82,9 @@ void RetentionKeeper::Pass() {
 // only if it was once and left a place to go on from.
 log::StreamRetention RetentionKeeper::Stream(const std::string& name, Micros keep_for,
                                              const std::string& reader) const {
-  return {name, keep_for, 0, IsServed(reader) ? std::vector{reader} : std::vector<std::string>{}};
-}
-
-bool RetentionKeeper::IsServed(const std::string& role) const {
-  const auto roles = ReadWholeFile(parts_.disk, options_.roles_file, kRolesFileBytesMax);
-  return !roles.ok() || ("\n" + *roles).find("\n" + role + "\n") != std::string::npos;
+  return {name, keep_for, 0,
+          IsRoleServed(parts_.disk, options_.run_folder, reader) ? std::vector{reader}
+                                                                 : std::vector<std::string>{}};
 }
 
 // The worker of a release that is not installed any more never comes back to read on.

@@ -19,7 +19,7 @@
 #include "base/mutex.h"
 #include "gateway/condition_file.h"
 #include "gateway/retention_clock.h"
-#include "log/log.h"
+#include "log/streams.h"
 
 namespace telltale::gateway {
 
@@ -33,16 +33,16 @@ inline constexpr std::chrono::milliseconds kRetentionEveryStopped{5'000};
 class RetentionKeeper {
  public:
   struct Options {
-    std::string log_dir;
     std::string positions_dir;
     std::string releases_dir;  // <digest> for each release that is installed
-    std::string roles_file;    // roles that are served, a line each; without the file: all
+    std::string run_folder;    // which roles are served (base/role.h)
     Micros keep_for;           // safety and telemetry
     Micros keep_sealed_for;
     std::uint64_t segment_bytes = 0;  // to say how much was removed
   };
   struct Parts {
     Disk& disk;
+    log::Streams& streams;
     Clock& clock;
     Counters& counters;
     // True: do not read from vehicles; false: the reason has gone. Called when it changes.
@@ -71,7 +71,6 @@ class RetentionKeeper {
 
   log::StreamRetention Stream(const std::string& name, Micros keep_for,
                               const std::string& reader) const;
-  bool IsServed(const std::string& role) const;
   void RetireWorkers();
   Micros Now() REQUIRES(pass_mutex_);
   void SayFailure(const Error& error) REQUIRES(pass_mutex_);

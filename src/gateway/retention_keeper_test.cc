@@ -20,14 +20,13 @@ class RetentionKeeperTest : public testing::Test {
     options_.segment_bytes = 8192;
     options_.ticks = false;
     log_ = log::OpenOrFail(disk_, options_);
-    keeper_.emplace(RetentionKeeper::Options{.log_dir = "/log",
-                                             .positions_dir = "/positions",
+    keeper_.emplace(RetentionKeeper::Options{.positions_dir = "/positions",
                                              .releases_dir = "/releases",
-                                             .roles_file = "/run/roles",
+                                             .run_folder = "/run",
                                              .keep_for = kKeep,
                                              .keep_sealed_for = kKeep,
                                              .segment_bytes = options_.segment_bytes},
-                    RetentionKeeper::Parts{disk_, clock_, counters_,
+                    RetentionKeeper::Parts{disk_, *streams_, clock_, counters_,
                                            [this](bool held) { held_.push_back(held); }});
   }
   // A record a second into every stream, the clock going with them.
@@ -76,6 +75,7 @@ class RetentionKeeperTest : public testing::Test {
   }
 
   SimDisk disk_;
+  const std::unique_ptr<log::Streams> streams_ = log::StreamsOnFiles(disk_, "/log");
   ManualClock clock_{kStart};
   Counters counters_;
   log::LogOptions options_ = log::SmallLog();
@@ -113,10 +113,9 @@ TEST_F(RetentionKeeperTest, TheAlarmIsAtHalfAndTheStopAtFourFifthsOfRetention) {
   for (const auto& step : steps) {
     clock_.JumpUtc(kStart + Micros::Seconds(1 + step.age_s) - clock_.NowUtc());
     // A keeper of its own: the time between two steps did not pass.
-    keeper_.emplace(
-        RetentionKeeper::Options{"/log", "/positions", "/releases", "/run/roles", kKeep, kKeep, 0},
-        RetentionKeeper::Parts{disk_, clock_, counters_,
-                               [this](bool held) { held_.push_back(held); }});
+    keeper_.emplace(RetentionKeeper::Options{"/positions", "/releases", "/run", kKeep, kKeep, 0},
+                    RetentionKeeper::Parts{disk_, *streams_, clock_, counters_,
+                                           [this](bool held) { held_.push_back(held); }});
     held_.clear();
     keeper_->Pass();
     EXPECT_EQ(Count("retention_share_percent.telemetry.lake"),

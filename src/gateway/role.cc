@@ -19,7 +19,8 @@ constexpr int kTurnsPerTrust = 40;     // every 2 s
 
 class Process {
  public:
-  explicit Process(const RoleOptions& options) : paths_(options.dir) {}
+  Process(const RoleOptions& options, log::OpenStreams open_streams)
+      : paths_(options.dir), open_streams_(open_streams) {}
 
   Status Run() {
     RETURN_IF_ERROR(seal::ForbidDumps());
@@ -32,8 +33,10 @@ class Process {
       spdlog::warn("gateway: {}", locked.error().message);
     }
     net::RaiseDescriptorLimit();
-    ASSIGN_OR_RETURN(const auto gateway,
-                     Gateway::Start(config, paths_, {disk_, clock_, counters_, RateOf(config)}));
+    ASSIGN_OR_RETURN(const auto streams, open_streams_(disk_, config, paths_));
+    ASSIGN_OR_RETURN(
+        const auto gateway,
+        Gateway::Start(config, paths_, {disk_, clock_, counters_, *streams, RateOf(config)}));
     Status served = Serve(*gateway);
     gateway->Stop();
     WriteCounts();
@@ -79,6 +82,7 @@ class Process {
   }
 
   const Paths paths_;
+  const log::OpenStreams open_streams_;
   PosixDisk disk_;
   SystemClock clock_;
   Counters counters_;
@@ -86,9 +90,9 @@ class Process {
 
 }  // namespace
 
-int RunGatewayRole(const RoleOptions& options) {
+int RunGatewayRole(const RoleOptions& options, log::OpenStreams open_streams) {
   StartLogging("gateway");
-  const Status done = Process(options).Run();
+  const Status done = Process(options, open_streams).Run();
   if (done.ok()) return 0;
   spdlog::error("gateway: {}", done.error().ToString());
   return 1;

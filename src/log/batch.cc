@@ -159,6 +159,13 @@ std::string BatchCodec::EncodeEndOfSegment(CommitNumber commit) {
   return out;
 }
 
+ByteSpan BatchCodec::RecordsOf(const BatchBuilder& batch) { return AsBytes(batch.records_); }
+
+std::string_view BatchCodec::FirmwareOf(const BatchBuilder& batch, std::uint16_t index) {
+  if (index >= batch.firmwares_used_) return {};
+  return batch.firmwares_[index];
+}
+
 std::uint32_t BatchCrc(ByteSpan batch, std::uint64_t generation) {
   std::uint8_t seed[sizeof generation];
   std::memcpy(seed, &generation, sizeof generation);

@@ -50,6 +50,10 @@ class BatchCodec {
   static void EncodeTicks(std::span<const Tick> ticks, CommitNumber commit, Micros now,
                           std::string& out);
   static std::string EncodeEndOfSegment(CommitNumber commit);
+  // What `batch` holds, for who stores record by record: the records one behind the other (each a
+  // header and its payload), and the name that a record's header.firmware is the index of.
+  static ByteSpan RecordsOf(const BatchBuilder& batch);
+  static std::string_view FirmwareOf(const BatchBuilder& batch, std::uint16_t index);
 };
 
 // CRC of a whole batch (length >= kBatchHeaderBytes) in a segment of `generation`.

@@ -194,6 +194,9 @@ class Reader {
   // Position after the last record returned by Next().
   virtual const Position& position() const = 0;
   virtual std::uint16_t partitions() const = 0;
+  // Blocks until there may be more to read or `timeout` is over. False, at once: this log does not
+  // tell its readers; wait with a WakeClient.
+  virtual bool WaitForMore(std::chrono::milliseconds /*timeout*/) { return false; }
 };
 
 // Lets a process know that something new is durable. The log's owner listens (WakeServer); a

@@ -30,6 +30,7 @@ struct Shared {
   PosixDisk disk;
   SystemClock clock;
   Counters counters;
+  std::unique_ptr<log::Streams> streams;
   std::unique_ptr<log::Log> journal;
   std::unique_ptr<log::WakeServer> wake;
   std::atomic<bool> failed{false};
@@ -97,8 +98,8 @@ bool OpenWhenThere(ShardWorker& worker, std::uint16_t shard, Shared& shared) {
 void RunShard(const ShardOptions& options, const Engine& engine, const std::string& log_socket,
               Shared& shared) {
   const std::uint16_t shard = options.head.shard;
-  ShardWorker worker(options, engine, shared.journal->shard(ShardId{shard}), shared.disk,
-                     shared.clock, shared.counters);
+  ShardWorker worker(options, engine, *shared.streams, shared.journal->shard(ShardId{shard}),
+                     shared.disk, shared.clock, shared.counters);
   if (!OpenWhenThere(worker, shard, shared)) return;
   log::WakeClient wake(log_socket);
   FullDisk full_disk(shard, shared.counters);
@@ -114,7 +115,9 @@ void RunShard(const ShardOptions& options, const Engine& engine, const std::stri
     }
     full_disk.End();
     if (turn->wrote) shared.wake->WakeAll();
-    if (!turn->read) wake.Wait(turn->wrote ? kWaitMax : milliseconds{kMarkPaceUs / 1000});
+    if (turn->read) continue;
+    const milliseconds pause = turn->wrote ? kWaitMax : milliseconds{kMarkPaceUs / 1000};
+    if (!worker.WaitForMore(pause)) wake.Wait(pause);
   }
   const Status saved = worker.SaveSnapshot();
   if (!saved.ok()) spdlog::warn("shard {}: {}", shard, saved.error().ToString());
@@ -130,6 +133,8 @@ Status Run(const WorkerOptions& options) {
   ASSIGN_OR_RETURN(Release release, LoadRelease(shared.disk, paths, options.release));
   const auto rules = static_cast<std::uint16_t>(release.rules.rules.size());
   const Engine engine(std::move(release.rules));
+
+  ASSIGN_OR_RETURN(shared.streams, options.open_streams(disk, config, paths));
 
   const std::string worker_dir = paths.worker() + "/" + options.release;
   RETURN_IF_ERROR(disk.MakeFolders(worker_dir));
@@ -148,7 +153,6 @@ Status Run(const WorkerOptions& options) {
   std::vector<std::thread> threads;
   for (std::uint16_t shard = 0; shard < config.log_shards; ++shard) {
     ShardOptions shard_options{
-        .log_dir = paths.log(),
         .snapshot_path = worker_dir + "/shard-" + std::to_string(shard) + ".snapshot",
         .positions_dir = paths.positions(),
         .consumer = name,

@@ -3,11 +3,14 @@
 
 #include <string>
 
+#include "log/streams.h"
+
 namespace telltale::safety {
 
 struct WorkerOptions {
   std::string dir;      // the folder `telltale init` made
   std::string release;  // 64 hex digits
+  log::OpenStreams open_streams = nullptr;
 };
 
 // Exit code. WatchForStop() must have been called.

@@ -8,10 +8,12 @@
 
 namespace telltale::safety {
 
-ShardWorker::ShardWorker(ShardOptions options, const Engine& engine, log::ShardWriter& journal,
-                         Disk& disk, const Clock& clock, Counters& counters)
+ShardWorker::ShardWorker(ShardOptions options, const Engine& engine, log::Streams& streams,
+                         log::ShardWriter& journal, Disk& disk, const Clock& clock,
+                         Counters& counters)
     : options_(std::move(options)),
       engine_(engine),
+      streams_(streams),
       journal_(journal),
       disk_(disk),
       clock_(clock),
@@ -58,8 +60,7 @@ void ShardWorker::RestoreOrStartOver() {
 
 Status ShardWorker::Open() {
   RestoreOrStartOver();
-  ASSIGN_OR_RETURN(reader_, log::Reader::Open(disk_, options_.log_dir, "safety",
-                                              ShardId{options_.head.shard}, start_));
+  ASSIGN_OR_RETURN(reader_, streams_.OpenReader("safety", ShardId{options_.head.shard}, start_));
   ExportCounts();
   return Ok();
 }

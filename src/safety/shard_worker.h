@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/counters.h"
 #include "base/disk.h"
-#include "log/log.h"
+#include "log/streams.h"
 #include "safety/snapshot.h"
 #include "safety/state.h"
 
@@ -26,7 +26,6 @@ inline constexpr std::int64_t kSnapshotEveryUs = 5 * 1'000'000ll;
 inline constexpr std::uint64_t kSnapshotEveryRecords = 1'000'000;
 
 struct ShardOptions {
-  std::string log_dir;        // where stream `safety` lies
   std::string snapshot_path;  // this shard's
   std::string positions_dir;
   std::string consumer;
@@ -38,8 +37,8 @@ class ShardWorker {
  public:
   // Everything passed by reference must outlive this object; `journal` is this thread's alone. The
   // clock only paces marks: no output depends on it.
-  ShardWorker(ShardOptions options, const Engine& engine, log::ShardWriter& journal, Disk& disk,
-              const Clock& clock, Counters& counters);
+  ShardWorker(ShardOptions options, const Engine& engine, log::Streams& streams,
+              log::ShardWriter& journal, Disk& disk, const Clock& clock, Counters& counters);
 
   // Restores the snapshot (none, or one that cannot be used: from the oldest record kept) and opens
   // the stream there.
@@ -57,6 +56,9 @@ class ShardWorker {
   //   log::IsExpired()  likewise: what it wants next was removed
   //   else         the journal's or snapshot's disk failed
   Result<Turn> RunOnce();
+
+  // Reader::WaitForMore; after Open().
+  bool WaitForMore(std::chrono::milliseconds timeout) { return reader_->WaitForMore(timeout); }
 
   // Marks, then the snapshot, then the position that holds retention back. Nothing while a
   // partition is stopped: a newer worker must find the record that stopped it.
@@ -78,6 +80,7 @@ class ShardWorker {
 
   const ShardOptions options_;
   const Engine& engine_;
+  log::Streams& streams_;
   log::ShardWriter& journal_;
   Disk& disk_;
   const Clock& clock_;

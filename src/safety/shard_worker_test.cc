@@ -99,8 +99,7 @@ class Installation {
     safety_ = std::move(safety).value();
     journal_ = std::move(journal).value();
     worker_ = std::make_unique<ShardWorker>(
-        ShardOptions{.log_dir = "/log",
-                     .snapshot_path = "/worker/shard-0.snapshot",
+        ShardOptions{.snapshot_path = "/worker/shard-0.snapshot",
                      .positions_dir = "/positions",
                      .consumer = "worker-aaaaaaaa",
                      .environment = "test",
@@ -109,7 +108,7 @@ class Installation {
                               .shards = kShards,
                               .partitions = kPartitions,
                               .rules = 1}},
-        engine_, journal_->shard(ShardId{0}), disk_, clock_, counters_);
+        engine_, *streams_, journal_->shard(ShardId{0}), disk_, clock_, counters_);
     return worker_->Open();
   }
   // All but the newest segment of stream `safety` goes, whoever wants it.
@@ -183,6 +182,7 @@ class Installation {
 
  private:
   SimDisk disk_;
+  const std::unique_ptr<log::Streams> streams_ = log::StreamsOnFiles(disk_, "/log");
   ManualClock clock_{kStart};
   Counters counters_;
   const Engine engine_{testing::MustLoad(kYaml)};

@@ -27,6 +27,8 @@ ROLES = {
     "committer": re.compile(r"-m telltale_lake commit\b"),
     "vault": re.compile(r"/telltale-vault\b"),
 }
+# Runs beside them where the streams are on Kafka.
+KAFKA_ROLES = {"lake-feed": re.compile(r"\brole lake-feed\b")}
 READY_S = 60
 STOP_S = 20
 
@@ -146,7 +148,8 @@ class Installation:
 
     def process_of(self, role):
         """The process of a role, or None while it is not running."""
-        found = [process for process in self.family() if ROLES[role].search(process.command)]
+        wanted = {**ROLES, **KAFKA_ROLES}[role]
+        found = [process for process in self.family() if wanted.search(process.command)]
         return found[0] if found else None
 
     def kill(self, role):

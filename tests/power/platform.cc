@@ -93,6 +93,7 @@ Platform::Platform(SimDisk& disk, ManualClock& clock, std::uint64_t seed)
       control_key_(Must(seal::MakeEd25519())),
       contract_(LoadContract()),
       engine_(MakeEngine(*contract_)),
+      streams_(log::StreamsOnFiles(disk, GatewayLog().dir)),
       vfs_(disk),
       references_(random_) {}
 
@@ -178,14 +179,14 @@ Status Platform::StartWorker() {
   ASSIGN_OR_RETURN(process->journal, log::Log::Open(disk_, JournalLog()));
   for (std::uint16_t i = 0; i < kShards; ++i) {
     safety::ShardOptions options;
-    options.log_dir = GatewayLog().dir;
     options.snapshot_path = fmt::format("/data/worker/shard-{}.snapshot", i);
     options.positions_dir = "/data/positions";
     options.consumer = "worker";
     options.environment = "power";
     options.head = {kRelease, i, kShards, kPartitions, 1};
     process->shards.push_back(std::make_unique<safety::ShardWorker>(
-        options, engine_, process->journal->shard(ShardId{i}), disk_, clock_, counters_));
+        options, engine_, *streams_, process->journal->shard(ShardId{i}), disk_, clock_,
+        counters_));
     RETURN_IF_ERROR(process->shards.back()->Open());
   }
   worker_ = std::move(process);

@@ -127,6 +127,7 @@ class Platform {
   std::unique_ptr<WorkerProcess> worker_;
   std::unique_ptr<lake::Lake> lake_;
   std::unique_ptr<VaultProcess> vault_;
+  const std::unique_ptr<log::Streams> streams_;
   store::DiskVfs vfs_;
   registry::RandomReferences references_;
   std::unique_ptr<publish::Publisher> publisher_;

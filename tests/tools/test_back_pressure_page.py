@@ -9,9 +9,10 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "back-pressure.md"
 # Folders on the way of a record: each limit that their headers name is on the page.
-FOLDERS = ["gateway", "log", "net", "registry", "safety", "publish", "lake", "vault"]
-# No limits of Telltale's own: of arithmetic, or of a single function's answer.
-ELSEWHERE = {"kOdometerOffsetMaxM"}
+FOLDERS = ["gateway", "log", "net", "registry", "safety", "publish", "lake", "vault",
+           "feed", "log/kafka"]
+# No limits of Telltale's own: of arithmetic, or of a single function's answer; sums of others.
+ELSEWHERE = {"kOdometerOffsetMaxM", "kMessageBytesMax", "kMessageOverheadMax"}
 
 
 def rows():
@@ -48,6 +49,8 @@ def test_each_limit_that_a_header_names_is_on_the_page():
     for folder in FOLDERS:
         for header in sorted((ROOT / "src" / folder).glob("*.h")):
             path = str(header.relative_to(ROOT))
+            if path.endswith("_testing.h"):
+                continue
             for name in re.findall(r"\bconstexpr [\w:]+ (k\w*Max\w*)\s*[={]", header.read_text()):
                 if name not in ELSEWHERE and (name, path) not in named:
                     missing.append(f"{path}: {name}")
