@@ -1,4 +1,4 @@
-"""python -m telltale_lake: commit, query, metadata, status."""
+"""python -m telltale_lake: commit, query, features, metadata, status."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ import threading
 import time
 from pathlib import Path
 from typing import Any
+
+from telltale_lake import features_cli
 
 POLL_S = 0.2
 COUNTERS_EVERY_S = 1.0
@@ -144,11 +146,13 @@ def _show(result: Any, arguments: argparse.Namespace) -> int:
 
 
 def _metadata(arguments: argparse.Namespace) -> int:
-    from telltale_lake.layout import Layout
+    from telltale_lake.layout import NAMESPACE, Layout
     from telltale_lake.reader import NoTable, metadata_file
 
     try:
-        print(metadata_file(Layout(arguments.dir), arguments.table))
+        namespace, _, table = arguments.table.rpartition(".")
+        place = metadata_file(Layout(arguments.dir), table, namespace or NAMESPACE)
+        print(place)
     except NoTable as error:
         print(f"telltale_lake: {error}", file=sys.stderr)
         return 1
@@ -191,8 +195,8 @@ def _parser() -> argparse.ArgumentParser:
     query = commands.add_parser(
         "query",
         help="run SQL over the tables with DuckDB, offline",
-        description="Views: telemetry, arrivals (changes), arrivals_sum (their sums). Columns: "
-        "docs/lake.md.",
+        description="Views: telemetry, arrivals (changes), arrivals_sum (their sums), and "
+        "features.NAME once run. Columns: docs/lake.md, docs/features.md.",
     )
     query.add_argument("sql", metavar="SQL", help="one statement of DuckDB's SQL")
     query.add_argument("--format", choices=("table", "csv", "json"), default="table")
@@ -205,7 +209,11 @@ def _parser() -> argparse.ArgumentParser:
         help="print the path of a table's current Iceberg metadata file",
         description="For other engines, as in: SELECT * FROM iceberg_scan('...').",
     )
-    metadata.add_argument("--table", choices=("telemetry", "arrivals"), default="telemetry")
+    metadata.add_argument(
+        "--table",
+        default="telemetry",
+        help="telemetry (the default), arrivals, or a feature's as features.crank_dip",
+    )
     metadata.set_defaults(run=_metadata)
 
     status = commands.add_parser(
@@ -216,6 +224,8 @@ def _parser() -> argparse.ArgumentParser:
     status.add_argument("--json", action="store_true", help="for programs; with positions")
     status.set_defaults(run=_status)
 
+    features_cli.add_to(commands)
+
     for command in (commit, query, metadata, status):
         command.add_argument("--dir", required=True, help="the folder `telltale init` made")
     return parser
@@ -223,7 +233,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
-    if not (Path(arguments.dir) / "data").is_dir():
+    if arguments.dir is not None and not (Path(arguments.dir) / "data").is_dir():
         print(
             f"telltale_lake: no installation at {arguments.dir}; `telltale init` makes one",
             file=sys.stderr,

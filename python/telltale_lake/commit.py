@@ -17,12 +17,7 @@ from typing import Any
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.manifest import DataFile, DataFileContent, FileFormat
 from pyiceberg.table import Table, Transaction
-from pyiceberg.table.update import (
-    AddSchemaUpdate,
-    AssertCurrentSchemaId,
-    AssertRefSnapshotId,
-    SetCurrentSchemaUpdate,
-)
+from pyiceberg.table.update import AssertRefSnapshotId
 from pyiceberg.typedef import Record
 
 from telltale_lake import tables
@@ -209,17 +204,9 @@ class Committer:
             self.counts["rows_total"] += sum(file.record_count for file in part.files)
 
     def _widen(self, transaction: Transaction, part: TablePart, table: Table) -> None:
-        schema = tables.widened(table, part)
-        if schema is None:
-            return
-        log.info("table %s: %d columns", part.name, len(schema.fields))
-        transaction._apply(
-            (
-                AddSchemaUpdate(schema_=schema),
-                SetCurrentSchemaUpdate(schema_id=schema.schema_id),
-            ),
-            (AssertCurrentSchemaId(current_schema_id=table.metadata.current_schema_id),),
-        )
+        columns = tables.widen(transaction, part, table)
+        if columns is not None:
+            log.info("table %s: %d columns", part.name, columns)
 
     def _append(self, transaction: Transaction, handoff: Handoff, part: TablePart) -> None:
         self._on_step(f"{part.name}:append")

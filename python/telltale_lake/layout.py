@@ -26,8 +26,9 @@ class Layout:
     def state(self, number: int) -> Path:
         return self.handoffs / f"{number:020d}.state"
 
-    def table_location(self, table: str) -> str:
-        return location_of(self.warehouse / table)
+    def table_location(self, table: str, namespace: str = NAMESPACE) -> str:
+        folder = self.warehouse if namespace == NAMESPACE else self.warehouse / namespace
+        return location_of(folder / table)
 
 
 def location_of(path: Path) -> str:

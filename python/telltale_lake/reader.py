@@ -28,7 +28,7 @@ class NoTable(Exception):
     """Nothing was committed yet."""
 
 
-def metadata_file(layout: Layout, table: str) -> Path:
+def metadata_file(layout: Layout, table: str, namespace: str = NAMESPACE) -> Path:
     """The table's current metadata file, straight from the catalogue's SQLite file."""
     if not layout.catalog_db.exists():
         raise NoTable("nothing has been committed to the lake yet")
@@ -37,15 +37,27 @@ def metadata_file(layout: Layout, table: str) -> Path:
             row = db.execute(
                 "SELECT metadata_location FROM iceberg_tables "
                 "WHERE table_namespace = ? AND table_name = ?",
-                (NAMESPACE, table),
+                (namespace, table),
             ).fetchone()
         except sqlite3.OperationalError as error:
             if "no such table" not in str(error):
                 raise
             row = None
     if row is None or row[0] is None:
-        raise NoTable(f"table {NAMESPACE}.{table} does not exist yet")
+        raise NoTable(f"table {namespace}.{table} does not exist yet")
     return path_of(row[0])
+
+
+def tables_in(layout: Layout, namespace: str) -> list[str]:
+    """Names of the tables of a namespace in the catalogue, sorted."""
+    if not layout.catalog_db.exists():
+        return []
+    with sqlite3.connect(f"{layout.catalog_db.as_uri()}?mode=ro", uri=True, timeout=5) as db:
+        rows = db.execute(
+            "SELECT table_name FROM iceberg_tables WHERE table_namespace = ? ORDER BY table_name",
+            (namespace,),
+        ).fetchall()
+    return [row[0] for row in rows]
 
 
 def catalog(directory: str | Path) -> SqlCatalog:
@@ -68,8 +80,24 @@ def _extension(name: str, version: str) -> Path:
     return Path(str(package / "extensions" / f"v{version}" / f"{name}.duckdb_extension"))
 
 
+def load_extensions(db: duckdb.DuckDBPyConnection) -> None:
+    """Iceberg, from its wheels; times are UTC."""
+    import duckdb
+
+    for name in ("avro", "iceberg"):
+        db.execute(f"LOAD '{_extension(name, duckdb.__version__)}'")
+    db.execute("SET TimeZone = 'UTC'")
+
+
+def scan_of(metadata: Path) -> str:
+    """The table at this metadata file as SQL to select from."""
+    quoted = str(metadata).replace("'", "''")
+    return f"iceberg_scan('{quoted}')"
+
+
 def connect(directory: str | Path) -> duckdb.DuckDBPyConnection:
-    """DuckDB in memory with the views `telemetry`, `arrivals` and `arrivals_sum` as of now.
+    """DuckDB in memory with the views `telemetry`, `arrivals` and `arrivals_sum` as of now, and
+    `features.NAME` for each feature that was run (docs/features.md).
 
     The extensions come from their wheels; nothing is downloaded. Call it again for newer rows.
     """
@@ -78,12 +106,13 @@ def connect(directory: str | Path) -> duckdb.DuckDBPyConnection:
     layout = Layout(directory)
     places = {table: metadata_file(layout, table) for table in TABLES}
     db = duckdb.connect(config={"autoinstall_known_extensions": "false"})
-    for name in ("avro", "iceberg"):
-        db.execute(f"LOAD '{_extension(name, duckdb.__version__)}'")
-    db.execute("SET TimeZone = 'UTC'")
+    load_extensions(db)
     for table, place in places.items():
-        quoted = str(place).replace("'", "''")
-        db.execute(f"CREATE VIEW {table} AS SELECT * FROM iceberg_scan('{quoted}')")
+        db.execute(f"CREATE VIEW {table} AS SELECT * FROM {scan_of(place)}")
+    db.execute("CREATE SCHEMA features")
+    for table in tables_in(layout, "features"):
+        scan = scan_of(metadata_file(layout, table, "features"))
+        db.execute(f'CREATE VIEW features."{table}" AS SELECT * FROM {scan}')
     db.execute(resources.files("telltale_lake").joinpath("arrivals_sum.sql").read_text())
     return db
 

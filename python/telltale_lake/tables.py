@@ -15,9 +15,14 @@ from pyiceberg.exceptions import NoSuchTableError
 from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import Schema
 from pyiceberg.serializers import ToOutputFile
-from pyiceberg.table import Table
+from pyiceberg.table import Table, Transaction
 from pyiceberg.table.metadata import TableMetadataV2
 from pyiceberg.table.sorting import SortField, SortOrder
+from pyiceberg.table.update import (
+    AddSchemaUpdate,
+    AssertCurrentSchemaId,
+    SetCurrentSchemaUpdate,
+)
 from pyiceberg.types import IcebergType, ListType, NestedField, StructType
 
 from telltale_lake.handoff import HandoffError, TablePart
@@ -53,21 +58,23 @@ def _metadata(part: TablePart, location: str) -> TableMetadataV2:
         current_schema_id=schema.schema_id,
         partition_specs=[spec],
         default_spec_id=spec.spec_id,
-        last_partition_id=max(field.field_id for field in spec.fields),
+        last_partition_id=max((field.field_id for field in spec.fields), default=999),
         sort_orders=[order],
         default_sort_order_id=order.order_id,
         properties=dict(PROPERTIES),
     )
 
 
-def load_or_make(catalog: Catalog, layout: Layout, part: TablePart) -> Table:
-    identifier = (NAMESPACE, part.name)
+def load_or_make(
+    catalog: Catalog, layout: Layout, part: TablePart, namespace: str = NAMESPACE
+) -> Table:
+    identifier = (namespace, part.name)
     try:
         return catalog.load_table(identifier)
     except NoSuchTableError:
         pass
-    catalog.create_namespace_if_not_exists(NAMESPACE)
-    metadata = _metadata(part, layout.table_location(part.name))
+    catalog.create_namespace_if_not_exists(namespace)
+    metadata = _metadata(part, layout.table_location(part.name, namespace))
     place = f"{metadata.location}/metadata/00000-{metadata.table_uuid}.metadata.json"
     io = catalog._load_file_io(location=place)
     ToOutputFile.table_metadata(metadata, io.new_output(place))
@@ -123,6 +130,18 @@ def widened(table: Table, part: TablePart) -> Schema | None:
         return None
     known = [schema.schema_id for schema in table.metadata.schemas]
     return Schema(*merged, schema_id=max(known) + 1)
+
+
+def widen(transaction: Transaction, part: TablePart, table: Table) -> int | None:
+    """Adds the part's new columns to the transaction; how many there are then, None without new."""
+    schema = widened(table, part)
+    if schema is None:
+        return None
+    transaction._apply(
+        (AddSchemaUpdate(schema_=schema), SetCurrentSchemaUpdate(schema_id=schema.schema_id)),
+        (AssertCurrentSchemaId(current_schema_id=table.metadata.current_schema_id),),
+    )
+    return len(schema.fields)
 
 
 def properties_of(table: Table) -> dict[str, Any]:

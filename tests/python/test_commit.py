@@ -357,6 +357,8 @@ def test_query_metadata_and_status_on_the_command_line(maker: HandoffMaker) -> N
     assert rows == [{"n": 3}]
     assert out("query", "--format", "csv", "SELECT 1 AS one").split() == ["one", "1"]
     assert "3" in out("query", "SELECT count(*) FROM telemetry")
+    # Whole rows, times with their zone among them.
+    assert len(json.loads(out("query", "--format", "json", "SELECT * FROM telemetry"))) == 3
     assert Path(out("metadata").strip()).is_file()
     assert Path(out("metadata", "--table", "arrivals").strip()).is_file()
     out("query", "SELECT no_such_column FROM telemetry", code=1)
