@@ -54,6 +54,18 @@ double ReadFloat(const std::uint8_t* value, const FieldRule& rule) {
                                             : static_cast<double>(GetLe<float>(value));
 }
 
+// The usual case of a message in a report: all of it is open, and stays as sent.
+bool IsPlain(const MessageRules& message, ByteSpan bytes) {
+  const std::uint8_t* at = bytes.data();
+  const std::uint8_t* const end = at + bytes.size();
+  bool is_safety = false;
+  while (at != end) {
+    at = message.PastPlain(at, end, is_safety);
+    if (at == nullptr) return false;
+  }
+  return true;
+}
+
 bool IsFirmware(ByteSpan text) {
   if (text.size() > kFirmwareBytesMax) return false;
   for (const std::uint8_t c : text) {
@@ -248,6 +260,11 @@ void Splitter::Table::Apply(const FieldRule& rule, const Piece& piece, Sinks& si
 Reason Splitter::Table::SplitNested(const FieldRule& rule, const Piece& piece, Sinks& sinks,
                                     SplitReport& report, std::size_t depth, std::size_t list_base) {
   CHECK(depth + 1 < levels.size());  // the contract bounds the depth
+  if (IsPlain(rules.messages[rule.message], piece.content())) {
+    if (rule.list) ++lists[list_base + rule.list_slot].seen;
+    sinks.AddOpen(rule, piece);
+    return Reason::kNone;
+  }
   Level& level = levels[depth + 1];
   level.open.clear();
   level.sealed.clear();
@@ -256,7 +273,7 @@ Reason Splitter::Table::SplitNested(const FieldRule& rule, const Piece& piece, S
       SplitMessage(rules.messages[rule.message], piece.content(), inner, report, depth + 1);
   if (refused != Reason::kNone) return refused;
 
-  if (inner.sealed.empty()) {  // the usual case: all of it is open, and stays as sent
+  if (inner.sealed.empty()) {  // all of it is open, and stays as sent
     if (rule.list) ++lists[list_base + rule.list_slot].seen;
     sinks.AddOpen(rule, piece);
     return Reason::kNone;
@@ -283,6 +300,13 @@ Reason Splitter::Table::SplitMessage(const MessageRules& message, ByteSpan bytes
   WireCursor in(bytes);
   while (!in.done()) {
     const std::uint8_t* begin = in.at();
+    bool is_safety = false;
+    if (const std::uint8_t* end = message.PastPlain(begin, in.end(), is_safety)) {
+      sinks.open.Add(begin, end);
+      if (is_safety && sinks.safety != nullptr) sinks.safety->Add(begin, end);
+      in.MoveTo(end);
+      continue;
+    }
     std::uint32_t number = 0;
     WireType type{};
     if (!in.ReadTag(number, type)) return Reason::kReportMalformed;

@@ -108,6 +108,14 @@ std::uint16_t AddMessage(SplitRules& out, const std::vector<Field>& fields,
 }  // namespace
 
 void MessageRules::Set(std::uint32_t number, const FieldRule& rule) {
+  const std::size_t tag = (std::size_t{number} << 3) | static_cast<std::uint8_t>(rule.wire);
+  if (rule.action == Action::kOpen && rule.wire != WireType::kBytes && tag <= kPlainTagMax) {
+    if (plain_.size() <= tag) plain_.resize(tag + 1);
+    const std::uint8_t bytes = rule.wire == WireType::kFixed64   ? 8
+                               : rule.wire == WireType::kFixed32 ? 4
+                                                                 : 1;
+    plain_[tag] = {bytes, rule.wire == WireType::kVarint, rule.safety};
+  }
   if (number < kDenseMax) {
     if (dense_.size() <= number) dense_.resize(number + 1);
     dense_[number] = rule;

@@ -60,12 +60,38 @@ class MessageRules {
   const FieldRule& Find(std::uint32_t number) const {
     return number < dense_.size() ? dense_[number] : FindSparse(number);
   }
+  // Where the field at `at` ends, if it is an open number whose size its tag tells (a varint: one
+  // of one byte); null: look closer. Most fields of most reports.
+  const std::uint8_t* PastPlain(const std::uint8_t* at, const std::uint8_t* end,
+                                bool& is_safety) const {
+    if (end - at < 3) return nullptr;
+    std::size_t tag = at[0];
+    std::size_t size = 1;
+    if (tag >= 0x80) {
+      tag = (tag & 0x7f) | std::size_t{at[1]} << 7;
+      size = 2;
+    }
+    if (tag >= plain_.size()) return nullptr;  // also a tag of three bytes
+    const Plain plain = plain_[tag];
+    if (plain.bytes == 0 || (plain.is_varint && at[size] >= 0x80)) return nullptr;
+    size += plain.bytes;
+    if (static_cast<std::size_t>(end - at) < size) return nullptr;
+    is_safety = plain.safety;
+    return at + size;
+  }
   std::uint16_t list_slots = 0;
 
  private:
   static constexpr std::uint32_t kDenseMax = 1024;
+  static constexpr std::size_t kPlainTagMax = 0x3fff;  // what two bytes hold
+  struct Plain {
+    std::uint8_t bytes = 0;  // of the value; 0: not plain
+    bool is_varint = false;
+    bool safety = false;
+  };
   const FieldRule& FindSparse(std::uint32_t number) const;
   std::vector<FieldRule> dense_;
+  std::vector<Plain> plain_;                                 // by tag, of one or two bytes
   std::vector<std::pair<std::uint32_t, FieldRule>> sparse_;  // in number order
 };
 

@@ -20,6 +20,8 @@ class WireCursor {
 
   bool done() const { return at_ == end_; }
   const std::uint8_t* at() const { return at_; }
+  const std::uint8_t* end() const { return end_; }
+  void MoveTo(const std::uint8_t* at) { at_ = at; }  // forward, at most to end()
 
   bool ReadVarint(std::uint64_t& value) {
     if (at_ != end_ && *at_ < 0x80) {

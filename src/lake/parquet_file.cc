@@ -1,13 +1,18 @@
 #include "lake/parquet_file.h"
 
 #include <arrow/io/interfaces.h>
+#include <arrow/util/compression.h>
 #include <parquet/api/writer.h>
 #include <parquet/arrow/writer.h>
 #include <parquet/metadata.h>
 #include <parquet/properties.h>
 #include <parquet/statistics.h>
 
+#include <algorithm>
+#include <array>
 #include <optional>
+
+#include "lake/fixed_column.h"
 
 namespace telltale::lake {
 namespace {
@@ -129,16 +134,39 @@ void Describe(const parquet::FileMetaData& metadata, DataFile& file) {
   }
 }
 
+// Numbers that hardly ever come twice in a file: a dictionary of them is all of them again.
+constexpr std::array<std::string_view, 5> kRisingColumns = {"seq", "event_time_us", "received_at",
+                                                            "log_time", "offset"};
+
+std::shared_ptr<parquet::WriterProperties> PropertiesFor(const arrow::RecordBatch& batch) {
+  parquet::WriterProperties::Builder properties;
+  properties.memory_pool(FilePool())
+      ->compression(arrow::Compression::ZSTD)
+      ->compression_level(1)
+      ->created_by("telltale-lake");
+  for (int i = 0; i < batch.num_columns(); ++i) {
+    const std::string& name = batch.column_name(i);
+    const arrow::Type::type type = batch.column(i)->type_id();
+    const bool is_integer = type == arrow::Type::INT64 || type == arrow::Type::TIMESTAMP;
+    if (batch.column(i)->null_count() == batch.num_rows()) {
+      // Most of the contract's columns are in most files: nothing to compress, and a compressor for
+      // each is what they would cost.
+      properties.disable_dictionary(name)
+          ->compression(name, arrow::Compression::UNCOMPRESSED)
+          ->compression_level(name, arrow::util::Codec::UseDefaultCompressionLevel());
+    } else if (is_integer && std::find(kRisingColumns.begin(), kRisingColumns.end(), name) !=
+                                 kRisingColumns.end()) {
+      properties.disable_dictionary(name)->encoding(name, parquet::Encoding::DELTA_BINARY_PACKED);
+    }
+  }
+  return properties.build();
+}
+
 arrow::Status Write(const std::shared_ptr<arrow::RecordBatch>& batch,
                     const std::shared_ptr<SeamOutput>& output, DataFile& file) {
-  const auto properties = parquet::WriterProperties::Builder()
-                              .compression(arrow::Compression::ZSTD)
-                              ->compression_level(1)
-                              ->created_by("telltale-lake")
-                              ->build();
-  ARROW_ASSIGN_OR_RAISE(
-      auto writer, parquet::arrow::FileWriter::Open(*batch->schema(), arrow::default_memory_pool(),
-                                                    output, properties));
+  const auto properties = PropertiesFor(*batch);
+  ARROW_ASSIGN_OR_RAISE(auto writer, parquet::arrow::FileWriter::Open(*batch->schema(), FilePool(),
+                                                                      output, properties));
   ARROW_ASSIGN_OR_RAISE(auto table, arrow::Table::FromRecordBatches({batch}));
   ARROW_RETURN_NOT_OK(writer->WriteTable(*table, parquet::DEFAULT_MAX_ROW_GROUP_LENGTH));
   ARROW_RETURN_NOT_OK(writer->Close());

@@ -39,6 +39,7 @@ class RowBuffer {
   void Clear();
 
   std::vector<Row>& rows() { return rows_; }
+  const Row* end() const { return rows_.data() + rows_.size(); }  // behind the last
   const std::vector<std::string>& firmwares() const { return firmwares_; }
   const std::vector<PartitionConfig>& configs() const { return configs_; }
   std::size_t bytes() const { return bytes_ + rows_.size() * sizeof(Row); }

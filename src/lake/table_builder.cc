@@ -3,6 +3,10 @@
 #include <arrow/util/decimal.h>
 #include <arrow/util/key_value_metadata.h>
 
+#include <bit>
+#include <cmath>
+#include <limits>
+
 #include "base/cell.h"
 
 namespace telltale::lake {
@@ -180,22 +184,31 @@ arrow::Result<std::unique_ptr<TableBuilder>> TableBuilder::Make(const std::vecto
                                                                 Counters& counters) {
   auto table = std::unique_ptr<TableBuilder>(new TableBuilder());
   table->schema_ = ArrowSchema(columns);
-  ARROW_ASSIGN_OR_RAISE(
-      table->batch_, arrow::RecordBatchBuilder::Make(table->schema_, arrow::default_memory_pool()));
   table->slot_of_id_.assign(kIdsBelow, kNoSlot);
-  for (std::size_t slot = 0; slot < columns.size(); ++slot) {
-    const Column& column = columns[slot];
-    table->columns_.emplace_back(column, table->batch_->GetField(static_cast<int>(slot)));
+  for (std::size_t number = 0; number < columns.size(); ++number) {
+    const Column& column = columns[number];
+    const auto& type = table->schema_->field(static_cast<int>(number))->type();
+    Slot slot;
+    slot.column = &column;
+    if (const int width = FixedWidthOf(column); width > 0) {
+      slot.fixed = std::make_unique<FixedColumn>(type, width, column.type == ColumnType::kBoolean);
+    } else {
+      ARROW_RETURN_NOT_OK(arrow::MakeBuilder(FilePool(), type, &slot.arrow_builder));
+      slot.builder = std::make_unique<ColumnBuilder>(column, slot.arrow_builder.get());
+    }
+    slot.wire = WireTypeOf(column.encoding);
+    slot.min = column.min.value_or(-std::numeric_limits<double>::infinity());
+    slot.max = column.max.value_or(std::numeric_limits<double>::infinity());
+    table->slots_.push_back(std::move(slot));
     if (column.id > 0 && static_cast<std::size_t>(column.id) < kIdsBelow) {
-      table->slot_of_id_[static_cast<std::size_t>(column.id)] = static_cast<std::uint32_t>(slot);
+      table->slot_of_id_[static_cast<std::size_t>(column.id)] = static_cast<std::uint32_t>(number);
     }
     if (column.number == 0) continue;
     if (table->slot_of_field_.size() <= column.number) {
       table->slot_of_field_.resize(column.number + 1, kNoSlot);
     }
-    table->slot_of_field_[column.number] = static_cast<std::uint32_t>(slot);
+    table->slot_of_field_[column.number] = static_cast<std::uint32_t>(number);
   }
-  table->last_.assign(columns.size(), {-1, 0});
   table->out_of_range_ = &counters.Drops("lake", Reason::kOutOfRange);
   table->wrong_type_ = &counters.Drops("lake", Reason::kWrongWireType);
   table->malformed_ = &counters.Drops("lake", Reason::kReportMalformed);
@@ -203,17 +216,24 @@ arrow::Result<std::unique_ptr<TableBuilder>> TableBuilder::Make(const std::vecto
 }
 
 arrow::Status TableBuilder::Text(StampId id, std::string_view value) {
-  return static_cast<arrow::StringBuilder*>(At(id).builder())->Append(value);
+  return static_cast<arrow::StringBuilder*>(At(id).arrow_builder.get())->Append(value);
 }
 
 arrow::Status TableBuilder::Integer(std::int32_t id, std::int64_t value) {
-  Scalar scalar;
-  scalar.integer = value;
-  return At(id).AppendScalar(scalar);
+  Slot& slot = At(id);
+  if (slot.fixed == nullptr) {  // an unsigned 64-bit number, as a decimal
+    scalar_.integer = value;
+    scalar_.unsigned64 = static_cast<std::uint64_t>(value);
+    return slot.builder->AppendScalar(scalar_);
+  }
+  if (slot.column->type == ColumnType::kInt) {
+    return slot.fixed->Set(row_, static_cast<std::int32_t>(value));
+  }
+  return slot.fixed->Set(row_, value);
 }
 
 arrow::Status TableBuilder::Boolean(StampId id, bool value) {
-  return static_cast<arrow::BooleanBuilder*>(At(id).builder())->Append(value);
+  return At(id).fixed->Set(row_, value);
 }
 
 arrow::Status TableBuilder::Identity(VehicleRef vehicle, BootId boot) {
@@ -241,13 +261,71 @@ arrow::Status TableBuilder::Stamps(Micros receipt, Micros log_time, const Partit
   return Integer(kOffsetId, static_cast<std::int64_t>(offset.value));
 }
 
-arrow::Status TableBuilder::AppendRepeated(std::size_t slot) {
+std::uint64_t& TableBuilder::CountOf(ValueVerdict verdict) {
+  switch (verdict) {
+    case ValueVerdict::kOutOfRange:
+      return nulled_.out_of_range;
+    case ValueVerdict::kWrongType:
+      return nulled_.wrong_type;
+    case ValueVerdict::kOk:
+      break;
+  }
+  return ignored_;
+}
+
+ValueVerdict TableBuilder::Store(Slot& slot, const WireField& field, arrow::Status& status) {
+  const Column& column = *slot.column;
+  if (column.encoding == Encoding::kFloat) {  // most fields of most reports
+    if (field.type != WireType::kFixed32) return ValueVerdict::kWrongType;
+    const auto value = std::bit_cast<float>(static_cast<std::uint32_t>(field.value));
+    const auto wide = static_cast<double>(value);
+    if (!std::isfinite(value) || !(wide >= slot.min && wide <= slot.max)) {
+      return ValueVerdict::kOutOfRange;
+    }
+    status = slot.fixed->Set(row_, value);
+    return ValueVerdict::kOk;
+  }
+  const ValueVerdict verdict = DecodeScalar(column, field, scalar_);
+  if (verdict != ValueVerdict::kOk) return verdict;
+  switch (column.type) {
+    case ColumnType::kBoolean:
+      status = slot.fixed->Set(row_, scalar_.boolean);
+      break;
+    case ColumnType::kInt:
+      status = slot.fixed->Set(row_, static_cast<std::int32_t>(scalar_.integer));
+      break;
+    case ColumnType::kFloat:
+      status = slot.fixed->Set(row_, scalar_.float32);
+      break;
+    case ColumnType::kDouble:
+      status = slot.fixed->Set(row_, scalar_.float64);
+      break;
+    default:
+      status = slot.fixed->Set(row_, scalar_.integer);
+      break;
+  }
+  return verdict;
+}
+
+arrow::Status TableBuilder::SetFixed(Slot& slot, const WireField& field) {
+  if (slot.last_row == row_) {  // the last one counts
+    --CountOf(slot.last_verdict);
+    slot.fixed->SetNull(row_);
+  }
+  arrow::Status status;
+  slot.last_verdict = Store(slot, field, status);
+  slot.last_row = row_;
+  ++CountOf(slot.last_verdict);
+  return status;
+}
+
+arrow::Status TableBuilder::AppendRepeated(Slot& slot) {
   list_.clear();
   for (const Occurrence& occurrence : occurrences_) {
-    if (occurrence.slot == slot) list_.push_back(occurrence.field);
+    if (occurrence.slot == &slot) list_.push_back(occurrence.field);
   }
-  ARROW_RETURN_NOT_OK(columns_[slot].PadTo(row_));
-  return columns_[slot].AppendList(list_, nulled_);
+  ARROW_RETURN_NOT_OK(slot.builder->PadTo(row_));
+  return slot.builder->AppendList(list_, nulled_);
 }
 
 arrow::Status TableBuilder::AppendPayload(ByteSpan fields) {
@@ -257,31 +335,38 @@ arrow::Status TableBuilder::AppendPayload(ByteSpan fields) {
   while (reader.Next(field)) {
     // A number that is no column: sealed at the door, or of a contract newer than this hand-off's.
     if (field.number >= slot_of_field_.size()) continue;
-    const std::uint32_t slot = slot_of_field_[field.number];
-    if (slot == kNoSlot || field.number == contract::kFieldCell) continue;
-    auto& [row, index] = last_[slot];
-    if (row == row_ && !columns_[slot].column().repeated) {
-      occurrences_[index].field = field;  // the last one counts
+    const std::uint32_t number = slot_of_field_[field.number];
+    if (number == kNoSlot || field.number == contract::kFieldCell) continue;
+    Slot& slot = slots_[number];
+    if (slot.fixed != nullptr) {
+      ARROW_RETURN_NOT_OK(SetFixed(slot, field));
       continue;
     }
-    if (row != row_) index = occurrences_.size();
-    row = row_;
-    occurrences_.push_back({slot, field});
+    if (slot.last_row == row_ && !slot.column->repeated) {
+      occurrences_[slot.last_occurrence].field = field;  // the last one counts
+      continue;
+    }
+    if (slot.last_row != row_) slot.last_occurrence = occurrences_.size();
+    slot.last_row = row_;
+    occurrences_.push_back({&slot, field});
   }
   if (!reader.ok()) ++nulled_.malformed;
   for (std::size_t i = 0; i < occurrences_.size(); ++i) {
-    const std::size_t slot = occurrences_[i].slot;
-    if (columns_[slot].column().repeated) {
-      if (last_[slot].second == i) ARROW_RETURN_NOT_OK(AppendRepeated(slot));
+    Slot& slot = *occurrences_[i].slot;
+    if (slot.column->repeated) {
+      if (slot.last_occurrence == i) ARROW_RETURN_NOT_OK(AppendRepeated(slot));
       continue;
     }
-    ARROW_RETURN_NOT_OK(columns_[slot].PadTo(row_));
-    ARROW_RETURN_NOT_OK(columns_[slot].Append(occurrences_[i].field, nulled_));
+    ARROW_RETURN_NOT_OK(slot.builder->PadTo(row_));
+    ARROW_RETURN_NOT_OK(slot.builder->Append(occurrences_[i].field, nulled_));
   }
   return arrow::Status::OK();
 }
 
 arrow::Status TableBuilder::AppendRow(const Row& row, const RowBuffer& rows) {
+  // The caller has sorted the rows: their bytes lie anywhere. The next ones come while these are
+  // read.
+  if (&row + 1 < rows.end()) __builtin_prefetch((&row + 1)->fields.data());
   ARROW_RETURN_NOT_OK(Identity(row.vehicle, row.boot));
   ARROW_RETURN_NOT_OK(Integer(contract::kFieldSeq, static_cast<std::int64_t>(row.seq)));
   ARROW_RETURN_NOT_OK(Integer(contract::kFieldEventTimeUs, row.event_time.value));
@@ -290,14 +375,14 @@ arrow::Status TableBuilder::AppendRow(const Row& row, const RowBuffer& rows) {
     ARROW_RETURN_NOT_OK(Text(kFirmwareId, firmware));
   } else {
     ++nulled_.out_of_range;
-    ARROW_RETURN_NOT_OK(At(kFirmwareId).builder()->AppendNull());
+    ARROW_RETURN_NOT_OK(At(kFirmwareId).arrow_builder->AppendNull());
   }
   ARROW_RETURN_NOT_OK(AppendPayload(row.fields));
   if (row.cell != 0) {
     CHECK(IsCoarseEnough(row.cell));  // intake refused every other; a finer one is never written
-    const std::uint32_t slot = slot_of_id_[contract::kFieldCell];
-    if (slot != kNoSlot) {
-      ARROW_RETURN_NOT_OK(columns_[slot].PadTo(row_));
+    const std::uint32_t number = slot_of_id_[contract::kFieldCell];
+    if (number != kNoSlot) {
+      if (slots_[number].builder) ARROW_RETURN_NOT_OK(slots_[number].builder->PadTo(row_));
       ARROW_RETURN_NOT_OK(Integer(contract::kFieldCell, static_cast<std::int64_t>(row.cell)));
     }
   }
@@ -324,14 +409,26 @@ arrow::Status TableBuilder::AppendArrival(const ArrivalKey& key, const ArrivalDe
 }
 
 arrow::Result<std::shared_ptr<arrow::RecordBatch>> TableBuilder::Finish() {
-  for (ColumnBuilder& column : columns_) ARROW_RETURN_NOT_OK(column.PadTo(row_));
+  arrow::ArrayVector arrays;
+  arrays.reserve(slots_.size());
+  for (Slot& slot : slots_) {
+    std::shared_ptr<arrow::Array> array;
+    if (slot.fixed != nullptr) {
+      ARROW_ASSIGN_OR_RAISE(array, slot.fixed->Finish(row_));
+    } else {
+      ARROW_RETURN_NOT_OK(slot.builder->PadTo(row_));
+      ARROW_RETURN_NOT_OK(slot.arrow_builder->Finish(&array));
+    }
+    arrays.push_back(std::move(array));
+    slot.last_row = -1;
+  }
   out_of_range_->Add(nulled_.out_of_range);
   wrong_type_->Add(nulled_.wrong_type);
   malformed_->Add(nulled_.malformed);
   nulled_ = {};
+  const std::int64_t rows = row_;
   row_ = 0;
-  for (auto& last : last_) last.first = -1;
-  return batch_->Flush();
+  return arrow::RecordBatch::Make(schema_, rows, std::move(arrays));
 }
 
 }  // namespace telltale::lake

@@ -1,5 +1,6 @@
-// Wire bytes of reports into Arrow columns: no message object per report, one builder per column,
-// nulls added in runs when a column is touched again.
+// Wire bytes of reports into Arrow columns: no message object per report. Values of one width go
+// straight to their row of a column (fixed_column.h); of text, lists and messages each column has a
+// builder, with nulls added in runs when it is touched again.
 #pragma once
 
 #include <arrow/api.h>
@@ -9,6 +10,7 @@
 
 #include "base/counters.h"
 #include "lake/columns.h"
+#include "lake/fixed_column.h"
 #include "lake/row_buffer.h"
 #include "lake/values.h"
 
@@ -59,7 +61,7 @@ class TableBuilder {
   static arrow::Result<std::unique_ptr<TableBuilder>> Make(const std::vector<Column>& columns,
                                                            Counters& counters);
 
-  // One report. `rows` outlives the call only.
+  // One report, `row` being one of `rows`, which outlive the call only.
   arrow::Status AppendRow(const Row& row, const RowBuffer& rows);
   // One change of the arrivals.
   arrow::Status AppendArrival(const ArrivalKey& key, const ArrivalDelta& delta,
@@ -70,33 +72,51 @@ class TableBuilder {
 
  private:
   TableBuilder() = default;
+  // One column: `fixed` or `builder`, and what a payload's value is held against.
+  struct Slot {
+    const Column* column = nullptr;
+    std::unique_ptr<FixedColumn> fixed;
+    std::unique_ptr<arrow::ArrayBuilder> arrow_builder;
+    std::unique_ptr<ColumnBuilder> builder;
+    WireType wire = WireType::kVarint;
+    double min = 0;  // -infinity: none
+    double max = 0;
+    // Of a payload's field.
+    std::int64_t last_row = -1;
+    std::size_t last_occurrence = 0;                // builder: index in occurrences_
+    ValueVerdict last_verdict = ValueVerdict::kOk;  // fixed
+  };
+
   arrow::Status AppendPayload(ByteSpan fields);
-  arrow::Status AppendRepeated(std::size_t slot);
+  arrow::Status SetFixed(Slot& slot, const WireField& field);
+  ValueVerdict Store(Slot& slot, const WireField& field, arrow::Status& status);
+  std::uint64_t& CountOf(ValueVerdict verdict);
+  arrow::Status AppendRepeated(Slot& slot);
   arrow::Status Text(StampId id, std::string_view value);
   arrow::Status Integer(std::int32_t id, std::int64_t value);
   arrow::Status Boolean(StampId id, bool value);
   arrow::Status Identity(VehicleRef vehicle, BootId boot);
   arrow::Status Stamps(Micros receipt, Micros log_time, const PartitionConfig& config,
                        PartitionId partition, Offset offset);
-  ColumnBuilder& At(std::int32_t id) { return columns_[slot_of_id_[static_cast<std::size_t>(id)]]; }
+  Slot& At(std::int32_t id) { return slots_[slot_of_id_[static_cast<std::size_t>(id)]]; }
 
   struct Occurrence {
-    std::size_t slot;
+    Slot* slot;
     WireField field;
   };
 
   std::shared_ptr<arrow::Schema> schema_;
-  std::unique_ptr<arrow::RecordBatchBuilder> batch_;
-  std::vector<ColumnBuilder> columns_;
+  std::vector<Slot> slots_;
   std::vector<std::uint32_t> slot_of_field_;  // by field number; kNoSlot
   std::vector<std::uint32_t> slot_of_id_;     // by column id below 11,000
   std::int64_t row_ = 0;
-  std::vector<Occurrence> occurrences_;                     // scratch of one row
-  std::vector<std::pair<std::int64_t, std::size_t>> last_;  // by slot: row, index of occurrence
-  std::vector<WireField> list_;                             // scratch
-  VehicleRef hex_of_;                                       // whose text hex_ is
+  std::vector<Occurrence> occurrences_;  // scratch of one row: of columns with a builder
+  std::vector<WireField> list_;          // scratch
+  Scalar scalar_;                        // scratch
+  VehicleRef hex_of_;                    // whose text hex_ is
   std::string hex_;
   ColumnBuilder::Nulled nulled_;
+  std::uint64_t ignored_ = 0;  // CountOf() a value that is fine
 
   Counter* out_of_range_ = nullptr;
   Counter* wrong_type_ = nullptr;

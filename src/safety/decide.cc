@@ -1,7 +1,7 @@
+#include "safety/decide.h"
+
 #include <algorithm>
 #include <cmath>
-
-#include "safety/safety.h"
 
 namespace telltale::safety {
 namespace {
@@ -44,6 +44,11 @@ void Close(Decision& decision, Micros ended_at) {
 }
 
 }  // namespace
+
+bool StaysIdle(const Report& report, const Rule& rule) {
+  const std::optional<double> measure = Measure(rule, *report.values);
+  return !measure || *measure < rule.enter || !FastEnough(rule, *report.values);
+}
 
 Decision Decide(const Episode& state, const Report& report, const Rule& rule) {
   Decision decision{.next = state, .changes = {}, .count = 0};

@@ -4,6 +4,7 @@
 
 #include "base/limits.h"
 #include "internal/v1/internal.pb.h"
+#include "safety/decide.h"
 
 namespace telltale::safety {
 namespace {
@@ -42,6 +43,7 @@ void RunRules(const Engine& engine, const Report& report, VehicleState& vehicle,
     const auto at = std::find_if(vehicle.active.begin(), vehicle.active.end(),
                                  [rule](const ActiveRule& a) { return a.rule >= rule; });
     const bool active = at != vehicle.active.end() && at->rule == rule;
+    if (!active && StaysIdle(report, engine.set.rules[n])) continue;
     const Decision decision = Decide(active ? at->episode : Episode{}, report, engine.set.rules[n]);
     for (std::uint8_t c = 0; c < decision.count; ++c) {
       const auto index = static_cast<std::uint32_t>(out.size());
