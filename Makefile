@@ -4,6 +4,7 @@
 #   BUILD          the dev build's folder (default: build/dev)
 #   JOBS           compilers at a time (default: by cores and memory, see tools/build)
 #   TELLTALE_DATA  recorded drives, used where present (default: ../shared/data)
+#   PREFIX, DESTDIR  where `make install` puts it (default: /usr/local, below DESTDIR)
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
@@ -13,13 +14,14 @@ OUT ?= out
 override OUT := $(abspath $(OUT))
 BUILD ?= build/dev
 override BUILD := $(abspath $(BUILD))
+PREFIX ?= /usr/local
 TELLTALE_DATA ?= ../shared/data
 override TELLTALE_DATA := $(abspath $(TELLTALE_DATA))
 export OUT BUILD TELLTALE_DATA
 # The tools' python3 is the one with the pinned wheels.
 export PATH := $(OUT)/venv/bin:$(PATH)
 
-.PHONY: help setup build demo test test-full bench shows lint clean
+.PHONY: help setup build demo test test-full bench shows lint install package clean
 
 help: ## list the targets
 	@echo "make TARGET"
@@ -37,7 +39,7 @@ demo: build ## drive a fleet through it for about a minute and show what arrived
 test: build ## unit tests, short end-to-end tests, formatting, house rules (cold: 12 min at most)
 	@tools/check test
 
-test-full: setup ## parsers and stores under ASan/UBSan, fuzzers 30 s each, log and gateway under TSan
+test-full: setup ## parsers and stores under ASan/UBSan, fuzzers, log and gateway under TSan, all on Kafka
 	@tools/check test-full
 
 bench: setup ## what each stage does on this machine, from a release build (minutes)
@@ -48,6 +50,15 @@ shows: build ## the long proofs of one area: make shows AREA=skeleton [SHOW=NN]
 
 lint: setup ## formatting and house rules alone
 	@tools/check lint
+
+install: setup ## release build into PREFIX (default /usr/local), below DESTDIR; see docs/install.md
+	@tools/build release telltale telltale-worker telltale-lake telltale-vault
+	@umask 022 && DESTDIR="$(DESTDIR)" cmake --install build/release --prefix "$(PREFIX)" --strip \
+	  >build/release/install.log
+	@echo "installed: $(DESTDIR)$(PREFIX)/bin/telltale (files: build/release/install_manifest.txt)"
+
+package: setup ## a .deb and a tarball of the release build in OUT/package
+	@tools/package
 
 clean: ## remove build/ and out/ of this tree
 	rm -rf build out
