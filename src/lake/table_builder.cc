@@ -5,7 +5,6 @@
 
 #include <bit>
 #include <cmath>
-#include <limits>
 
 #include "base/cell.h"
 
@@ -197,8 +196,7 @@ arrow::Result<std::unique_ptr<TableBuilder>> TableBuilder::Make(const std::vecto
       slot.builder = std::make_unique<ColumnBuilder>(column, slot.arrow_builder.get());
     }
     slot.wire = WireTypeOf(column.encoding);
-    slot.min = column.min.value_or(-std::numeric_limits<double>::infinity());
-    slot.max = column.max.value_or(std::numeric_limits<double>::infinity());
+    slot.range = RangeOf(column);
     table->slots_.push_back(std::move(slot));
     if (column.id > 0 && static_cast<std::size_t>(column.id) < kIdsBelow) {
       table->slot_of_id_[static_cast<std::size_t>(column.id)] = static_cast<std::uint32_t>(number);
@@ -279,7 +277,7 @@ ValueVerdict TableBuilder::Store(Slot& slot, const WireField& field, arrow::Stat
     if (field.type != WireType::kFixed32) return ValueVerdict::kWrongType;
     const auto value = std::bit_cast<float>(static_cast<std::uint32_t>(field.value));
     const auto wide = static_cast<double>(value);
-    if (!std::isfinite(value) || !(wide >= slot.min && wide <= slot.max)) {
+    if (!std::isfinite(value) || !(wide >= slot.range.lowest && wide <= slot.range.highest)) {
       return ValueVerdict::kOutOfRange;
     }
     status = slot.fixed->Set(row_, value);

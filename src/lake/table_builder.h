@@ -79,8 +79,7 @@ class TableBuilder {
     std::unique_ptr<arrow::ArrayBuilder> arrow_builder;
     std::unique_ptr<ColumnBuilder> builder;
     WireType wire = WireType::kVarint;
-    double min = 0;  // -infinity: none
-    double max = 0;
+    ValueRange range{};
     // Of a payload's field.
     std::int64_t last_row = -1;
     std::size_t last_occurrence = 0;                // builder: index in occurrences_

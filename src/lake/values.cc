@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <cmath>
+#include <limits>
 
 namespace telltale::lake {
 namespace {
@@ -11,7 +12,8 @@ std::int64_t ZigZag(std::uint64_t value) {
 }
 
 bool InRange(const Column& column, double value) {
-  return (!column.min || value >= *column.min) && (!column.max || value <= *column.max);
+  const ValueRange range = RangeOf(column);
+  return value >= range.lowest && value <= range.highest;
 }
 
 std::int64_t IntegerOf(Encoding encoding, std::uint64_t raw) {
@@ -60,6 +62,16 @@ ValueVerdict Ranged(const Column& column, double value) {
 }
 
 }  // namespace
+
+ValueRange RangeOf(const Column& column) {
+  // As the car can send it: 99.3 is a little more as a float.
+  const auto end = [&](const std::optional<double>& limit, double without) {
+    if (!limit) return without;
+    return column.encoding == Encoding::kFloat ? double{static_cast<float>(*limit)} : *limit;
+  };
+  constexpr double kEndless = std::numeric_limits<double>::infinity();
+  return {end(column.min, -kEndless), end(column.max, kEndless)};
+}
 
 WireType WireTypeOf(Encoding encoding) {
   switch (encoding) {

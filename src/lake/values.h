@@ -27,6 +27,14 @@ enum class ValueVerdict {
   kWrongType,   // the wire type does not belong to the column: null
 };
 
+// The contract's range, both ends included, as values of the field's own type: 99.3f lies above
+// 99.3. Endless where the contract says nothing.
+struct ValueRange {
+  double lowest;
+  double highest;
+};
+ValueRange RangeOf(const Column& column);
+
 // `column` is not kStruct.
 ValueVerdict DecodeScalar(const Column& column, const WireField& field, Scalar& out);
 // True when `column`'s values may come packed into one length-delimited field.

@@ -28,6 +28,11 @@ TEST(ValuesTest, RangesIncludeBothEndsAndNothingElse) {
   EXPECT_EQ(DecodeScalar(column, Float(100), out), ValueVerdict::kOk);
   EXPECT_EQ(DecodeScalar(column, Float(100.5f), out), ValueVerdict::kOutOfRange);
   EXPECT_EQ(DecodeScalar(column, Float(-0.5f), out), ValueVerdict::kOutOfRange);
+  // 99.3f lies above 99.3: the end of a range is the nearest number that the field can carry.
+  const Column trim = Of(Encoding::kFloat, -100, 99.3);
+  EXPECT_EQ(DecodeScalar(trim, Float(99.3f), out), ValueVerdict::kOk);
+  EXPECT_EQ(DecodeScalar(trim, Float(std::nextafter(99.3f, 100.0f)), out),
+            ValueVerdict::kOutOfRange);
 }
 
 TEST(ValuesTest, WhatIsNotAFiniteNumberIsNulledEvenWithoutARange) {

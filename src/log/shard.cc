@@ -25,8 +25,7 @@ Shard::Shard(Parts parts, DurableMap& map)
       carried_(CarriedBy(id_, map.shape())),
       batch_bytes_max_(BatchBytesMax(options_, id_, map.shape())),
       map_(map),
-      last_data_(carried_, kNever),
-      last_tick_(carried_, kNever),
+      pace_(carried_),
       writers_(std::move(parts.writers)),
       written_(writers_.size()),
       write_stream_([this](std::size_t i) {
@@ -39,7 +38,7 @@ Shard::Shard(Parts parts, DurableMap& map)
     tails_.push_back(writer.tails());
     for (std::size_t i = 0; i < carried_; ++i) {
       const Micros data = writer.tails()[i].last_data;
-      if (data > Micros{}) last_data_[i] = std::max(last_data_[i], data);
+      if (data > Micros{}) pace_.SawData(i, data);
     }
   }
   due_.reserve(carried_);
@@ -112,8 +111,7 @@ Result<CommitNumber> Shard::Append(std::span<const Staged> batches) {
     PartitionTail& tail = TailOf(staged.stream, partition);
     BatchCodec::Encode(*staged.batch, front_.commit, tail, front_.bytes[staged.stream]);
     if (staged.batch->has_data()) {
-      Micros& last_data = last_data_[CarriedIndex(partition, options_.shards)];
-      last_data = std::max(last_data, tick_clock_ == kNever ? tail.last_data : tick_clock_);
+      pace_.SawData(CarriedIndex(partition, options_.shards), tail.last_data);
     }
   }
   front_.total += total;
@@ -122,30 +120,11 @@ Result<CommitNumber> Shard::Append(std::span<const Staged> batches) {
   return busy_ ? back_.commit : durable_commit();
 }
 
-bool Shard::TickIsDue(std::size_t carried_index) const {
-  const bool active = tick_clock_ - last_data_[carried_index] < Micros{kTickActiveForUs};
-  const Micros since = tick_clock_ - last_tick_[carried_index];
-  return since >= Micros{active ? kTickActiveUs : kTickIdleUs};
-}
-
-// A clock that is set back must not stop the ticks until it has caught up: what is counted here is
-// how far it has gone forward.
-void Shard::MoveTickClock(Micros now_utc) {
-  if (tick_clock_ == kNever) {
-    tick_clock_ = now_utc;
-    // The log's time may be ahead of the clock from an earlier jump.
-    for (Micros& last_data : last_data_) last_data = std::min(last_data, now_utc);
-  } else if (now_utc > last_now_) {
-    tick_clock_ = tick_clock_ + (now_utc - last_now_);
-  }
-  last_now_ = now_utc;
-}
-
 Status Shard::Tick(Micros now_utc) {
   if (!options_.ticks) return Ok();
-  MoveTickClock(now_utc);
+  pace_.MoveClock(now_utc);
   std::size_t due = 0;
-  for (std::size_t i = 0; i < carried_; ++i) due += TickIsDue(i) ? 1 : 0;
+  for (std::size_t i = 0; i < carried_; ++i) due += pace_.IsDue(i) ? 1 : 0;
   if (due == 0) return Ok();
 
   MutexLock lock(mutex_);
@@ -154,7 +133,7 @@ Status Shard::Tick(Micros now_utc) {
   for (StreamIndex stream = 0; stream < tails_.size(); ++stream) {
     due_.clear();
     for (std::size_t i = 0; i < carried_; ++i) {
-      if (!TickIsDue(i)) continue;
+      if (!pace_.IsDue(i)) continue;
       PartitionTail& tail = tails_[stream][i];
       tail.log_time = std::max(tail.log_time, now_utc);
       due_.push_back({CarriedPartition(i, id_, options_.shards), tail.next, tail.log_time});
@@ -165,7 +144,7 @@ Status Shard::Tick(Micros now_utc) {
   front_.total += total;
   UpdateRoom();
   for (std::size_t i = 0; i < carried_; ++i) {
-    if (TickIsDue(i)) last_tick_[i] = tick_clock_;
+    if (pace_.IsDue(i)) pace_.Ticked(i);
   }
   return Ok();
 }

@@ -7,11 +7,9 @@
 #include "base/mutex.h"
 #include "log/crew.h"
 #include "log/segment.h"
+#include "log/tick_pace.h"
 
 namespace telltale::log {
-
-// Before all time: what never happened is due at once.
-inline constexpr Micros kNever{INT64_MIN / 2};
 
 class Shard final : public ShardWriter {
  public:
@@ -54,8 +52,6 @@ class Shard final : public ShardWriter {
   Status Admit(std::uint64_t bytes) REQUIRES(mutex_);
   void Hand() REQUIRES(mutex_);  // front to back, wakes the sync thread
   void UpdateRoom() REQUIRES(mutex_);
-  bool TickIsDue(std::size_t carried_index) const;
-  void MoveTickClock(Micros now_utc);
   void SyncLoop();
   Status Commit(DurableState& state);
   Status TryCommit(DurableState& state);
@@ -70,10 +66,7 @@ class Shard final : public ShardWriter {
 
   // Owner thread.
   std::vector<std::vector<PartitionTail>> tails_;  // by stream, then carried partition
-  std::vector<Micros> last_data_;                  // by carried partition, over all streams
-  std::vector<Micros> last_tick_;                  // by carried partition
-  Micros tick_clock_ = kNever;                     // of the two above: UTC, never set back
-  Micros last_now_;                                // as the last Tick() was told
+  TickPace pace_;                                  // by carried partition, over all streams
   std::vector<log::Tick> due_;                     // scratch
 
   // Sync thread; during a commit a stream's writer belongs to one thread of the crew.

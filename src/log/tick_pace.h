@@ -37,6 +37,7 @@ class TickPace {
   void Ticked(std::size_t carried_index) { last_tick_[carried_index] = clock_; }
 
  private:
+  // What never happened is due at once.
   static constexpr Micros kBeforeAllTime{INT64_MIN / 2};
   std::vector<Micros> last_data_;
   std::vector<Micros> last_tick_;
