@@ -285,7 +285,8 @@ TEST_P(LogContractTest, LogTimeIsTheLatestReceiptAlsoAcrossReopening) {
   ASSERT_TRUE(AppendOne(*log, 0, PartitionId{0}, {"d"}, 6'000'000).ok());
   Sync(*log);
   std::vector<std::int64_t> log_times;
-  for (const ReadBack& record : ReadStream("safety")[0]) log_times.push_back(record.log_time_us);
+  const ByPartition records = ReadStream("safety");
+  for (const ReadBack& record : records.at(0)) log_times.push_back(record.log_time_us);
   EXPECT_EQ(log_times, (std::vector<std::int64_t>{5'000'000, 5'000'000, 5'000'000, 6'000'000}));
 }
 

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 
 from kafka_broker import OUT
 from telltale import ROOT
@@ -10,7 +11,7 @@ from telltale import ROOT
 
 def test_the_demo_balances_on_kafka(tmp_path):
     done = subprocess.run(
-        [ROOT / "tools" / "demo"],
+        [sys.executable, ROOT / "tools" / "demo"],
         env={**os.environ, "TELLTALE_LOG": "kafka", "OUT": str(OUT)},
         capture_output=True, text=True, check=False, timeout=240,
     )  # fmt: skip

@@ -155,11 +155,12 @@ TEST_F(KafkaTest, AMessageThatIsNotOursIsNamed) {
   const auto kafka = NewKafka(RD_KAFKA_PRODUCER, std::move(conf).value());
   ASSERT_TRUE(kafka.ok());
   std::string words = "hello";
-  const std::string topic = cluster_.TopicOf("safety");
-  ASSERT_EQ(rd_kafka_producev(kafka->get(), RD_KAFKA_V_TOPIC(topic.c_str()),
-                              RD_KAFKA_V_PARTITION(2), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-                              RD_KAFKA_V_VALUE(words.data(), words.size()), RD_KAFKA_V_END),
-            RD_KAFKA_RESP_ERR_NO_ERROR);
+  const TopicHandle topic(
+      rd_kafka_topic_new(kafka->get(), cluster_.TopicOf("safety").c_str(), nullptr));
+  ASSERT_NE(topic, nullptr);
+  ASSERT_EQ(rd_kafka_produce(topic.get(), 2, RD_KAFKA_MSG_F_COPY, words.data(), words.size(),
+                             nullptr, 0, nullptr),
+            0);
   ASSERT_EQ(rd_kafka_flush(kafka->get(), 10'000), RD_KAFKA_RESP_ERR_NO_ERROR);
   const auto reader = streams_.OpenReader("safety", ShardId{0}, {});
   ASSERT_TRUE(reader.ok());

@@ -70,12 +70,13 @@ Result<std::unique_ptr<KafkaLedger>> KafkaLedger::Open(const Cluster& cluster, C
 
 Status KafkaLedger::Write(const std::string& value) {
   Delivery delivery;
-  const auto err =
-      rd_kafka_producev(kafka_.get(), RD_KAFKA_V_TOPIC(topic_.c_str()), RD_KAFKA_V_PARTITION(0),
-                        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-                        RD_KAFKA_V_VALUE(const_cast<char*>(value.data()), value.size()),
-                        RD_KAFKA_V_OPAQUE(&delivery), RD_KAFKA_V_END);
-  if (err != RD_KAFKA_RESP_ERR_NO_ERROR) return ErrorOf(err, "writing the ledger");
+  const TopicHandle topic(rd_kafka_topic_new(kafka_.get(), topic_.c_str(), nullptr));
+  if (topic == nullptr) return ErrorOf(rd_kafka_last_error(), "writing the ledger");
+  // Copied: librdkafka only reads it.
+  if (rd_kafka_produce(topic.get(), 0, RD_KAFKA_MSG_F_COPY, const_cast<char*>(value.data()),
+                       value.size(), nullptr, 0, &delivery) != 0) {
+    return ErrorOf(rd_kafka_last_error(), "writing the ledger");
+  }
   // It always ends: librdkafka gives up after message.timeout.ms.
   while (!delivery.is_done) rd_kafka_poll(kafka_.get(), kTurnMs);
   if (delivery.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
