@@ -45,6 +45,7 @@ struct Config {
   std::string log_backend = "files";  // files | kafka
   std::uint16_t log_partitions = kPartitionsDefault;
   std::uint16_t log_shards = kShardsDefault;
+  std::uint16_t kafka_replication = 3;  // copies of each partition; with the others of its size
   std::uint64_t log_segment_bytes = 64u << 20;
   std::uint64_t log_unsynced_bytes_max = 16u << 20;  // per shard; then sockets are not read
   // What is older goes, by whole segments, when every reader has passed it (log/log.h, Retain).
@@ -53,7 +54,6 @@ struct Config {
   // kafka: where the streams live with log.backend kafka
   std::string kafka_brokers;  // host:port, host:port
   std::string kafka_topic_prefix = "telltale.";
-  std::uint16_t kafka_replication = 3;
   std::string kafka_settings_file;  // "" = none; librdkafka's own settings, such as SASL and TLS
   // privacy
   int cell_level = kFinestCellLevel;

@@ -47,8 +47,8 @@ Status ShardCopy::Open() {
   for (log::StreamIndex stream = 0; stream < streams_.size(); ++stream) {
     log::Position end;
     end.next.resize(parts_.copy.partitions());
-    for (std::uint16_t p = shard_.value; p < end.next.size(); p += parts_.copy.shards()) {
-      end.next[p] = writer().next_offset(stream, PartitionId{p});
+    for (std::size_t p = shard_.value; p < end.next.size(); p += parts_.copy.shards()) {
+      end.next[p] = writer().next_offset(stream, PartitionId{static_cast<std::uint16_t>(p)});
     }
     ASSIGN_OR_RETURN(readers_[stream], parts_.source.OpenReader(streams_[stream], shard_, end));
   }

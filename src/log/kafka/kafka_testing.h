@@ -3,8 +3,7 @@
 
 #include <fmt/format.h>
 
-#include <cstdlib>
-
+#include "base/config.h"
 #include "base/random.h"
 #include "log/kafka/kafka_streams.h"
 #include "log/log_contract_testing.h"
@@ -13,8 +12,9 @@ namespace telltale::log::kafka {
 
 // With names of its own, so that runs on one broker never meet. "" as brokers: there is none.
 inline Cluster TestCluster() {
-  const char* const brokers = std::getenv("TELLTALE_KAFKA_BROKER");
-  return {.brokers = brokers == nullptr ? "" : brokers,
+  const Environment environment = ProcessEnvironment();
+  const auto broker = environment.find("TELLTALE_KAFKA_BROKER");
+  return {.brokers = broker == environment.end() ? "" : broker->second,
           .topic_prefix = fmt::format("test-{:016x}.", SystemRandom().NextU64()),
           .replication = 1,
           .settings = {}};

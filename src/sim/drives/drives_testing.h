@@ -1,10 +1,10 @@
 // For the readers' tests: a source from a text, and where the recordings lie.
 #pragma once
 
-#include <cstdlib>
 #include <string>
 #include <utility>
 
+#include "base/config.h"
 #include "sim/drives/drive.h"
 
 namespace telltale::sim {
@@ -17,8 +17,9 @@ inline Source SourceOf(std::string text, std::string name = "test") {
 
 // The recordings are not part of the tree: a test that wants them skips when they are not there.
 inline std::string DataFolder() {
-  const char* folder = std::getenv("TELLTALE_DATA");
-  return folder != nullptr ? folder : TELLTALE_SOURCE_DIR "/../shared/data";
+  const Environment environment = ProcessEnvironment();
+  const auto folder = environment.find("TELLTALE_DATA");
+  return folder != environment.end() ? folder->second : TELLTALE_SOURCE_DIR "/../shared/data";
 }
 
 }  // namespace telltale::sim
