@@ -17,14 +17,7 @@ constexpr std::uint64_t kLedgerBytesMax = 256u << 20;
 
 std::string EncodeBlock(std::span<const Log::LedgerEntry> entries) {
   std::string body;
-  PutLe(body, static_cast<std::uint32_t>(entries.size()));
-  for (const Log::LedgerEntry& entry : entries) {
-    PutLe(body, static_cast<std::uint16_t>(entry.stream));
-    PutLe(body, entry.partition.value);
-    PutLe(body, entry.offset.value);
-    PutLe(body, entry.config_seq.value);
-    PutBlob(body, entry.digest);
-  }
+  PutLedgerEntries(body, entries);
   std::string rest;
   PutBlob(rest, body);
   std::string block;
@@ -34,6 +27,24 @@ std::string EncodeBlock(std::span<const Log::LedgerEntry> entries) {
 
 bool DecodeBody(ByteSpan body, std::vector<Log::LedgerEntry>& out) {
   ByteReader reader(body);
+  TakeLedgerEntries(reader, out);
+  return reader.ok() && reader.remaining() == 0;
+}
+
+}  // namespace
+
+void PutLedgerEntries(std::string& out, std::span<const Log::LedgerEntry> entries) {
+  PutLe(out, static_cast<std::uint32_t>(entries.size()));
+  for (const Log::LedgerEntry& entry : entries) {
+    PutLe(out, static_cast<std::uint16_t>(entry.stream));
+    PutLe(out, entry.partition.value);
+    PutLe(out, entry.offset.value);
+    PutLe(out, entry.config_seq.value);
+    PutBlob(out, entry.digest);
+  }
+}
+
+void TakeLedgerEntries(ByteReader& reader, std::vector<Log::LedgerEntry>& out) {
   const auto count = reader.Get<std::uint32_t>();
   for (std::uint32_t i = 0; i < count && reader.ok(); ++i) {
     Log::LedgerEntry entry;
@@ -44,10 +55,7 @@ bool DecodeBody(ByteSpan body, std::vector<Log::LedgerEntry>& out) {
     entry.digest = AsText(reader.TakeBlob());
     out.push_back(std::move(entry));
   }
-  return reader.ok() && reader.remaining() == 0;
 }
-
-}  // namespace
 
 Result<std::unique_ptr<LedgerFile>> LedgerFile::Open(Disk& disk, const std::string& dir,
                                                      const LogShape& shape) {

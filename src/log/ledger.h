@@ -6,6 +6,11 @@
 
 namespace telltale::log {
 
+// Entries as they stand in the file's blocks, and in Kafka's ledger topic.
+void PutLedgerEntries(std::string& out, std::span<const Log::LedgerEntry> entries);
+// Adds what `reader` holds to `out`; reader.ok() says whether it was whole.
+void TakeLedgerEntries(ByteReader& reader, std::vector<Log::LedgerEntry>& out);
+
 class LedgerFile {
  public:
   // Creates it or cuts a torn tail. Bounds for what entries may name come from `shape`.

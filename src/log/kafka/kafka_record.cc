@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/format_version.h"
+#include "log/ledger.h"
 
 namespace telltale::log::kafka {
 namespace {
@@ -138,14 +139,7 @@ std::string EncodeShape(const Shape& shape) {
 std::string EncodeLedger(std::span<const Log::LedgerEntry> entries) {
   std::string out;
   PutHead({.what = What::kLedger, .log_time = {}, .last_data = {}}, out);
-  PutLe(out, static_cast<std::uint32_t>(entries.size()));
-  for (const Log::LedgerEntry& entry : entries) {
-    PutLe(out, static_cast<std::uint16_t>(entry.stream));
-    PutLe(out, entry.partition.value);
-    PutLe(out, entry.offset.value);
-    PutLe(out, entry.config_seq.value);
-    PutBlob(out, entry.digest);
-  }
+  PutLedgerEntries(out, entries);
   return out;
 }
 
@@ -167,16 +161,7 @@ Result<LedgerMessage> DecodeLedgerMessage(ByteSpan value) {
     }
     message.shape = std::move(shape);
   } else if (head.what == What::kLedger) {
-    const auto count = reader.Get<std::uint32_t>();
-    for (std::uint32_t i = 0; i < count && reader.ok(); ++i) {
-      Log::LedgerEntry entry;
-      entry.stream = reader.Get<std::uint16_t>();
-      entry.partition = PartitionId{reader.Get<std::uint16_t>()};
-      entry.offset = Offset{reader.Get<std::uint64_t>()};
-      entry.config_seq = ConfigSeq{reader.Get<std::uint64_t>()};
-      entry.digest = AsText(reader.TakeBlob());
-      message.entries.push_back(std::move(entry));
-    }
+    TakeLedgerEntries(reader, message.entries);
   } else {
     return Error{Code::kCorrupt,
                  fmt::format("a message of kind {} in the ledger", static_cast<int>(head.what))};

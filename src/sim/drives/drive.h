@@ -31,7 +31,7 @@ enum class RowDrop : std::uint8_t {
   kMalformed,  // too few cells, not a number, cut: the row's bytes are not of this format
   kNothing,    // well-formed, but no value that the contract has a field for, or none that is new
   kForeign,    // of something else: another kind of message, another device, the recorder itself
-  kMerged,     // joined with rows before it into one report: its values are in the table
+  kMerged,     // joined with rows before it into one report; of a signal that came twice, the last
   kEnd_,
 };
 // Why a value of a row that did give a report (or of one that is kNothing) was left out.
