@@ -54,6 +54,8 @@ Status Gateway::OpenLog() {
   options.unsynced_bytes_max = config_.log_unsynced_bytes_max;
   ASSIGN_OR_RETURN(log_, parts_.streams.Open(options));
   RETURN_IF_ERROR(parts_.disk.MakeFolders(ParentFolder(paths_.log_socket())));
+  // On Kafka it is lake-feed's: it owns the segments that readers here wait for.
+  if (config_.log_backend != "files") return Ok();
   ASSIGN_OR_RETURN(wake_, log::WakeServer::Start(paths_.log_socket()));
   return Ok();
 }
