@@ -34,7 +34,7 @@
 -- validity, the first that applies is the reason
 --   no_voltage       no voltage in the cycle: not sent, or nulled by the lake as out of range
 --   wrong_unit       median while running under 6 or over 36 V; crank_min_v under 3 V; or 5 reports
---                    and most of those with a turning engine at 20 km/h and more under 400 rpm
+--                    and most of those with a turning engine at 20 km/h up under 400 rpm [own]
 --   not_12v          median while running over 18 V: another net, other levels [own]
 --   stuck            10 or more voltages of a cycle with a running engine all the same; or the same
 --                    crank_min_v in five cycles that follow each other within 14 days [own]

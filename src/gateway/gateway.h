@@ -48,7 +48,7 @@ class Gateway {
   // connections whose certificate is revoked are closed. Files that are no good change nothing. To
   // be called every few seconds, on the thread that calls Stop().
   void RefreshTrust();
-  // True when the disk failed: end the process, the supervisor starts a new one. Any thread.
+  // True when the log failed: end the process, the supervisor starts a new one. Any thread.
   bool has_failed() const { return has_failed_; }
   // Why vehicles wait. Any thread.
   Conditions conditions() const;

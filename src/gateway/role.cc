@@ -58,7 +58,7 @@ class Process {
     bool is_open = false;
     for (int turn = 0; !WaitForStop(kTurn); ++turn) {
       if (gateway.has_failed()) {
-        return Error{Code::kUnavailable, "the log's disk failed; free or repair it"};
+        return Error{Code::kUnavailable, "the log failed (why: above); see to its disk or broker"};
       }
       if (!is_open && gateway.has_config()) {
         ASSIGN_OR_RETURN(const std::uint16_t port, gateway.OpenDoor());

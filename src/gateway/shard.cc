@@ -248,23 +248,26 @@ void Shard::OnStall(const Status& status) {
   if (is_stalled_) {
     stalls_.Add();
     stalled_.Add();
-    return spdlog::error("gateway: shard {}: {}; vehicles wait until the disk has room", id,
+    return spdlog::error("gateway: shard {}: {}; vehicles wait until it has room", id,
                          status.error().ToString());
   }
   stalled_.Add(std::uint64_t{0} - 1);
-  if (status.ok()) spdlog::info("gateway: shard {}: the disk takes the log again", id);
+  if (status.ok()) spdlog::info("gateway: shard {}: the log takes records again", id);
 }
 
 // On the log's sync thread.
 void Shard::OnCommit(Result<CommitNumber> commit) {
-  if (!commit.ok()) is_disk_failed_ = true;
+  if (!commit.ok()) {
+    spdlog::error("gateway: shard {}: {}", options_.id.value, commit.error().ToString());
+    has_log_failed_ = true;
+  }
   if (parts_.wake != nullptr) parts_.wake->WakeAll();
   if (!is_commit_posted_.exchange(true)) loop_.Post([this] { OnDurable(); });
 }
 
 void Shard::OnDurable() {
   is_commit_posted_ = false;
-  if (is_disk_failed_) return Fail(Error{Code::kUnavailable, "the log's disk failed"});
+  if (has_log_failed_) return Fail(Error{Code::kUnavailable, "the log failed"});
   ReleaseAcks();
   OpenRoom();
   TakeConfigsOn();

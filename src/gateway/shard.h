@@ -38,7 +38,7 @@ class Shard {
     const VehicleTrust* trust = nullptr;  // may be null: nobody is revoked
   };
   // Everything in `parts` must outlive the shard. `on_failed` is called once, on the shard's
-  // thread, when the disk failed: every connection is closed without its acknowledgements by then.
+  // thread, when the log failed: every connection is closed without its acknowledgements by then.
   Shard(Options options, Parts parts, ContentKey content_key, std::function<void()> on_failed);
   // After Stop(), and after the log: its sync thread calls back.
   ~Shard();
@@ -107,14 +107,14 @@ class Shard {
   Counter& pauses_;
   Counter& vehicle_pauses_;
   Counter& stalls_;
-  Counter& stalled_;  // a gauge: shards whose log has no room on the disk
+  Counter& stalled_;  // a gauge: shards whose log has no room
 
   net::EventLoop loop_;
   net::Timer ticks_{loop_};
   net::Timer sweeps_{loop_};
   std::thread thread_;
   std::atomic<bool> is_commit_posted_{false};
-  std::atomic<bool> is_disk_failed_{false};
+  std::atomic<bool> has_log_failed_{false};
   bool is_stalled_ = false;  // the log's sync thread only
 
   // The shard's thread only, from here on.

@@ -143,6 +143,8 @@ TEST_P(LogContractTest, ARecordIsReadBackAsItWasAppended) {
   batch.Add(header, "2.1.0-rc\xc3\xa9", AsBytes(payload));
   header.kind = RecordKind::kConfig;
   batch.Add(header, std::string(kFirmwareBytesMax, 'f'), {});
+  header.kind = RecordKind::kData;
+  batch.Add(header, "", AsBytes("x"));
   const ShardWriter::Staged staged{2, &batch};
   ASSERT_TRUE(log->shard(ShardId{0}).Append({&staged, 1}).ok());
   Sync(*log);
@@ -170,6 +172,11 @@ TEST_P(LogContractTest, ARecordIsReadBackAsItWasAppended) {
   EXPECT_EQ(record->header.kind, RecordKind::kConfig);
   EXPECT_EQ(record->firmware, std::string(kFirmwareBytesMax, 'f'));
   EXPECT_TRUE(record->payload.empty());
+  record = reader->Next().value();
+  ASSERT_NE(record, nullptr);
+  EXPECT_EQ(record->header.kind, RecordKind::kData);
+  EXPECT_EQ(record->firmware, "");
+  EXPECT_EQ(record->offset, Offset{2});
 }
 
 TEST_P(LogContractTest, OffsetsRiseByOneInEachPartitionOfEachStream) {
@@ -277,6 +284,7 @@ TEST_P(LogContractTest, LogTimeIsTheLatestReceiptAlsoAcrossReopening) {
     const auto log = Open();
     ASSERT_TRUE(AppendOne(*log, 0, PartitionId{0}, {"a"}, 5'000'000).ok());
     ASSERT_TRUE(AppendOne(*log, 0, PartitionId{0}, {"b"}, 3'000'000).ok());
+    ASSERT_TRUE(AppendOne(*log, 0, PartitionId{2}, {"elsewhere"}, 50).ok());
     Sync(*log);
   }
   const auto log = Open();
@@ -288,6 +296,7 @@ TEST_P(LogContractTest, LogTimeIsTheLatestReceiptAlsoAcrossReopening) {
   const ByPartition records = ReadStream("safety");
   for (const ReadBack& record : records.at(0)) log_times.push_back(record.log_time_us);
   EXPECT_EQ(log_times, (std::vector<std::int64_t>{5'000'000, 5'000'000, 5'000'000, 6'000'000}));
+  EXPECT_EQ(records.at(2)[0].log_time_us, 50);
 }
 
 TEST_P(LogContractTest, TicksComeOftenAfterDataElseSeldomAlsoAcrossReopening) {

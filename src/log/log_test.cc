@@ -35,60 +35,6 @@ TEST(LogTest, WhatWasAppendedIsReadBackInOrderInEveryStreamAndPartition) {
   }
 }
 
-TEST(LogTest, EveryFieldOfARecordSurvives) {
-  SimDisk disk;
-  const LogOptions options = SmallLog();
-  const auto log = OpenOrFail(disk, options);
-  BatchBuilder batch(PartitionId{2});
-  RecordHeader header;
-  header.kind = RecordKind::kQuarantine;
-  header.flags = 0x81;
-  for (std::size_t i = 0; i < 16; ++i) header.vehicle.bytes[i] = static_cast<std::uint8_t>(i + 1);
-  header.boot = {0x01020304, 0x1122334455667788};
-  header.seq = 99;
-  header.event_time = Micros{-5};
-  header.receipt_time = Micros{1'764'000'000'123'456};
-  header.content_hash = 0xfeedfacecafebeef;
-  header.contract_number = 3;
-  header.reason = 26;
-  batch.Add(header, "2.0.0", AsBytes("payload"));
-  header.kind = RecordKind::kConfig;
-  batch.Add(header, "", {});
-  header.kind = RecordKind::kData;
-  batch.Add(header, "2.0.0", AsBytes("x"));
-  const ShardWriter::Staged staged{2, &batch};
-  ASSERT_TRUE(log->shard(ShardId{0}).Append({&staged, 1}).ok());
-  ASSERT_TRUE(log->shard(ShardId{0}).SyncNow().ok());
-
-  const auto reader = Reader::Open(disk, options.dir, "sealed", ShardId{0}, {});
-  ASSERT_TRUE(reader.ok());
-  const RecordView* record = (*reader)->Next().value();
-  ASSERT_NE(record, nullptr);
-  EXPECT_EQ(record->header.kind, RecordKind::kQuarantine);
-  EXPECT_EQ(record->header.flags, header.flags);
-  EXPECT_EQ(record->header.vehicle, header.vehicle);
-  EXPECT_EQ(record->header.boot, header.boot);
-  EXPECT_EQ(record->header.seq, header.seq);
-  EXPECT_EQ(record->header.event_time, header.event_time);
-  EXPECT_EQ(record->header.receipt_time, header.receipt_time);
-  EXPECT_EQ(record->header.content_hash, header.content_hash);
-  EXPECT_EQ(record->header.contract_number, header.contract_number);
-  EXPECT_EQ(record->header.reason, header.reason);
-  EXPECT_EQ(record->partition.value, 2);
-  EXPECT_EQ(record->offset.value, 0u);
-  EXPECT_EQ(record->log_time, header.receipt_time);
-  EXPECT_EQ(record->firmware, "2.0.0");
-  EXPECT_EQ(AsText(record->payload), "payload");
-  record = (*reader)->Next().value();
-  EXPECT_EQ(record->header.kind, RecordKind::kConfig);
-  EXPECT_EQ(record->firmware, "");
-  EXPECT_TRUE(record->payload.empty());
-  record = (*reader)->Next().value();
-  EXPECT_EQ(record->firmware, "2.0.0");
-  EXPECT_EQ(record->offset.value, 2u);
-  EXPECT_EQ((*reader)->Next().value(), nullptr);
-}
-
 TEST(LogTest, RecordsRunOnAcrossSegments) {
   SimDisk disk;
   LogOptions options = SmallLog();
@@ -230,30 +176,6 @@ TEST(LogTest, ABatchLargerThanASegmentIsRefusedAndStagesNothing) {
   ASSERT_TRUE(AppendOne(*log, 0, PartitionId{0}, {std::string(largest, 'm')}).ok());
   ASSERT_TRUE(log->shard(ShardId{0}).SyncNow().ok());
   EXPECT_EQ(ReadAll(disk, options, 0).value()[0].size(), 2u);
-}
-
-TEST(LogTest, LogTimeIsTheRunningMaximumOfReceiptAlsoAfterARestart) {
-  SimDisk disk;
-  const LogOptions options = SmallLog();
-  auto log = OpenOrFail(disk, options);
-  BatchBuilder batch(PartitionId{0});
-  AddRecord(batch, "a", 100);
-  AddRecord(batch, "b", 300);
-  AddRecord(batch, "c", 200);
-  const ShardWriter::Staged staged{0, &batch};
-  ASSERT_TRUE(log->shard(ShardId{0}).Append({&staged, 1}).ok());
-  ASSERT_TRUE(AppendOne(*log, 0, PartitionId{2}, {"elsewhere"}, 50).ok());
-  ASSERT_TRUE(log->shard(ShardId{0}).SyncNow().ok());
-  log.reset();
-  log = OpenOrFail(disk, options);
-  ASSERT_TRUE(AppendOne(*log, 0, PartitionId{0}, {"d"}, 250).ok());
-  ASSERT_TRUE(AppendOne(*log, 0, PartitionId{0}, {"e"}, 400).ok());
-  ASSERT_TRUE(log->shard(ShardId{0}).SyncNow().ok());
-  const auto records = ReadAll(disk, options, 0).value();
-  std::vector<std::int64_t> times;
-  for (const ReadBack& record : records.at(0)) times.push_back(record.log_time_us);
-  EXPECT_EQ(times, (std::vector<std::int64_t>{100, 300, 300, 300, 400}));
-  EXPECT_EQ(records.at(2)[0].log_time_us, 50);
 }
 
 TEST(LogTest, ASecondOwnerIsRefusedUntilTheFirstIsGone) {
