@@ -77,7 +77,7 @@ class HotPath {
         gateway::BatchProcessor::Options{},
         gateway::BatchProcessor::Parts{*writer_, *sealer_, clock_, counters_},
         gateway::ContentKey::FromSecret(gateway->private_raw));
-    processor_->UseContract(std::move(contract), 1);
+    processor_->UseContracts({{1, std::move(contract)}, {}, {}});
     partitions_.resize(options.partitions);
     batches_.resize(kBatchesPerChunk);
     for (std::size_t v = 0; v < kVehicles; ++v) {

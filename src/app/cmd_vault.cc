@@ -31,6 +31,7 @@ struct Flags {
   std::uint64_t from_entry = 1;
   bool as_json = false;
   bool quarantine = false;
+  bool unknown = false;
   bool verify = false;
 };
 
@@ -165,7 +166,9 @@ Status Query(const Flags& flags) {
                      {"to_us", to_us},
                      {"purpose", flags.purpose},
                      {"case", flags.case_id},
-                     {"class", flags.quarantine ? "quarantine" : "data"}};
+                     {"class", flags.quarantine ? "quarantine"
+                               : flags.unknown  ? "unknown"
+                                                : "data"}};
   bool has_head = flags.as_json;
   ASSIGN_OR_RETURN(const json end, Ask(flags.dir, request, [&](const json& message) {
                      for (const json& row : message.value("rows", json::array())) {
@@ -222,7 +225,12 @@ void AddQuery(CLI::App& vault, const std::shared_ptr<Flags>& flags, int& exit_co
   query->add_option("--purpose", flags->purpose, "What the positions are needed for")->required();
   query->add_option("--case", flags->case_id, "The case or ticket this belongs to")->required();
   query->add_flag("--json", flags->as_json, "One JSON object a row");
-  query->add_flag("--quarantine", flags->quarantine, "What the door refused, instead of reports");
+  CLI::Option* quarantine = query->add_flag("--quarantine", flags->quarantine,
+                                            "What the door refused, instead of reports");
+  query
+      ->add_flag("--unknown", flags->unknown,
+                 "Fields that the contract had no place for, instead of sealed ones")
+      ->excludes(quarantine);
   query->callback([flags, &exit_code] { exit_code = app::ExitCode(Query(*flags)); });
 }
 

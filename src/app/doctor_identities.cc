@@ -68,7 +68,9 @@ void Identities::SeeSealed(const log::RecordView& record) {
   const log::RecordHeader& header = record.header;
   if (header.kind == log::RecordKind::kQuarantine) {
     BootOf(record).elsewhere.Insert(header.seq);
-  } else if (header.kind == log::RecordKind::kData) {
+  } else if (header.kind == log::RecordKind::kData &&
+             (header.flags & gateway::kFlagUnknownFields) == 0) {
+    // Nothing derived in the open record tells whether a report had fields nobody knows.
     BootOf(record).sealed.push_back({header.receipt_time, header.seq});
   }
 }

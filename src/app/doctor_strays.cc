@@ -7,9 +7,10 @@ namespace telltale::app {
 namespace {
 
 // Below DIR; folders are what lies above a file. Formats: docs/formats/.
-constexpr std::array<std::string_view, 23> kKnown = {
+constexpr std::array<std::string_view, 25> kKnown = {
     "data/control/**",
     "data/contracts/*.desc",
+    "data/contracts/*.approvals.yaml",
     "data/releases/*/**",
     "data/registry/registry.db*",
     "data/journal/*/durable.map",
@@ -28,6 +29,7 @@ constexpr std::array<std::string_view, 23> kKnown = {
     "data/log/ledger",
     "data/log/lock",
     "data/log/config/#",
+    "data/log/unknown.json",
     "data/log/*/shard-#/#.seg",
     "data/positions/*/*-#",
     "vault/**",

@@ -106,7 +106,8 @@ Result<std::string> MakeRelease(Disk& disk, const InitOptions& options, const Pa
                                .contract_number = kFirstContractNumber,
                                .contract_digest = release.components.at("contract"),
                                .stable_release = release.id,
-                               .created_at = now};
+                               .created_at = now,
+                               .next_contract = {}};
   ASSIGN_OR_RETURN(const std::string record, control::SignConfig(first, control_key));
   const std::string path = control::FirstConfigPath(paths);
   RETURN_IF_ERROR(disk.MakeFolders(ParentFolder(path), 0755));

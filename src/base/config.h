@@ -90,7 +90,8 @@ struct Paths {
   std::string data() const { return root + "/data"; }
   std::string log() const { return data() + "/log"; }
   std::string contracts() const { return data() + "/contracts"; }  // <digest>.desc
-  std::string releases() const { return data() + "/releases"; }    // <digest>/manifest.json, rules
+  std::string unknown_fields() const { return log() + "/unknown.json"; }
+  std::string releases() const { return data() + "/releases"; }  // <digest>/manifest.json, rules
   std::string registry() const { return data() + "/registry"; }
   std::string journal() const { return data() + "/journal"; }  // <release>/
   std::string worker() const { return data() + "/worker"; }    // <release>/ snapshots

@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -46,10 +47,26 @@ enum class ValueType {
   kMessage
 };
 
+// How a value becomes a column's: docs/contract.md, "One column, several fields". Downstream work:
+// the streams keep what the car sent.
+struct Transform {
+  double scale = 1;  // column value = value x scale + offset, computed as double; never 0
+  double offset = 0;
+  std::vector<std::pair<std::string, std::string>> map;  // value as text -> column's value as text
+  bool is_identity() const { return scale == 1 && offset == 0 && map.empty(); }
+};
+
+// An older field of the same message that feeds a field's column too.
+struct Source {
+  std::string field;
+  Transform transform;
+};
+
 struct Field {
   std::uint32_t number = 0;
   std::string name;
-  std::string column;  // lake column; the name unless the option says otherwise
+  std::string column;  // lake column; the name unless the option says otherwise. The name of
+                       // another field: feeds that one's column
   std::string unit;    // UCUM text, "" = none
   std::optional<double> min;
   std::optional<double> max;
@@ -58,6 +75,10 @@ struct Field {
   bool derived = false;  // from 10,000: made by the platform; sealed as unknown from a car
   std::string vss_path;
   std::string first_firmware;
+  std::vector<std::string> values;  // OPEN text: all that may stand openly; other text is sealed
+  std::string pattern;              // OPEN text: RE2 syntax, of the whole value
+  Transform transform;              // into its column
+  std::vector<Source> from;         // older fields that feed its column, best first
   ValueType type = ValueType::kBool;
   bool repeated = false;
   std::vector<std::pair<std::int32_t, std::string>> enum_values;  // kEnum: number, name
@@ -104,6 +125,20 @@ struct BatchHead {
   std::uint32_t unknown_fields = 0;  // of the batch itself: kept nowhere, to be counted
 };
 
+// A field that the contract has no place for, as far as it may be told: never its value.
+struct UnknownField {
+  enum class Why : std::uint8_t {
+    kUndeclared,  // no such number, or a derived one
+    kWireType,    // a known number with another wire type
+    kText,        // an OPEN text that may not stand openly
+  };
+  std::string_view path;  // "" in Report; "60." in the message that field 60 is; of the Splitter
+  std::uint32_t number = 0;
+  std::uint8_t wire_type = 0;  // as on the wire: 0 varint, 1 fixed64, 2 bytes, 5 fixed32
+  Why why = Why::kUndeclared;
+  std::uint32_t bytes = 0;  // of the value, without tag and length
+};
+
 // One report, split. The buffers belong to the Splitter and are valid during the callback.
 struct SplitReport {
   ByteSpan raw;                    // the Report's bytes as sent
@@ -113,8 +148,9 @@ struct SplitReport {
   std::uint64_t content_hash = 0;
   std::string_view safety;     // wire bytes, may be empty
   std::string_view telemetry;  // wire bytes of every open field, may be empty
-  std::string_view sealed;     // wire bytes as sent: exact place, identity, linking, unknown
-  std::uint32_t unknown_fields = 0;
+  std::string_view sealed;     // wire bytes as sent: exact place, identity, linking
+  std::string_view unknown;    // wire bytes as sent of what the contract has no place for
+  std::span<const UnknownField> unknown_fields;  // what lies in `unknown`, in order
   bool odometer_overflow = false;
   // The exact place, for deriving the cell; never leaves the door otherwise.
   std::optional<double> latitude_deg;

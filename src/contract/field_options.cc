@@ -9,6 +9,9 @@
 #include <cmath>
 #include <set>
 
+#include "contract/open_text.h"
+#include "contract/transforms.h"
+
 namespace telltale::contract {
 namespace {
 
@@ -80,12 +83,48 @@ class OptionReader {
     if (field == nullptr || !reflection_.HasField(option_, field)) return std::nullopt;
     return reflection_.GetDouble(option_, field);
   }
+  std::vector<std::string> Texts(const char* name) const {
+    std::vector<std::string> texts;
+    const FieldDescriptor* field = Find(name, FieldDescriptor::CPPTYPE_STRING, true);
+    if (field == nullptr) return texts;
+    for (int i = 0; i < reflection_.FieldSize(option_, field); ++i) {
+      texts.push_back(reflection_.GetRepeatedString(option_, field, i));
+    }
+    return texts;
+  }
+  Transform ReadTransform() const {
+    Transform transform;
+    transform.scale = Bound("scale").value_or(1);
+    transform.offset = Bound("offset").value_or(0);
+    ForEach("map", [&](const OptionReader& mapping) {
+      transform.map.emplace_back(mapping.Text("from"), mapping.Text("to"));
+    });
+    return transform;
+  }
+  std::vector<Source> Sources() const {
+    std::vector<Source> sources;
+    ForEach("from", [&](const OptionReader& source) {
+      sources.push_back({source.Text("field"), source.ReadTransform()});
+    });
+    return sources;
+  }
 
  private:
-  const FieldDescriptor* Find(const char* name, FieldDescriptor::CppType type) const {
+  const FieldDescriptor* Find(const char* name, FieldDescriptor::CppType type,
+                              bool repeated = false) const {
     const FieldDescriptor* field = option_.GetDescriptor()->FindFieldByName(name);
-    if (field == nullptr || field->is_repeated() || field->cpp_type() != type) return nullptr;
+    if (field == nullptr || field->is_repeated() != repeated || field->cpp_type() != type) {
+      return nullptr;
+    }
     return field;
+  }
+  template <typename Visit>
+  void ForEach(const char* name, const Visit& visit) const {
+    const FieldDescriptor* field = Find(name, FieldDescriptor::CPPTYPE_MESSAGE, true);
+    if (field == nullptr) return;
+    for (int i = 0; i < reflection_.FieldSize(option_, field); ++i) {
+      visit(OptionReader(reflection_.GetRepeatedMessage(option_, field, i)));
+    }
   }
   const Message& option_;
   const google::protobuf::Reflection& reflection_;
@@ -130,6 +169,9 @@ Status CheckField(const Field& field, const std::string& full_name, bool top_lev
     return invalid("derived fields, and only those, have numbers from 10,000");
   }
   if (!top_level && field.derived) return invalid("a member of a message cannot be derived");
+  if (const Status text = CheckOpenText(field); !text.ok()) {
+    return invalid(text.error().message.c_str());
+  }
   return Ok();
 }
 
@@ -154,12 +196,15 @@ class FieldReader {
     for (int i = 0; i < message.field_count(); ++i) {
       const FieldDescriptor& descriptor = *message.field(i);
       ASSIGN_OR_RETURN(Field field, ReadOne(descriptor, depth));
-      if (!columns.insert(field.column).second) {
+      const bool feeds_another =
+          field.column != field.name && message.FindFieldByName(field.column) != nullptr;
+      if (!feeds_another && !columns.insert(field.column).second) {
         return Error{Code::kInvalid,
                      "contract field " + descriptor.full_name() + ": its column is taken"};
       }
       fields.push_back(std::move(field));
     }
+    RETURN_IF_ERROR(CheckTransforms(fields, message.full_name(), depth == 0));
     std::sort(fields.begin(), fields.end(),
               [](const Field& a, const Field& b) { return a.number < b.number; });
     return fields;
@@ -219,6 +264,10 @@ class FieldReader {
     field.vss_path = reader.Text("vss_path");
     field.first_firmware = reader.Text("first_firmware");
     if (field.first_firmware.empty()) field.first_firmware = "1.0.0";
+    field.values = reader.Texts("values");
+    field.pattern = reader.Text("pattern");
+    field.transform = reader.ReadTransform();
+    field.from = reader.Sources();
     field.derived = reader.Flag("derived");
     return Ok();
   }

@@ -277,7 +277,8 @@ inline std::string Batch(const std::vector<std::string>& reports) {
 // A SplitReport that owns its bytes.
 struct Kept {
   SplitReport report;
-  std::string raw, safety, telemetry, sealed;
+  std::string raw, safety, telemetry, sealed, unknown;
+  std::vector<UnknownField> unknown_fields;
 };
 inline std::vector<Kept> SplitAll(Splitter& splitter, std::string_view batch,
                                   double offset_km = 0) {
@@ -285,8 +286,13 @@ inline std::vector<Kept> SplitAll(Splitter& splitter, std::string_view batch,
   const Status done = splitter.Split(
       AsBytes(batch), offset_km, [](const BatchHead&) {},
       [&](const SplitReport& report) {
-        kept.push_back({report, std::string(AsText(report.raw)), std::string(report.safety),
-                        std::string(report.telemetry), std::string(report.sealed)});
+        kept.push_back({report,
+                        std::string(AsText(report.raw)),
+                        std::string(report.safety),
+                        std::string(report.telemetry),
+                        std::string(report.sealed),
+                        std::string(report.unknown),
+                        {report.unknown_fields.begin(), report.unknown_fields.end()}});
       });
   CHECK(done.ok());
   return kept;

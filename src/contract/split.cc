@@ -82,10 +82,17 @@ struct Splitter::Table {
   struct List {
     std::uint32_t seen = 0;
     std::uint32_t sealed = 0;
+    std::uint32_t unknown = 0;
   };
   struct Level {
     std::string open;
     std::string sealed;
+    std::string unknown;
+    void Clear() {
+      open.clear();
+      sealed.clear();
+      unknown.clear();
+    }
   };
   // What one field's bytes are.
   struct Piece {
@@ -103,8 +110,11 @@ struct Splitter::Table {
     }
   };
   struct Sinks {
+    Sinks(Level& level, Sink* report_safety)
+        : open(level.open), sealed(level.sealed), unknown(level.unknown), safety(report_safety) {}
     Sink open;
     Sink sealed;
+    Sink unknown;
     Sink* safety;  // of Report only
 
     bool IsSafety(const FieldRule& rule) const { return rule.safety && safety != nullptr; }
@@ -123,14 +133,20 @@ struct Splitter::Table {
                       SplitReport& report, std::size_t depth);
   Reason SplitNested(const FieldRule& rule, const Piece& piece, Sinks& sinks, SplitReport& report,
                      std::size_t depth, std::size_t list_base);
-  void Apply(const FieldRule& rule, const Piece& piece, Sinks& sinks, SplitReport& report);
+  void Apply(const MessageRules& message, const FieldRule& rule, const Piece& piece, Sinks& sinks,
+             SplitReport& report);
+  void AddUnknown(const MessageRules& message, const Piece& piece, UnknownField::Why why,
+                  Sinks& sinks);
+  static void AppendBeside(Sink& sink, const Piece& piece, std::string_view content,
+                           std::uint32_t seen, std::uint32_t* written);
   static void ReadPlace(const FieldRule& rule, const Piece& piece, SplitReport& report);
 
   SplitRules rules;
   double odometer_offset_km = 0;
   std::string safety;
-  std::array<Level, kNestingMax + 1> levels;  // [0]: telemetry and sealed of the report
-  std::vector<List> lists;                    // a stack: the lists of each message being split
+  std::array<Level, kNestingMax + 1> levels;  // [0]: the report's own
+  std::vector<UnknownField> unknown_fields;
+  std::vector<List> lists;  // a stack: the lists of each message being split
   std::vector<ByteSpan> reports;
   bool has_seq = false;
   bool has_event_time = false;
@@ -214,17 +230,32 @@ void Splitter::Table::ReadPlace(const FieldRule& rule, const Piece& piece, Split
   }
 }
 
+void Splitter::Table::AddUnknown(const MessageRules& message, const Piece& piece,
+                                 UnknownField::Why why, Sinks& sinks) {
+  sinks.unknown.Add(piece.begin, piece.end);
+  std::uint64_t tag = 0;
+  WireCursor(piece.begin, piece.end).ReadVarint(tag);
+  UnknownField field;
+  field.path = message.path;
+  field.number = static_cast<std::uint32_t>(tag >> 3);
+  field.wire_type = static_cast<std::uint8_t>(tag & 7);
+  field.why = why;
+  const bool has_length = field.wire_type == static_cast<std::uint8_t>(WireType::kBytes);
+  field.bytes =
+      static_cast<std::uint32_t>(has_length ? piece.content().size() : piece.value_bytes().size());
+  unknown_fields.push_back(field);
+}
+
 // Everything but kMessage.
-void Splitter::Table::Apply(const FieldRule& rule, const Piece& piece, Sinks& sinks,
-                            SplitReport& report) {
+void Splitter::Table::Apply(const MessageRules& message, const FieldRule& rule, const Piece& piece,
+                            Sinks& sinks, SplitReport& report) {
   switch (rule.action) {
     case Action::kOpen:
       sinks.AddOpen(rule, piece);
       break;
     case Action::kOpenText:
-      if (!IsCode(piece.content())) {
-        sinks.sealed.Add(piece.begin, piece.end);
-        ++report.unknown_fields;
+      if (!rules.texts[rule.text].Allows(piece.content())) {
+        AddUnknown(message, piece, UnknownField::Why::kText, sinks);
         break;
       }
       sinks.AddOpen(rule, piece);
@@ -266,14 +297,13 @@ Reason Splitter::Table::SplitNested(const FieldRule& rule, const Piece& piece, S
     return Reason::kNone;
   }
   Level& level = levels[depth + 1];
-  level.open.clear();
-  level.sealed.clear();
-  Sinks inner{Sink(level.open), Sink(level.sealed), nullptr};
+  level.Clear();
+  Sinks inner(level, nullptr);
   const Reason refused =
       SplitMessage(rules.messages[rule.message], piece.content(), inner, report, depth + 1);
   if (refused != Reason::kNone) return refused;
 
-  if (inner.sealed.empty()) {  // all of it is open, and stays as sent
+  if (inner.sealed.empty() && inner.unknown.empty()) {  // all of it is open, and stays as sent
     if (rule.list) ++lists[list_base + rule.list_slot].seen;
     sinks.AddOpen(rule, piece);
     return Reason::kNone;
@@ -281,16 +311,24 @@ Reason Splitter::Table::SplitNested(const FieldRule& rule, const Piece& piece, S
   const std::string_view open = inner.open.buffer();
   AppendNested(sinks.open.buffer(), piece.tag(), open);
   if (sinks.IsSafety(rule)) AppendNested(sinks.safety->buffer(), piece.tag(), open);
-  std::string& sealed = sinks.sealed.buffer();
-  if (rule.list) {
-    // Empty elements keep element i of the sealed list beside element i of the open one.
-    List& list = lists[list_base + rule.list_slot];
-    for (; list.sealed < list.seen; ++list.sealed) AppendNested(sealed, piece.tag(), "");
-    ++list.sealed;
-    ++list.seen;
-  }
-  AppendNested(sealed, piece.tag(), inner.sealed.buffer());
+  List* const list = rule.list ? &lists[list_base + rule.list_slot] : nullptr;
+  const std::uint32_t seen = list == nullptr ? 0 : list->seen++;
+  AppendBeside(sinks.sealed, piece, inner.sealed.buffer(), seen, list ? &list->sealed : nullptr);
+  AppendBeside(sinks.unknown, piece, inner.unknown.buffer(), seen, list ? &list->unknown : nullptr);
   return Reason::kNone;
+}
+
+// Appends what was cut out of one message, unless it is nothing. In a list, empty elements keep
+// element i here beside element i of the open part: `seen` came before, `written` stand here.
+void Splitter::Table::AppendBeside(Sink& sink, const Piece& piece, std::string_view content,
+                                   std::uint32_t seen, std::uint32_t* written) {
+  if (content.empty()) return;
+  std::string& out = sink.buffer();
+  if (written != nullptr) {
+    for (; *written < seen; ++*written) AppendNested(out, piece.tag(), "");
+    ++*written;
+  }
+  AppendNested(out, piece.tag(), content);
 }
 
 Reason Splitter::Table::SplitMessage(const MessageRules& message, ByteSpan bytes, Sinks& sinks,
@@ -320,19 +358,21 @@ Reason Splitter::Table::SplitMessage(const MessageRules& message, ByteSpan bytes
       continue;
     }
     if (rule.action == Action::kUnknown) {
-      sinks.sealed.Add(piece.begin, piece.end);
-      ++report.unknown_fields;
+      AddUnknown(message, piece, UnknownField::Why::kUndeclared, sinks);
       continue;
     }
     if (type != rule.wire) {
-      if (!rule.packable || type != WireType::kBytes) return Reason::kWrongWireType;
+      if (!rule.packable || type != WireType::kBytes) {
+        AddUnknown(message, piece, UnknownField::Why::kWireType, sinks);
+        continue;
+      }
       if (!IsPacked(piece.content(), rule.wire)) return Reason::kReportMalformed;
     }
     if (rule.action == Action::kMessage) {
       const Reason refused = SplitNested(rule, piece, sinks, report, depth, list_base);
       if (refused != Reason::kNone) return refused;
     } else {
-      Apply(rule, piece, sinks, report);
+      Apply(message, rule, piece, sinks, report);
     }
   }
   lists.resize(list_base);
@@ -347,13 +387,13 @@ void Splitter::Table::SplitOne(ByteSpan raw, SplitReport& report) {
     return;
   }
   safety.clear();
-  levels[0].open.clear();
-  levels[0].sealed.clear();
+  levels[0].Clear();
   lists.clear();
+  unknown_fields.clear();
   has_seq = has_event_time = false;
 
   Sink safety_sink(safety);
-  Sinks sinks{Sink(levels[0].open), Sink(levels[0].sealed), &safety_sink};
+  Sinks sinks(levels[0], &safety_sink);
   report.refused = SplitMessage(rules.messages[0], raw, sinks, report, 0);
   if (report.refused == Reason::kNone && !has_seq) report.refused = Reason::kMissingSeq;
   if (report.refused == Reason::kNone && !has_event_time) {
@@ -371,6 +411,8 @@ void Splitter::Table::SplitOne(ByteSpan raw, SplitReport& report) {
   report.safety = safety_sink.buffer();
   report.telemetry = sinks.open.buffer();
   report.sealed = sinks.sealed.buffer();
+  report.unknown = sinks.unknown.buffer();
+  report.unknown_fields = unknown_fields;
 }
 
 Splitter::Splitter(std::shared_ptr<const Contract> contract)

@@ -19,7 +19,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       [&](const SplitReport& report) {
         CHECK(heads == 1);
         if (report.refused != Reason::kNone) {
-          CHECK(report.safety.empty() && report.telemetry.empty() && report.sealed.empty());
+          CHECK(report.safety.empty() && report.telemetry.empty());
+          CHECK(report.sealed.empty() && report.unknown.empty() && report.unknown_fields.empty());
           CHECK(!report.latitude_deg && !report.longitude_deg);
           return;
         }
@@ -28,9 +29,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
           CHECK(message != nullptr);
           CHECK(testing::FirstLeak(*message, contract->fields()).empty());
         }
-        // An element of a list costs at most an empty one beside it, and each level a longer
-        // length.
-        CHECK(report.telemetry.size() + report.sealed.size() <= 4 * report.raw.size() + 64);
+        CHECK(report.unknown.empty() == report.unknown_fields.empty());
+        // An element of a list costs at most two empty ones beside it, and each level longer
+        // lengths.
+        CHECK(report.telemetry.size() + report.sealed.size() + report.unknown.size() <=
+              6 * report.raw.size() + 64);
       });
   CHECK(status.ok() == (heads == 1));
   CHECK(status.ok() == (splitter.reason() == Reason::kNone));

@@ -77,11 +77,13 @@ void SetReportRoles(const Field& field, FieldRule& rule) {
 
 // Returns the index of the message's rules. The contract has bounded the depth.
 std::uint16_t AddMessage(SplitRules& out, const std::vector<Field>& fields,
-                         const Descriptor& descriptor, bool is_report) {
+                         const Descriptor& descriptor, const std::string& path) {
   const std::size_t index = out.messages.size();
+  const bool is_report = index == 0;
   CHECK(index < UINT16_MAX);
   out.messages.emplace_back();
   MessageRules rules;
+  rules.path = path;
   for (const Field& field : fields) {
     if (is_report && field.number >= kFieldFirstDerived) continue;  // unknown from a car
     const FieldDescriptor* from = descriptor.FindFieldByNumber(static_cast<int>(field.number));
@@ -94,9 +96,14 @@ std::uint16_t AddMessage(SplitRules& out, const std::vector<Field>& fields,
     rule.packable = from->is_packable();
     rule.action = ActionOf(field, rule);
     if (rule.action == Action::kMessage) {
-      rule.message = AddMessage(out, field.members, *from->message_type(), false);
+      rule.message = AddMessage(out, field.members, *from->message_type(),
+                                path + std::to_string(field.number) + ".");
       rule.list = field.repeated;
       if (rule.list) rule.list_slot = rules.list_slots++;
+    }
+    if (rule.action == Action::kOpenText) {
+      rule.text = static_cast<std::uint16_t>(out.texts.size());
+      out.texts.emplace_back(field);
     }
     if (is_report) SetReportRoles(field, rule);
     rules.Set(field.number, rule);
@@ -135,16 +142,8 @@ const FieldRule& MessageRules::FindSparse(std::uint32_t number) const {
 
 SplitRules SplitRules::Of(const Contract& contract) {
   SplitRules rules;
-  AddMessage(rules, contract.fields(), *contract.report_descriptor(), true);
+  AddMessage(rules, contract.fields(), *contract.report_descriptor(), "");
   return rules;
-}
-
-bool IsCode(ByteSpan text) {
-  if (text.empty() || text.size() > 16) return false;
-  return std::all_of(text.begin(), text.end(), [](std::uint8_t c) {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '_';
-  });
 }
 
 bool IsPacked(ByteSpan bytes, WireType wire) {

@@ -7,15 +7,16 @@
 #include <vector>
 
 #include "contract/contract.h"
+#include "contract/open_text.h"
 #include "contract/wire.h"
 
 namespace telltale::contract {
 
 enum class Action : std::uint8_t {
-  kUnknown,   // not in the contract, or a derived number: sealed and counted
+  kUnknown,   // not in the contract, or a derived number: sealed apart and counted
   kSealed,    // known and not open
   kOpen,      // telemetry, and safety if flagged
-  kOpenText,  // a string: open only when it is a code (IsCode), else as kUnknown
+  kOpenText,  // a string: open when OpenText allows it, else as kUnknown
   kDistance,  // LINKING in km or m: sealed as sent, open with the offset added
   kMessage,   // open message: its members decide
   kSeq,
@@ -50,6 +51,7 @@ struct FieldRule {
   Place place = Place::kNone;
   Encoding encoding = Encoding::kFloat;  // kDistance, and where `place` is set
   std::uint16_t message = 0;             // kMessage: index into SplitRules::messages
+  std::uint16_t text = 0;                // kOpenText: index into SplitRules::texts
   std::uint16_t list_slot = 0;
   float units_per_km = 0;  // kDistance
 };
@@ -80,6 +82,7 @@ class MessageRules {
     return at + size;
   }
   std::uint16_t list_slots = 0;
+  std::string path;  // numbers of the fields that lead here, each with a point: "60.", Report: ""
 
  private:
   static constexpr std::uint32_t kDenseMax = 1024;
@@ -97,13 +100,10 @@ class MessageRules {
 
 struct SplitRules {
   std::vector<MessageRules> messages;  // [0] is Report
+  std::vector<OpenText> texts;
 
   static SplitRules Of(const Contract& contract);
 };
-
-// What an OPEN string may be: 1 to 16 of A-Z a-z 0-9 - and _. A coordinate pair, a name or a plate
-// with a blank is none, and a code is always valid UTF-8.
-bool IsCode(ByteSpan text);
 
 // False when `bytes` are not whole values of `wire`.
 bool IsPacked(ByteSpan bytes, WireType wire);

@@ -1,27 +1,13 @@
 // What the split promises of every report, with libprotobuf as the oracle.
-#include <google/protobuf/util/message_differencer.h>
 #include <gtest/gtest.h>
 
 #include "base/checksum.h"
-#include "contract/report_oracle.h"
+#include "contract/split_testing.h"
 
 namespace telltale::contract {
 namespace {
 
 using namespace testing;  // NOLINT: the oracle's vocabulary
-
-// Known fields of `message` that the contract flags safety.
-std::unique_ptr<pb::Message> OnlySafety(const pb::Message& message, const Contract& contract) {
-  std::unique_ptr<pb::Message> kept(message.New());
-  kept->CopyFrom(message);
-  std::vector<const pb::FieldDescriptor*> set;
-  message.GetReflection()->ListFields(message, &set);
-  for (const pb::FieldDescriptor* field : set) {
-    const Field* known = contract.FindByNumber(static_cast<std::uint32_t>(field->number()));
-    if (!known->safety) kept->GetReflection()->ClearField(kept.get(), field);
-  }
-  return kept;
-}
 
 class SplitTest : public ::testing::Test {
  protected:
@@ -34,26 +20,6 @@ class SplitTest : public ::testing::Test {
   Oracle oracle_{contract_};
   Splitter splitter_{contract_};
 };
-
-void ExpectWhole(const Oracle& oracle, const pb::Message& sent, const Kept& split) {
-  ASSERT_EQ(split.report.refused, Reason::kNone);
-  auto joined = oracle.Decode(split.telemetry);
-  const auto sealed = oracle.Decode(split.sealed);
-  const auto safety = oracle.Decode(split.safety);
-  ASSERT_TRUE(joined && sealed && safety);
-  EXPECT_EQ(FirstLeak(*joined, oracle.contract().fields()), "");
-  EXPECT_EQ(FirstLeak(*safety, oracle.contract().fields()), "");
-  const auto open_safety = OnlySafety(*joined, oracle.contract());
-  EXPECT_EQ(open_safety->SerializeAsString(), safety->SerializeAsString());
-
-  Join(*joined, *sealed);
-  const auto& descriptor = *sent.GetDescriptor();
-  joined->GetReflection()->SetUInt64(joined.get(), descriptor.FindFieldByNumber(1),
-                                     split.report.seq);
-  joined->GetReflection()->SetInt64(joined.get(), descriptor.FindFieldByNumber(2),
-                                    split.report.event_time.value);
-  EXPECT_TRUE(pb::util::MessageDifferencer::Equals(sent, *joined)) << sent.DebugString();
-}
 
 TEST_F(SplitTest, ThePartsTogetherAreTheReportAndTheOpenPartsHoldNothingSealed) {
   for (std::uint64_t seed = 1; seed <= 3; ++seed) {
@@ -100,15 +66,23 @@ TEST_F(SplitTest, SeqAndEventTimeAreInNoPayload) {
 TEST_F(SplitTest, AReportWithoutFieldsIsAcceptedAndAllItsPartsAreEmpty) {
   const Kept split = One(Identity());
   EXPECT_EQ(split.report.refused, Reason::kNone);
-  EXPECT_EQ(split.telemetry + split.safety + split.sealed, "");
+  EXPECT_EQ(split.telemetry + split.safety + split.sealed + split.unknown, "");
 }
 
 TEST_F(SplitTest, AnUnknownFieldIsSealedAsSentAndCounted) {
   const std::string unknown = Delimited(900, "next year's sensor") + Varint(200'000'000, 1);
   const Kept split = One(Identity() + unknown);
-  EXPECT_EQ(split.sealed, unknown);
-  EXPECT_EQ(split.report.unknown_fields, 2u);
-  EXPECT_EQ(split.telemetry, "");
+  EXPECT_EQ(split.unknown, unknown);
+  EXPECT_EQ(split.telemetry + split.sealed, "");
+  ASSERT_EQ(split.unknown_fields.size(), 2u);
+  EXPECT_EQ(split.unknown_fields[0].path, "");
+  EXPECT_EQ(split.unknown_fields[0].number, 900u);
+  EXPECT_EQ(split.unknown_fields[0].wire_type, 2);
+  EXPECT_EQ(split.unknown_fields[0].bytes, 18u);
+  EXPECT_EQ(split.unknown_fields[0].why, UnknownField::Why::kUndeclared);
+  EXPECT_EQ(split.unknown_fields[1].number, 200'000'000u);
+  EXPECT_EQ(split.unknown_fields[1].wire_type, 0);
+  EXPECT_EQ(split.unknown_fields[1].bytes, 1u);
 }
 
 TEST_F(SplitTest, ADerivedFieldFromACarIsSealedAsUnknown) {
@@ -118,9 +92,9 @@ TEST_F(SplitTest, ADerivedFieldFromACarIsSealedAsUnknown) {
   AppendVehicleClass(derived, 1);
   derived += Delimited(10'004, "also from 10,000") + Varint(10'002, 4);
   const Kept split = One(Identity() + derived);
-  EXPECT_EQ(split.sealed, derived);
-  EXPECT_EQ(split.report.unknown_fields, 5u);
-  EXPECT_EQ(split.telemetry + split.safety, "");
+  EXPECT_EQ(split.unknown, derived);
+  EXPECT_EQ(split.unknown_fields.size(), 5u);
+  EXPECT_EQ(split.telemetry + split.safety + split.sealed, "");
 }
 
 TEST_F(SplitTest, AFieldWithoutTheOptionIsSealed) {
@@ -131,7 +105,7 @@ TEST_F(SplitTest, AFieldWithoutTheOptionIsSealed) {
   const auto kept = SplitAll(splitter, Batch({Identity() + field}));
   EXPECT_EQ(kept.at(0).sealed, field);
   EXPECT_EQ(kept.at(0).telemetry, "");
-  EXPECT_EQ(kept.at(0).report.unknown_fields, 0u);  // known, and sealed for want of a class
+  EXPECT_EQ(kept.at(0).unknown_fields.size(), 0u);  // known, and sealed for want of a class
 }
 
 TEST_F(SplitTest, AnUnknownMemberIsSealedUnderItsParentAndKeepsItsPlaceInTheList) {
@@ -139,8 +113,60 @@ TEST_F(SplitTest, AnUnknownMemberIsSealedUnderItsParentAndKeepsItsPlaceInTheList
   const std::string mixed = Delimited(120, Varint(1, 2) + Varint(77, 9));
   const Kept split = One(Identity() + plain + plain + mixed + plain);
   EXPECT_EQ(split.telemetry, plain + plain + Delimited(120, Varint(1, 2)) + plain);
-  EXPECT_EQ(split.sealed, Delimited(120, "") + Delimited(120, "") + Delimited(120, Varint(77, 9)));
-  EXPECT_EQ(split.report.unknown_fields, 1u);
+  EXPECT_EQ(split.unknown, Delimited(120, "") + Delimited(120, "") + Delimited(120, Varint(77, 9)));
+  EXPECT_EQ(split.sealed, "");
+  ASSERT_EQ(split.unknown_fields.size(), 1u);
+  EXPECT_EQ(split.unknown_fields[0].path, "120.");
+  EXPECT_EQ(split.unknown_fields[0].number, 77u);
+}
+
+// Another firmware's idea of the field: its neighbours pass, and it waits sealed for a contract.
+TEST_F(SplitTest, AKnownNumberWithAnotherWireTypeIsSealedApart) {
+  const std::string good = Fixed<float>(10, 1.0f);
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {Varint(10, 50), ""},                                // a float as varint
+      {Fixed<double>(10, 50), ""},                         // as double
+      {Delimited(31, "\x01"), ""},                         // a bool as bytes
+      {Varint(120, 1), ""},                                // a message as varint
+      {Fixed<float>(84, 1), ""},                           // a repeated number as fixed32
+      {Varint(160, 1), ""},                                // a sealed field of another type
+      {Fixed<float>(150, 1), ""},                          // the odometer as float
+      {Delimited(120, Varint(2, 1)), Delimited(120, "")},  // a member of another type
+  };
+  for (const auto& [field, open] : cases) {
+    const Kept split = One(Identity() + field + good);
+    EXPECT_EQ(split.report.refused, Reason::kNone);
+    EXPECT_EQ(split.telemetry, open + good);
+    EXPECT_EQ(split.unknown, field);
+    EXPECT_EQ(split.sealed, "");
+    ASSERT_EQ(split.unknown_fields.size(), 1u);
+    EXPECT_EQ(split.unknown_fields[0].why, UnknownField::Why::kWireType);
+  }
+}
+
+TEST_F(SplitTest, ValuesAndPatternsSayWhichTextsStandOpenly) {
+  pb::FileDescriptorSet files = ShippedFiles();
+  auto* report = FindMessage(files, "Report");
+  const auto open_text = [&](const char* name, int number, const std::string& spec) {
+    SetSpec(AddField(report, name, number, pb::FieldDescriptorProto::TYPE_STRING),
+            PrivacySpec(1) + spec);
+  };
+  open_text("gear_text", 8'001, Delimited(10, "D") + Delimited(10, "left front"));
+  open_text("range_text", 8'002, Delimited(11, "[0-9]{1,3}\\.[0-9]"));
+  Splitter splitter(Load(files));
+  const auto is_open = [&](int number, std::string_view text) {
+    const std::string field = Delimited(static_cast<std::uint32_t>(number), text);
+    const auto kept = SplitAll(splitter, Batch({Identity() + field}));
+    EXPECT_EQ(kept.at(0).telemetry + kept.at(0).unknown, field);
+    return kept.at(0).unknown.empty();
+  };
+  EXPECT_TRUE(is_open(8'001, "D"));
+  EXPECT_TRUE(is_open(8'001, "left front"));
+  EXPECT_FALSE(is_open(8'001, "P"));  // a code, and not in the list
+  EXPECT_FALSE(is_open(8'001, ""));
+  EXPECT_TRUE(is_open(8'002, "412.5"));
+  EXPECT_FALSE(is_open(8'002, "412.5 "));
+  EXPECT_FALSE(is_open(8'002, "52.520008"));
 }
 
 TEST_F(SplitTest, AnExactPlaceInsideAnOpenMessageIsSealed) {
@@ -153,14 +179,15 @@ TEST_F(SplitTest, AnExactPlaceInsideAnOpenMessageIsSealed) {
 TEST_F(SplitTest, AnOpenTextThatIsNoCodeIsSealedAndCounted) {
   const Kept code = One(Identity() + Delimited(140, Delimited(1, "U0100-87")));
   EXPECT_EQ(code.telemetry, Delimited(140, Delimited(1, "U0100-87")));
-  EXPECT_EQ(code.sealed, "");
+  EXPECT_EQ(code.unknown, "");
   for (const char* text :
        {"52.520008,13.404954", "Anna Maria", "\xff\xfe", "", "ABCDEFGHIJKLMNOPQ"}) {
     const std::string field = Delimited(140, Delimited(1, text));
     const Kept split = One(Identity() + field);
     EXPECT_EQ(split.telemetry, Delimited(140, "")) << text;
-    EXPECT_EQ(split.sealed, field) << text;
-    EXPECT_EQ(split.report.unknown_fields, 1u) << text;
+    EXPECT_EQ(split.unknown, field) << text;
+    ASSERT_EQ(split.unknown_fields.size(), 1u) << text;
+    EXPECT_EQ(split.unknown_fields[0].why, UnknownField::Why::kText) << text;
   }
 }
 
@@ -222,8 +249,8 @@ TEST_F(SplitTest, AnOlderContractSealsWhatNewerFirmwareAdds) {
   const std::string added = Fixed<float>(12, 1.0f) + Delimited(120, Varint(1, 1));
   const auto kept = SplitAll(splitter, Batch({Identity() + known + added}));
   EXPECT_EQ(kept.at(0).telemetry, known);
-  EXPECT_EQ(kept.at(0).sealed, added);
-  EXPECT_EQ(kept.at(0).report.unknown_fields, 2u);
+  EXPECT_EQ(kept.at(0).unknown, added);
+  EXPECT_EQ(kept.at(0).unknown_fields.size(), 2u);
   EXPECT_EQ(One(Identity() + known + added).telemetry, known + added);
 }
 

@@ -1,6 +1,7 @@
 #include "control/config_record.h"
 
 #include "base/local_socket.h"
+#include "contract/cohort_wire.h"
 #include "internal/v1/internal.pb.h"
 #include "internal/v1/local.pb.h"
 
@@ -31,6 +32,11 @@ Result<std::string> SignConfig(const InForce& in_force, const seal::KeyPair& con
   record.set_contract_digest(in_force.contract_digest);
   record.set_stable_release(in_force.stable_release);
   record.set_created_at_us(in_force.created_at.value);
+  if (const auto& next = in_force.next_contract; next) {
+    record.mutable_next_contract()->set_number(next->number);
+    record.mutable_next_contract()->set_digest(next->digest);
+    contract::SetCohort(next->cohort, *record.mutable_next_contract()->mutable_cohort());
+  }
   wire::SignedConfig signed_config;
   signed_config.set_record(record.SerializeAsString());
   ASSIGN_OR_RETURN(*signed_config.mutable_signature(),
@@ -52,12 +58,18 @@ Result<InForce> VerifyConfig(std::string_view signed_config, std::string_view co
   if (!record.ParseFromString(outer.record())) {
     return Error{Code::kInvalid, "the signed bytes are no config record"};
   }
+  std::optional<NextContract> next;
+  if (record.has_next_contract()) {
+    const wire::NextContract& in = record.next_contract();
+    next = NextContract{in.number(), in.digest(), contract::CohortOf(in.cohort())};
+  }
   return InForce{.config_seq = ConfigSeq{record.config_seq()},
                  .environment = record.environment(),
                  .contract_number = record.contract_number(),
                  .contract_digest = record.contract_digest(),
                  .stable_release = record.stable_release(),
-                 .created_at = Micros{record.created_at_us()}};
+                 .created_at = Micros{record.created_at_us()},
+                 .next_contract = std::move(next)};
 }
 
 Status SendConfig(const std::string& append_socket, std::string_view signed_config,

@@ -2,16 +2,25 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/clock.h"
+#include "base/cohort.h"
 #include "base/config.h"
 #include "base/ids.h"
 #include "base/result.h"
 #include "seal/seal.h"
 
 namespace telltale::control {
+
+// A contract for a share of the vehicles.
+struct NextContract {
+  std::uint32_t number = 0;
+  std::string digest;  // hex
+  Cohort cohort;
+};
 
 struct InForce {
   ConfigSeq config_seq;
@@ -20,6 +29,7 @@ struct InForce {
   std::string contract_digest;  // hex
   std::string stable_release;   // hex
   Micros created_at;
+  std::optional<NextContract> next_contract;
 };
 
 // Bytes of a SignedConfig, signed with control's key pair (keys/control.key, control.pub).

@@ -123,7 +123,8 @@ class ConfigRecordTest : public ControlTest {
             .contract_number = 1,
             .contract_digest = Digest('d'),
             .stable_release = Digest('e'),
-            .created_at = Micros{123}};
+            .created_at = Micros{123},
+            .next_contract = {}};
   }
   seal::KeyPair key_ = *seal::MakeEd25519();
 };
@@ -139,6 +140,21 @@ TEST_F(ConfigRecordTest, ASignedConfigSaysWhatWasSigned) {
   EXPECT_EQ(read->contract_digest, Digest('d'));
   EXPECT_EQ(read->stable_release, Digest('e'));
   EXPECT_EQ(read->created_at, Micros{123});
+}
+
+TEST_F(ConfigRecordTest, ANextContractAndItsCohortComeThrough) {
+  InForce config = First();
+  VehicleRef ref;
+  ref.bytes[3] = 9;
+  config.next_contract = NextContract{2, Digest('f'), {500, "spring", {ref}, {VehicleRef{}}}};
+  const auto read = VerifyConfig(*SignConfig(config, key_), key_.public_raw);
+  ASSERT_TRUE(read.ok() && read->next_contract);
+  EXPECT_EQ(read->next_contract->number, 2u);
+  EXPECT_EQ(read->next_contract->digest, Digest('f'));
+  EXPECT_EQ(read->next_contract->cohort.per_10000, 500u);
+  EXPECT_EQ(read->next_contract->cohort.salt, "spring");
+  EXPECT_EQ(read->next_contract->cohort.always, std::vector<VehicleRef>{ref});
+  EXPECT_EQ(read->next_contract->cohort.never, std::vector<VehicleRef>{VehicleRef{}});
 }
 
 TEST_F(ConfigRecordTest, NoChangedByteIsAccepted) {

@@ -70,22 +70,32 @@ BatchProcessor::BatchProcessor(Options options, Parts parts, ContentKey content_
       parts_(parts),
       content_key_(content_key),
       counts_(std::make_unique<Counts>(parts.counters)),
-      tally_(std::make_unique<Tally>()) {
+      tally_(std::make_unique<Tally>()),
+      sealing_{Sealing{seal::Binding::Kind::kData, {}, {}},
+               Sealing{seal::Binding::Kind::kUnknown, {}, {}}} {
   CHECK(options.cell_level >= 0 && options.cell_level <= kFinestCellLevel);
 }
 
 BatchProcessor::~BatchProcessor() = default;
 
-void BatchProcessor::UseContract(std::shared_ptr<const contract::Contract> contract,
-                                 std::uint32_t number) {
-  contract_ = std::move(contract);
-  splitter_ = std::make_unique<contract::Splitter>(contract_);
-  contract_number_ = number;
+void BatchProcessor::UseContracts(ContractsInUse contracts) {
+  contracts_ = std::move(contracts);
+  first_splitter_ = std::make_unique<contract::Splitter>(contracts_.first.contract);
+  next_splitter_.reset();
+  if (!contracts_.next) return;
+  next_splitter_ = std::make_unique<contract::Splitter>(contracts_.next->contract);
+}
+
+void BatchProcessor::ChooseContract(const VehicleRef& vehicle) {
+  const bool is_next = next_splitter_ != nullptr && contracts_.cohort.Contains(vehicle);
+  splitter_ = is_next ? next_splitter_.get() : first_splitter_.get();
+  contract_number_ = is_next ? contracts_.next->number : contracts_.first.number;
 }
 
 Result<CommitNumber> BatchProcessor::Process(const Vehicle& vehicle, ByteSpan payload,
                                              std::uint8_t qos) {
-  CHECK(splitter_ != nullptr);
+  CHECK(first_splitter_ != nullptr);
+  ChooseContract(vehicle.ref);
   const PartitionId partition = vehicle.ref.PartitionOf(options_.partitions);
   for (log::BatchBuilder& builder : builders_) builder.Clear(partition);
   *tally_ = {};
@@ -94,7 +104,8 @@ Result<CommitNumber> BatchProcessor::Process(const Vehicle& vehicle, ByteSpan pa
   firmware_.clear();
   receipt_ = parts_.clock.NowUtc();
   previous_boot_block_.clear();
-  plaintext_.clear();
+  for (Sealing& sealing : sealing_) sealing.plaintext.clear();
+  unknown_fields_.clear();
   failure_ = Ok();
   const Status split = splitter_->Split(
       payload, vehicle.odometer_offset_km,
@@ -142,10 +153,19 @@ void BatchProcessor::OnReport(const contract::SplitReport& report) {
   header.content_hash = content_key_.Hide(report.content_hash);
   header.contract_number = contract_number_;
   AddOpen(report, header);
-  if (report.sealed.empty()) return;
-  if (plaintext_.empty()) sealed_header_ = header;
-  // With the clamped time: a clock that runs ahead must not keep a position longer.
-  seal::AppendEntry(plaintext_, {report.seq, header.event_time, report.sealed});
+  AddSealed(report, header);
+}
+
+void BatchProcessor::AddSealed(const contract::SplitReport& report,
+                               const log::RecordHeader& header) {
+  const std::array<std::string_view, 2> parts{report.sealed, report.unknown};
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    if (parts[i].empty()) continue;
+    Sealing& sealing = sealing_[i];
+    if (sealing.plaintext.empty()) sealing.header = header;
+    // With the clamped time: a clock that runs ahead must not keep a position longer.
+    seal::AppendEntry(sealing.plaintext, {report.seq, header.event_time, parts[i]});
+  }
 }
 
 void BatchProcessor::AddOpen(const contract::SplitReport& report, const log::RecordHeader& header) {
@@ -162,7 +182,9 @@ void BatchProcessor::AddOpen(const contract::SplitReport& report, const log::Rec
     payload_.assign(report.safety).append(derived_);
     builders_[kSafety].Add(header, firmware_, AsBytes(payload_));
   }
-  tally_->Add(Reason::kFieldUnknown, report.unknown_fields);
+  tally_->Add(Reason::kFieldUnknown, report.unknown_fields.size());
+  unknown_fields_.insert(unknown_fields_.end(), report.unknown_fields.begin(),
+                         report.unknown_fields.end());
   if (report.odometer_overflow) tally_->Add(Reason::kOdometerOverflow);
 }
 
@@ -198,7 +220,8 @@ void BatchProcessor::Quarantine(ByteSpan raw, std::uint64_t seq, std::uint64_t c
   header.contract_number = contract_number_;
   header.reason = static_cast<std::uint16_t>(reason);
   envelope_.clear();
-  const seal::Binding binding{vehicle_.ref, boot_, seq, contract_number_, true};
+  const seal::Binding binding{vehicle_.ref, boot_, seq, contract_number_,
+                              seal::Binding::Kind::kQuarantine};
   if (Status sealed = parts_.sealer.Seal(binding, raw, envelope_); !sealed.ok()) {
     failure_ = std::move(sealed);
     return;
@@ -207,12 +230,17 @@ void BatchProcessor::Quarantine(ByteSpan raw, std::uint64_t seq, std::uint64_t c
 }
 
 Status BatchProcessor::SealEntries() {
-  if (plaintext_.empty()) return Ok();
-  sealed_header_.content_hash = content_key_.Hide(ContentHash(AsBytes(plaintext_)));
-  envelope_.clear();
-  const seal::Binding binding{vehicle_.ref, boot_, sealed_header_.seq, contract_number_, false};
-  RETURN_IF_ERROR(parts_.sealer.Seal(binding, AsBytes(plaintext_), envelope_));
-  builders_[kSealed].Add(sealed_header_, firmware_, AsBytes(envelope_));
+  for (Sealing& sealing : sealing_) {
+    if (sealing.plaintext.empty()) continue;
+    const ByteSpan plaintext = AsBytes(sealing.plaintext);
+    sealing.header.content_hash = content_key_.Hide(ContentHash(plaintext));
+    if (sealing.kind == seal::Binding::Kind::kUnknown) sealing.header.flags |= kFlagUnknownFields;
+    envelope_.clear();
+    const seal::Binding binding{vehicle_.ref, boot_, sealing.header.seq, contract_number_,
+                                sealing.kind};
+    RETURN_IF_ERROR(parts_.sealer.Seal(binding, plaintext, envelope_));
+    builders_[kSealed].Add(sealing.header, firmware_, AsBytes(envelope_));
+  }
   return Ok();
 }
 
@@ -235,6 +263,9 @@ void BatchProcessor::Count(std::uint8_t qos, std::size_t payload_bytes) {
   for (std::size_t stream = 0; stream < kStreamCount; ++stream) {
     counts_->records[stream]->Add(builders_[stream].count());
     counts_->record_bytes[stream]->Add(builders_[stream].bytes());
+  }
+  if (parts_.unknown != nullptr) {
+    parts_.unknown->Add(firmware_, unknown_fields_, receipt_, contract_number_);
   }
   for (std::size_t i = 0; i < kReasonsEnd; ++i) {
     if (tally_->reasons[i] > 0 && counts_->drops[i] != nullptr) {

@@ -13,7 +13,9 @@
 #include "base/limits.h"
 #include "contract/contract.h"
 #include "gateway/content_key.h"
+#include "gateway/contracts_in_use.h"
 #include "gateway/streams.h"
+#include "gateway/unknown_tally.h"
 #include "gateway/vehicle.h"
 #include "log/log.h"
 #include "seal/seal.h"
@@ -31,12 +33,13 @@ class BatchProcessor {
     seal::Sealer& sealer;
     Clock& clock;
     Counters& counters;
+    UnknownTally* unknown = nullptr;  // may be null: not told by number
   };
   BatchProcessor(Options options, Parts parts, ContentKey content_key);
   ~BatchProcessor();
 
   // From now on. Call on the shard's thread, right after the config record is staged.
-  void UseContract(std::shared_ptr<const contract::Contract> contract, std::uint32_t number);
+  void UseContracts(ContractsInUse contracts);
 
   // Stages everything `payload` turns into and returns the number of the commit that carries it; 0
   // when there is nothing to write (a batch without reports). A refused report or batch is staged
@@ -49,11 +52,13 @@ class BatchProcessor {
   struct Tally;
   struct Counts;
 
+  void ChooseContract(const VehicleRef& vehicle);
   void OnHead(const contract::BatchHead& head);
   void OnReport(const contract::SplitReport& report);
   void AddOpen(const contract::SplitReport& report, const log::RecordHeader& header);
   void Derive(const contract::SplitReport& report);
   void Quarantine(ByteSpan raw, std::uint64_t seq, std::uint64_t content_hash, Reason reason);
+  void AddSealed(const contract::SplitReport& report, const log::RecordHeader& header);
   Status SealEntries();
   Result<CommitNumber> Stage();
   void Count(std::uint8_t qos, std::size_t payload_bytes);
@@ -61,12 +66,14 @@ class BatchProcessor {
   const Options options_;
   Parts parts_;
   const ContentKey content_key_;
-  std::shared_ptr<const contract::Contract> contract_;
-  std::unique_ptr<contract::Splitter> splitter_;
-  std::uint32_t contract_number_ = 0;
+  ContractsInUse contracts_;
+  std::unique_ptr<contract::Splitter> first_splitter_;
+  std::unique_ptr<contract::Splitter> next_splitter_;  // null: no next contract
   std::unique_ptr<Counts> counts_;
 
   // Of the batch under way; kept between batches for their memory.
+  contract::Splitter* splitter_ = nullptr;
+  std::uint32_t contract_number_ = 0;
   std::array<log::BatchBuilder, kStreamCount> builders_;
   std::unique_ptr<Tally> tally_;
   Vehicle vehicle_;
@@ -76,9 +83,15 @@ class BatchProcessor {
   std::string previous_boot_block_;  // empty: none, or already written
   std::string derived_;
   std::string payload_;
-  std::string plaintext_;
+  // What is to be sealed of the batch: its entries, and the header of the first of them.
+  struct Sealing {
+    seal::Binding::Kind kind;
+    std::string plaintext;
+    log::RecordHeader header;
+  };
+  std::array<Sealing, 2> sealing_;  // sealed fields, unknown fields
   std::string envelope_;
-  log::RecordHeader sealed_header_;
+  std::vector<contract::UnknownField> unknown_fields_;
   Status failure_;
 };
 

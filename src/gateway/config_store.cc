@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "contract/cohort_wire.h"
 #include "internal/v1/internal.pb.h"
 #include "seal/seal.h"
 
@@ -43,13 +44,28 @@ Result<CheckedConfig> ConfigStore::Check(std::string_view signed_config) {
   config.seq = ConfigSeq{record.config_seq()};
   config.payload = signed_config;
   config.digest = HexEncode(seal::Sha256(signed_config));
-  config.contract_number = record.contract_number();
-  ASSIGN_OR_RETURN(config.contract, LoadContract(record.contract_digest()));
+  return CheckContracts(std::move(config), record);
+}
+
+Result<CheckedConfig> ConfigStore::CheckContracts(CheckedConfig config,
+                                                  const internal::v1::ConfigRecord& record) {
+  ASSIGN_OR_RETURN(EarlierContracts earlier, ContractsBefore(config.seq));
+  ContractsInUse& contracts = config.contracts;
+  ASSIGN_OR_RETURN(contracts.first,
+                   LoadContract(record.contract_number(), record.contract_digest(), earlier));
+  if (!record.has_next_contract()) return config;
+  const internal::v1::NextContract& next = record.next_contract();
+  if (next.number() <= record.contract_number()) {
+    return Error{Code::kInvalid, "next_contract must have a higher number than the contract"};
+  }
+  ASSIGN_OR_RETURN(contracts.next, LoadContract(next.number(), next.digest(), earlier));
+  contracts.cohort = contract::CohortOf(next.cohort());
   return config;
 }
 
-Result<std::shared_ptr<const contract::Contract>> ConfigStore::LoadContract(
-    const std::string& digest) {
+// Adds it to `earlier`: the next contract of the same record must not break this one.
+Result<NumberedContract> ConfigStore::LoadContract(std::uint32_t number, const std::string& digest,
+                                                   EarlierContracts& earlier) {
   // It becomes part of a path.
   if (!IsDigest(digest)) return Error{Code::kInvalid, "contract_digest is not 64 hex digits"};
   const std::string path = options_.contracts + "/" + digest + ".desc";
@@ -57,7 +73,29 @@ Result<std::shared_ptr<const contract::Contract>> ConfigStore::LoadContract(
   if (HexEncode(seal::Sha256(bytes)) != digest) {
     return Error{Code::kCorrupt, path + " is not what its name says; put the right file there"};
   }
-  return contract::Contract::FromDescriptorSet(bytes);
+  ASSIGN_OR_RETURN(auto contract, contract::Contract::FromDescriptorSet(bytes));
+  RETURN_IF_ERROR(ContractGate(disk_, options_.contracts).Admit(number, digest, earlier));
+  earlier[number] = digest;
+  return NumberedContract{number, std::move(contract)};
+}
+
+Result<EarlierContracts> ConfigStore::ContractsBefore(ConfigSeq seq) {
+  EarlierContracts earlier;
+  ASSIGN_OR_RETURN(const auto names, KeptNames());
+  for (const std::string& name : names) {
+    if (name >= FileName(seq)) continue;
+    const std::string path = options_.folder + "/" + name;
+    ASSIGN_OR_RETURN(const std::string bytes, ReadWholeFile(disk_, path));
+    internal::v1::SignedConfig envelope;
+    internal::v1::ConfigRecord record;
+    if (!envelope.ParseFromString(bytes) || !record.ParseFromString(envelope.record())) {
+      return Error{Code::kCorrupt, path + " is no config record; put the right file there"};
+    }
+    earlier[record.contract_number()] = record.contract_digest();
+    if (!record.has_next_contract()) continue;
+    earlier[record.next_contract().number()] = record.next_contract().digest();
+  }
+  return earlier;
 }
 
 Status ConfigStore::Keep(const CheckedConfig& config) {
@@ -65,13 +103,18 @@ Status ConfigStore::Keep(const CheckedConfig& config) {
   return WriteFileDurably(disk_, options_.folder + "/" + FileName(config.seq), config.payload);
 }
 
-Result<std::optional<CheckedConfig>> ConfigStore::Newest() {
+Result<std::vector<std::string>> ConfigStore::KeptNames() {
   auto names = disk_.List(options_.folder);
-  if (!names.ok() && names.error().code == Code::kNotFound) return std::optional<CheckedConfig>();
+  if (!names.ok() && names.error().code == Code::kNotFound) return std::vector<std::string>();
   if (!names.ok()) return names.error();
   std::erase_if(*names, [](const std::string& name) { return !IsConfigName(name); });
-  if (names->empty()) return std::optional<CheckedConfig>();
-  const std::string path = options_.folder + "/" + *std::max_element(names->begin(), names->end());
+  return names;
+}
+
+Result<std::optional<CheckedConfig>> ConfigStore::Newest() {
+  ASSIGN_OR_RETURN(const auto names, KeptNames());
+  if (names.empty()) return std::optional<CheckedConfig>();
+  const std::string path = options_.folder + "/" + *std::max_element(names.begin(), names.end());
   ASSIGN_OR_RETURN(const std::string payload, ReadWholeFile(disk_, path));
   auto config = Check(payload);
   if (!config.ok()) return Annotate(config.error(), path);

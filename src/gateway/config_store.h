@@ -5,10 +5,17 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/disk.h"
 #include "base/ids.h"
 #include "contract/contract.h"
+#include "gateway/contract_gate.h"
+#include "gateway/contracts_in_use.h"
+
+namespace telltale::internal::v1 {
+class ConfigRecord;
+}  // namespace telltale::internal::v1
 
 namespace telltale::gateway {
 
@@ -17,8 +24,7 @@ struct CheckedConfig {
   ConfigSeq seq;
   std::string payload;  // SignedConfig, as received
   std::string digest;   // hex SHA-256 of `payload`, for the ledger
-  std::uint32_t contract_number = 0;
-  std::shared_ptr<const contract::Contract> contract;
+  ContractsInUse contracts;
 };
 
 class ConfigStore {
@@ -31,8 +37,9 @@ class ConfigStore {
   ConfigStore(Disk& disk, Options options) : disk_(disk), options_(std::move(options)) {}
 
   // Says what is wrong when it may not be put in force:
-  //   kInvalid    not a SignedConfig, no config_seq, or a contract file that is no contract
-  //   kRefused    not signed by control
+  //   kInvalid    not a SignedConfig, no config_seq, a contract file that is no contract, or a
+  //               next contract whose number is not above the first's
+  //   kRefused    not signed by control, or a contract that breaks an earlier one
   //   kNotFound   the contract's file is missing
   //   kCorrupt    the contract's file is not what its name says
   Result<CheckedConfig> Check(std::string_view signed_config);
@@ -45,7 +52,12 @@ class ConfigStore {
   Result<std::optional<CheckedConfig>> Newest();
 
  private:
-  Result<std::shared_ptr<const contract::Contract>> LoadContract(const std::string& digest);
+  Result<CheckedConfig> CheckContracts(CheckedConfig config, const internal::v1::ConfigRecord&);
+  Result<NumberedContract> LoadContract(std::uint32_t number, const std::string& digest,
+                                        EarlierContracts& earlier);
+  Result<std::vector<std::string>> KeptNames();
+  // Of the configs kept with a lower number than `seq`.
+  Result<EarlierContracts> ContractsBefore(ConfigSeq seq);
 
   Disk& disk_;
   Options options_;

@@ -1,5 +1,7 @@
 #include "gateway/gateway.h"
 
+#include <spdlog/spdlog.h>
+
 #include "gateway/config_desk.h"
 #include "gateway/retention_keeper.h"
 #include "gateway/streams.h"
@@ -15,6 +17,7 @@ Result<std::unique_ptr<Gateway>> Gateway::Start(const Config& config, const Path
   std::unique_ptr<Gateway> made(new Gateway(config, paths, parts));
   RETURN_IF_ERROR(made->LoadKeys());
   RETURN_IF_ERROR(made->OpenLog());
+  made->LoadUnknown();
   RETURN_IF_ERROR(made->StartShards());
   std::vector<Shard*> shards;
   for (const auto& shard : made->shards_) shards.push_back(shard.get());
@@ -60,6 +63,31 @@ Status Gateway::OpenLog() {
   return Ok();
 }
 
+// A file that cannot be read costs the counts until now, and nothing else.
+void Gateway::LoadUnknown() {
+  const auto text = ReadWholeFile(parts_.disk, paths_.unknown_fields());
+  if (!text.ok() && text.error().code == Code::kNotFound) return;
+  const auto counts = text.ok() ? UnknownTally::FromJson(*text) : text.error();
+  if (!counts.ok()) {
+    spdlog::warn("gateway: {}: {}", paths_.unknown_fields(), counts.error().ToString());
+    return;
+  }
+  unknown_.Add(*counts);
+  unknown_written_ = unknown_.changes();
+}
+
+void Gateway::SaveUnknown() {
+  const std::uint64_t changes = unknown_.changes();
+  if (changes == unknown_written_) return;
+  const Status written = WriteFileDurably(parts_.disk, paths_.unknown_fields(),
+                                          UnknownTally::ToJson(unknown_.counts()), 0644);
+  if (written.ok()) unknown_written_ = changes;
+  if (written.ok() == is_unknown_refused_) {  // told once, not every second
+    is_unknown_refused_ = !written.ok();
+    if (!written.ok()) spdlog::warn("gateway: {}", written.error().ToString());
+  }
+}
+
 Status Gateway::StartShards() {
   const ContentKey content_key = ContentKey::FromSecret(gateway_private_);
   for (std::uint16_t i = 0; i < log_->shards(); ++i) {
@@ -69,8 +97,13 @@ Status Gateway::StartShards() {
                                  {log_->partitions(), config_.cell_level},
                                  parts_.vehicle_rate,
                                  parts_.sweep_every};
-    Shard::Parts parts{log_->shard(ShardId{i}), std::move(sealer), parts_.clock,
-                       parts_.counters,         wake_.get(),       trust_.get()};
+    Shard::Parts parts{log_->shard(ShardId{i}),
+                       std::move(sealer),
+                       parts_.clock,
+                       parts_.counters,
+                       wake_.get(),
+                       trust_.get(),
+                       &unknown_};
     shards_.push_back(std::make_unique<Shard>(options, std::move(parts), content_key,
                                               [this] { has_failed_ = true; }));
     shards_.back()->Start();

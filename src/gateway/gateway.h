@@ -52,6 +52,9 @@ class Gateway {
   bool has_failed() const { return has_failed_; }
   // Why vehicles wait. Any thread.
   Conditions conditions() const;
+  // Writes down what unknown fields came, if any did since the last time. On the thread that calls
+  // Stop(), every second or so: what came since is not counted after a crash.
+  void SaveUnknown();
   // Looks at once what may be removed and who lags, as a thread does every minute. Any thread.
   void RunRetention();
   // No new connections; what was read is written, synced and acknowledged. Idempotent.
@@ -62,6 +65,7 @@ class Gateway {
   Status LoadKeys();
   Status OpenLog();
   Status StartShards();
+  void LoadUnknown();
   void StartRetention();
 
   const Config config_;
@@ -72,6 +76,9 @@ class Gateway {
   std::string vault_public_;
   std::string control_public_;
   std::unique_ptr<VehicleTrust> trust_;
+  UnknownTally unknown_;
+  std::uint64_t unknown_written_ = 0;  // unknown_.changes() that the file has
+  bool is_unknown_refused_ = false;
   std::unique_ptr<log::Log> log_;
   std::unique_ptr<log::WakeServer> wake_;
   std::vector<std::unique_ptr<Shard>> shards_;

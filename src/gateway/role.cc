@@ -39,6 +39,7 @@ class Process {
         Gateway::Start(config, paths_, {disk_, clock_, counters_, *streams, RateOf(config)}));
     Status served = Serve(*gateway);
     gateway->Stop();
+    gateway->SaveUnknown();
     WriteCounts();
     return served;
   }
@@ -68,6 +69,7 @@ class Process {
       }
       if (turn % kTurnsPerCounters == 0) {
         WriteCounts();
+        gateway.SaveUnknown();
         const Status told = condition_file.Write(gateway.conditions());
         if (!told.ok()) spdlog::warn("gateway: {}", told.error().ToString());
       }

@@ -41,7 +41,8 @@ Shard::Shard(Options options, Parts parts, ContentKey content_key, std::function
       vehicle_pauses_(parts_.counters.Get("reading_pauses_vehicle")),
       stalls_(parts_.counters.Get("log_stalls")),
       stalled_(parts_.counters.Get("log_stalled_shards")),
-      processor_(options.batch, {parts_.writer, *parts_.sealer, parts_.clock, parts_.counters},
+      processor_(options.batch,
+                 {parts_.writer, *parts_.sealer, parts_.clock, parts_.counters, parts_.unknown},
                  content_key) {
   parts_.writer.SetOnCommit([this](Result<CommitNumber> commit) { OnCommit(std::move(commit)); });
   parts_.writer.SetOnStall([this](const Status& status) { OnStall(status); });
@@ -336,7 +337,7 @@ bool Shard::TryConfig(ConfigTask& task) {
   log::RecordHeader header;
   header.kind = log::RecordKind::kConfig;
   header.receipt_time = header.event_time = parts_.clock.NowUtc();
-  header.contract_number = task.config.contract_number;
+  header.contract_number = task.config.contracts.first.number;
   std::vector<log::BatchBuilder> batches;
   batches.reserve(task.where.size());
   std::vector<log::ShardWriter::Staged> staged;
@@ -358,7 +359,7 @@ bool Shard::TryConfig(ConfigTask& task) {
     task.commit = *commit;
   }
   // What is staged from here on lies behind the config record.
-  processor_.UseContract(task.config.contract, task.config.contract_number);
+  processor_.UseContracts(task.config.contracts);
   return true;
 }
 

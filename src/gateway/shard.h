@@ -36,6 +36,7 @@ class Shard {
     Counters& counters;
     log::WakeServer* wake = nullptr;      // may be null
     const VehicleTrust* trust = nullptr;  // may be null: nobody is revoked
+    UnknownTally* unknown = nullptr;      // may be null: unknown fields are not told by number
   };
   // Everything in `parts` must outlive the shard. `on_failed` is called once, on the shard's
   // thread, when the log failed: every connection is closed without its acknowledgements by then.

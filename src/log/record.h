@@ -13,7 +13,7 @@ namespace telltale::log {
 
 enum class RecordKind : std::uint8_t {
   kData = 1,
-  kConfig = 2,      // payload: SignedConfig (contract/internal.proto)
+  kConfig = 2,      // payload: SignedConfig (src/contract/internal/)
   kTick = 3,        // no payload; the batch's log time is what it says
   kQuarantine = 4,  // stream `sealed` only: sealed raw bytes
 };

@@ -1,4 +1,4 @@
-// Rows as they travel on registry.sock (contract/internal/v1/local.proto).
+// Rows as they travel on registry.sock (src/contract/internal/v1/local.proto).
 #pragma once
 
 #include "internal/v1/local.pb.h"

@@ -50,7 +50,7 @@ std::array<std::uint8_t, kBindingBytes> EncodeBinding(const Binding& binding) {
   writer.Put(binding.boot.random);
   writer.Put(binding.first_seq);
   writer.Put(binding.contract_number);
-  writer.Put<std::uint8_t>(binding.quarantine ? 1 : 0);
+  writer.Put(static_cast<std::uint8_t>(binding.kind));
   return out;
 }
 

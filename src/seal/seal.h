@@ -28,11 +28,16 @@ inline constexpr std::size_t kGatewayIdBytes = 8;
 // What the AEAD binds beside the envelope's own head: an envelope cannot be moved to another
 // vehicle, boot, place or kind without failing to open.
 struct Binding {
+  enum class Kind : std::uint8_t {
+    kData = 0,        // sealed fields
+    kQuarantine = 1,  // what the door refused
+    kUnknown = 2,     // fields that the contract has no place for
+  };
   VehicleRef vehicle;
   BootId boot;
   std::uint64_t first_seq = 0;
   std::uint32_t contract_number = 0;
-  bool quarantine = false;
+  Kind kind = Kind::kData;
 
   std::string Encode() const;  // the additional authenticated data
 };

@@ -166,9 +166,11 @@ TEST(BindingTest, EveryPartChangesTheBoundBytes) {
   other.contract_number++;
   encodings.insert(other.Encode());
   other = base;
-  other.quarantine = true;
+  other.kind = Binding::Kind::kQuarantine;
   encodings.insert(other.Encode());
-  EXPECT_EQ(encodings.size(), 7u);
+  other.kind = Binding::Kind::kUnknown;
+  encodings.insert(other.Encode());
+  EXPECT_EQ(encodings.size(), 8u);
   EXPECT_EQ(base.Encode().size(), kBindingBytes);
 }
 

@@ -21,6 +21,26 @@ constexpr Micros kRetryPause = Micros::Seconds(1);
 // Of a shard that the disk does not give: doubles from one to the other.
 constexpr Micros kReadPauseMin{200'000};
 constexpr Micros kReadPauseMax = Micros::Seconds(10);
+// Of a data record's header (docs/formats/sealed-envelope.md).
+constexpr std::uint8_t kFlagUnknownFields = 0x02;
+
+seal::Binding::Kind KindOf(const log::RecordHeader& header) {
+  if (header.kind == log::RecordKind::kQuarantine) return seal::Binding::Kind::kQuarantine;
+  return (header.flags & kFlagUnknownFields) != 0 ? seal::Binding::Kind::kUnknown
+                                                  : seal::Binding::Kind::kData;
+}
+
+FrameClass ClassOf(seal::Binding::Kind kind) {
+  switch (kind) {
+    case seal::Binding::Kind::kQuarantine:
+      return FrameClass::kQuarantine;
+    case seal::Binding::Kind::kUnknown:
+      return FrameClass::kUnknown;
+    case seal::Binding::Kind::kData:
+      break;
+  }
+  return FrameClass::kData;
+}
 
 }  // namespace
 
@@ -40,16 +60,16 @@ Status RecordIntake::Handle(const log::RecordView& record) {
 
 Status RecordIntake::TakeEnvelope(const log::RecordView& record) {
   const log::RecordHeader& header = record.header;
-  const bool quarantine = header.kind == log::RecordKind::kQuarantine;
-  Result<std::string> plain =
-      opener_.Open({header.vehicle, header.boot, header.seq, header.contract_number, quarantine},
-                   record.payload);
+  const seal::Binding::Kind kind = KindOf(header);
+  const bool quarantine = kind == seal::Binding::Kind::kQuarantine;
+  Result<std::string> plain = opener_.Open(
+      {header.vehicle, header.boot, header.seq, header.contract_number, kind}, record.payload);
   if (!plain.ok()) {
     if (plain.error().code == Code::kUnavailable) return plain.error();
     return KeepAside(record, opener_.reason());
   }
   Frame frame;
-  frame.frame_class = quarantine ? FrameClass::kQuarantine : FrameClass::kData;
+  frame.frame_class = ClassOf(kind);
   frame.vehicle = header.vehicle;
   frame.boot = header.boot;
   frame.contract_number = header.contract_number;
@@ -107,6 +127,9 @@ void RecordIntake::TakeConfig(const log::RecordView& record) {
     return;
   }
   store_.NoteContract(config.contract_number(), {config.config_seq(), config.contract_digest()});
+  if (!config.has_next_contract()) return;
+  const internal::v1::NextContract& next = config.next_contract();
+  store_.NoteContract(next.number(), {config.config_seq(), next.digest()});
 }
 
 Intake::Intake(Disk& disk, Clock& clock, Counters& counters, RecordIntake& records, Store& store,

@@ -27,6 +27,7 @@ class IntakeTest : public VaultTest {
     store_ = OpenStore();
   }
 
+  using Kind = seal::Binding::Kind;
   log::RecordHeader HeaderOf(std::uint8_t vehicle, std::uint64_t seq) {
     log::RecordHeader header;
     header.vehicle = VehicleOf(vehicle);
@@ -40,12 +41,13 @@ class IntakeTest : public VaultTest {
   std::string Envelope(seal::Sealer& sealer, const log::RecordHeader& header,
                        std::string_view plain) {
     std::string out;
-    const bool quarantine = header.kind == log::RecordKind::kQuarantine;
-    EXPECT_TRUE(
-        sealer
-            .Seal({header.vehicle, header.boot, header.seq, header.contract_number, quarantine},
-                  AsBytes(plain), out)
-            .ok());
+    const auto kind = header.kind == log::RecordKind::kQuarantine ? Kind::kQuarantine
+                      : header.flags != 0                         ? Kind::kUnknown
+                                                                  : Kind::kData;
+    EXPECT_TRUE(sealer
+                    .Seal({header.vehicle, header.boot, header.seq, header.contract_number, kind},
+                          AsBytes(plain), out)
+                    .ok());
     return out;
   }
   std::string EntryPlain(std::uint64_t seq, const std::string& fields) {
@@ -158,6 +160,21 @@ TEST_F(IntakeTest, QuarantinedBytesLieInTheirOwnSegmentsAndAreCountedByReason) {
   EXPECT_EQ(counters_.Get("quarantined.missing_seq").value(), 1u);
 }
 
+TEST_F(IntakeTest, UnknownFieldsLieInSegmentsOfTheirOwn) {
+  log::RecordHeader header = HeaderOf(1, 3);
+  AppendRecord(header, Envelope(*sealer_, header, EntryPlain(3, "place")));
+  header.flags = 0x02;
+  AppendRecord(header, Envelope(*sealer_, header, EntryPlain(3, "nobody knows")));
+  Drain();
+  const auto places = EntriesOf(*store_, 1);
+  const auto unknown = EntriesOf(*store_, 1, FrameClass::kUnknown);
+  ASSERT_EQ(places.size(), 1u);
+  ASSERT_EQ(unknown.size(), 1u);
+  EXPECT_EQ(places[0].second, "place");
+  EXPECT_EQ(unknown[0].second, "nobody knows");
+  EXPECT_EQ(counters_.Get("entries_opened").value(), 2u);
+}
+
 TEST_F(IntakeTest, OnlyConfigRecordsSignedByControlNameAContract) {
   const auto config_of = [&](std::uint32_t number, const std::string& digest,
                              const seal::KeyPair& signer) {
@@ -165,6 +182,8 @@ TEST_F(IntakeTest, OnlyConfigRecordsSignedByControlNameAContract) {
     config.set_config_seq(number);
     config.set_contract_number(number);
     config.set_contract_digest(digest);
+    config.mutable_next_contract()->set_number(number + 10);
+    config.mutable_next_contract()->set_digest(digest + " next");
     internal::v1::SignedConfig envelope;
     envelope.set_record(config.SerializeAsString());
     envelope.set_signature(*seal::SignEd25519(signer.private_raw, envelope.record()));
@@ -179,7 +198,9 @@ TEST_F(IntakeTest, OnlyConfigRecordsSignedByControlNameAContract) {
   Drain();
   Restart();
   EXPECT_EQ(*store_->ContractDigest(1), "aa") << "remembered when the stream has let it go";
+  EXPECT_EQ(*store_->ContractDigest(11), "aa next") << "some vehicles are read by it";
   EXPECT_FALSE(store_->ContractDigest(2).ok());
+  EXPECT_FALSE(store_->ContractDigest(12).ok());
   EXPECT_EQ(counters_.Get("config_records_refused").value(), 1u);
 }
 

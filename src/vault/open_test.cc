@@ -85,13 +85,14 @@ TEST_F(OpenTest, MovedToAnotherVehicleBootPlaceContractOrKindItStaysShut) {
   const auto sealer = SealerOf(gateway_);
   const std::string envelope = Sealed(*sealer);
   const auto opener = NewOpener();
-  std::vector<seal::Binding> others(6, binding_);
+  std::vector<seal::Binding> others(7, binding_);
   others[0].vehicle.bytes[0] ^= 1;
   others[1].boot.counter ^= 1;
   others[2].boot.random ^= 1;
   others[3].first_seq ^= 1;
   others[4].contract_number ^= 1;
-  others[5].quarantine = true;
+  others[5].kind = seal::Binding::Kind::kQuarantine;
+  others[6].kind = seal::Binding::Kind::kUnknown;
   for (const seal::Binding& other : others) {
     const auto plain = opener->Open(other, AsBytes(envelope));
     ASSERT_FALSE(plain.ok());

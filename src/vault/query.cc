@@ -67,6 +67,20 @@ struct Row {
   std::string text;
 };
 
+// As requests and the audit log call it.
+std::string ClassName(FrameClass frame_class) {
+  switch (frame_class) {
+    case FrameClass::kQuarantine:
+      return "quarantine";
+    case FrameClass::kUnknown:
+      return "unknown";
+    case FrameClass::kData:
+    case FrameClass::kRefused:  // never asked for
+      break;
+  }
+  return "data";
+}
+
 }  // namespace
 
 Result<QueryRequest> QueryRequest::Parse(const json& request, std::uint32_t uid) {
@@ -83,12 +97,13 @@ Result<QueryRequest> QueryRequest::Parse(const json& request, std::uint32_t uid)
   ASSIGN_OR_RETURN(query.purpose, Words(request, "purpose"));
   ASSIGN_OR_RETURN(query.case_id, Words(request, "case"));
   const auto wanted = request.find("class");
-  if (wanted == request.end() || *wanted == "data") return query;
-  if (*wanted != "quarantine") {
-    return Error{Code::kInvalid, "class must be data or quarantine"};
+  if (wanted == request.end()) return query;
+  for (const FrameClass one : {FrameClass::kData, FrameClass::kQuarantine, FrameClass::kUnknown}) {
+    if (*wanted != ClassName(one)) continue;
+    query.frame_class = one;
+    return query;
   }
-  query.frame_class = FrameClass::kQuarantine;
-  return query;
+  return Error{Code::kInvalid, "class must be data, quarantine or unknown"};
 }
 
 struct QueryDoor::Answer {
@@ -121,16 +136,15 @@ struct QueryDoor::Answer {
 
 Status QueryDoor::Run(const QueryRequest& request, const Send& send) {
   counters_.Get("queries").Add();
-  const auto intent = store_.audit().Append(
-      "intent",
-      {{"op", AuditText("query")},
-       {"uid", std::to_string(request.uid)},
-       {"vehicle_ref", AuditText(request.vehicle.ToHex())},
-       {"from_us", std::to_string(request.from.value)},
-       {"to_us", std::to_string(request.to.value)},
-       {"class", AuditText(request.frame_class == FrameClass::kData ? "data" : "quarantine")},
-       {"purpose", AuditText(request.purpose)},
-       {"case", AuditText(request.case_id)}});
+  const auto intent =
+      store_.audit().Append("intent", {{"op", AuditText("query")},
+                                       {"uid", std::to_string(request.uid)},
+                                       {"vehicle_ref", AuditText(request.vehicle.ToHex())},
+                                       {"from_us", std::to_string(request.from.value)},
+                                       {"to_us", std::to_string(request.to.value)},
+                                       {"class", AuditText(ClassName(request.frame_class))},
+                                       {"purpose", AuditText(request.purpose)},
+                                       {"case", AuditText(request.case_id)}});
   if (!intent.ok()) {
     counters_.Get("refusals").Add();
     return Annotate(intent.error(), "no row leaves without a record of it");
@@ -184,7 +198,7 @@ json QueryDoor::RowOf(const Frame& frame, const FrameEntry& entry) {
            {"seq", entry.seq},
            {"firmware", frame.firmware},
            {"contract", frame.contract_number}};
-  if (frame.frame_class == FrameClass::kData) {
+  if (frame.frame_class != FrameClass::kQuarantine) {
     decoder_.Decode(frame.contract_number, entry.fields, row);
   } else {
     row["reason"] = ReasonName(frame.reason);

@@ -23,7 +23,7 @@ void Take(ByteReader& reader, std::array<std::uint8_t, N>& out) {
   std::copy(bytes.begin(), bytes.end(), out.begin());
 }
 
-bool IsClass(std::uint8_t value) { return value >= 1 && value <= 3; }
+bool IsClass(std::uint8_t value) { return value >= 1 && value <= 4; }
 
 std::uint32_t EventHourOf(Micros time) {
   return static_cast<std::uint32_t>(

@@ -20,6 +20,7 @@ enum class FrameClass : std::uint8_t {
   kData = 1,
   kQuarantine = 2,  // bytes the door refused, as opened
   kRefused = 3,     // envelopes that did not open, still sealed
+  kUnknown = 4,     // fields that the contract had no place for
 };
 inline constexpr std::size_t kSegmentHeadBytes = 80;
 inline constexpr std::size_t kFrameHeadBytes = 64;

@@ -137,7 +137,7 @@ Status Platform::StartGateway() {
         gateway::BatchProcessor::Parts{process->log->shard(ShardId{i}), *process->sealers.back(),
                                        clock_, counters_},
         gateway::ContentKey::FromSecret(gateway_key_.private_raw)));
-    process->processors.back()->UseContract(contract_, 1);
+    process->processors.back()->UseContracts({{1, contract_}, {}, {}});
   }
   gateway_ = std::move(process);
   Status in_force = PutConfigInForce();
@@ -344,10 +344,12 @@ Status Platform::FindSealed(Found& found) {
   return ForEachRecord(disk_, GatewayLog(), "sealed", [&](const log::RecordView& record) -> Status {
     const log::RecordHeader& header = record.header;
     if (header.kind != log::RecordKind::kData) return Ok();
-    ASSIGN_OR_RETURN(const std::string plain,
-                     opener->Open({header.vehicle, header.boot, header.seq, header.contract_number,
-                                   /*quarantine=*/false},
-                                  record.payload));
+    const auto kind = (header.flags & gateway::kFlagUnknownFields) != 0
+                          ? seal::Binding::Kind::kUnknown
+                          : seal::Binding::Kind::kData;
+    ASSIGN_OR_RETURN(const std::string plain, opener->Open({header.vehicle, header.boot, header.seq,
+                                                            header.contract_number, kind},
+                                                           record.payload));
     ASSIGN_OR_RETURN(const auto entries, seal::ParseEntries(AsBytes(plain)));
     for (const auto& entry : entries) {
       found.sealed.insert(IdentityOf(header.vehicle, entry.seq));
