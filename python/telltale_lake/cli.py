@@ -1,4 +1,4 @@
-"""python -m telltale_lake: commit, query, features, metadata, status."""
+"""python -m telltale_lake: commit, query, coverage, features, metadata, status."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from telltale_lake import features_cli
+from telltale_lake import coverage_cli, features_cli
 
 POLL_S = 0.2
 COUNTERS_EVERY_S = 1.0
@@ -195,8 +195,9 @@ def _parser() -> argparse.ArgumentParser:
     query = commands.add_parser(
         "query",
         help="run SQL over the tables with DuckDB, offline",
-        description="Views: telemetry, arrivals (changes), arrivals_sum (their sums), and "
-        "features.NAME once run. Columns: docs/lake.md, docs/features.md.",
+        description="Views: telemetry, arrivals and coverage (changes), arrivals_sum and "
+        "coverage_sum (their sums), and features.NAME once run. Columns: docs/lake.md, "
+        "docs/features.md.",
     )
     query.add_argument("sql", metavar="SQL", help="one statement of DuckDB's SQL")
     query.add_argument("--format", choices=("table", "csv", "json"), default="table")
@@ -212,7 +213,7 @@ def _parser() -> argparse.ArgumentParser:
     metadata.add_argument(
         "--table",
         default="telemetry",
-        help="telemetry (the default), arrivals, or a feature's as features.crank_dip",
+        help="telemetry (the default), arrivals, coverage, or a feature's as features.crank_dip",
     )
     metadata.set_defaults(run=_metadata)
 
@@ -224,6 +225,7 @@ def _parser() -> argparse.ArgumentParser:
     status.add_argument("--json", action="store_true", help="for programs; with positions")
     status.set_defaults(run=_status)
 
+    coverage_cli.add_to(commands)
     features_cli.add_to(commands)
 
     for command in (commit, query, metadata, status):

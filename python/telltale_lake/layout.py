@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 NAMESPACE = "telltale"
-TABLES = ("telemetry", "arrivals")
+TABLES = ("telemetry", "arrivals", "coverage")
+# Hand-offs of an older telltale-lake do not have it, and an older committer leaves it behind.
+NEWER_TABLES = ("coverage",)
 HANDOFF_PROPERTY = "telltale.handoff"
 POSITION_PROPERTY = "telltale.position."
 

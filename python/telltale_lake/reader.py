@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from telltale_lake.layout import (
     HANDOFF_PROPERTY,
     NAMESPACE,
+    NEWER_TABLES,
     POSITION_PROPERTY,
     TABLES,
     Layout,
@@ -96,15 +97,21 @@ def scan_of(metadata: Path) -> str:
 
 
 def connect(directory: str | Path) -> duckdb.DuckDBPyConnection:
-    """DuckDB in memory with the views `telemetry`, `arrivals` and `arrivals_sum` as of now, and
-    `features.NAME` for each feature that was run (docs/features.md).
+    """DuckDB in memory with the views `telemetry`, `arrivals`, `arrivals_sum`, `coverage` and
+    `coverage_sum` as of now, and `features.NAME` for each feature that was run (docs/features.md).
+    The coverage views are absent while no hand-off with that table is in.
 
     The extensions come from their wheels; nothing is downloaded. Call it again for newer rows.
     """
     import duckdb
 
     layout = Layout(directory)
-    places = {table: metadata_file(layout, table) for table in TABLES}
+    there = tables_in(layout, NAMESPACE)
+    places = {
+        table: metadata_file(layout, table)
+        for table in TABLES
+        if table in there or table not in NEWER_TABLES
+    }
     db = duckdb.connect(config={"autoinstall_known_extensions": "false"})
     load_extensions(db)
     for table, place in places.items():
@@ -113,7 +120,10 @@ def connect(directory: str | Path) -> duckdb.DuckDBPyConnection:
     for table in tables_in(layout, "features"):
         scan = scan_of(metadata_file(layout, table, "features"))
         db.execute(f'CREATE VIEW features."{table}" AS SELECT * FROM {scan}')
-    db.execute(resources.files("telltale_lake").joinpath("arrivals_sum.sql").read_text())
+    for table in places:
+        sums = resources.files("telltale_lake").joinpath(f"{table}_sum.sql")
+        if sums.is_file():
+            db.execute(sums.read_text())
     return db
 
 
@@ -124,7 +134,10 @@ def status(directory: str | Path) -> dict[str, Any]:
     newest = numbers[-1] if numbers else 0
     result: dict[str, Any] = {"newest_handoff": newest, "tables": {}}
     committed = []
+    there = tables_in(layout, NAMESPACE)
     for table in TABLES:
+        if table in NEWER_TABLES and table not in there and not _is_in(layout, newest, table):
+            continue
         entry: dict[str, Any] = {"handoff": 0, "rows": 0, "positions": []}
         try:
             place = metadata_file(layout, table)
@@ -138,6 +151,15 @@ def status(directory: str | Path) -> dict[str, Any]:
     result["committed_handoff"] = min(committed)
     result["pending_handoffs"] = sum(1 for number in numbers if number > min(committed))
     return result
+
+
+def _is_in(layout: Layout, number: int, table: str) -> bool:
+    """True when the hand-off says something of the table."""
+    try:
+        handoff = json.loads(layout.handoff(number).read_bytes())
+    except FileNotFoundError:  # committed meanwhile, or there is none
+        return False
+    return any(part["name"] == table for part in handoff["tables"])
 
 
 def _table_status(metadata: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The two tables: made with the contract's own column numbers, widened when the contract grows.
+"""The tables: made with the contract's own column numbers, widened when the contract grows.
 
 create_table() and add_column() of pyiceberg give columns numbers of their own, so a table is
 registered from metadata written here, and a schema is added whole (design, section 5).

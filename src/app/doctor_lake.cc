@@ -13,7 +13,7 @@
 namespace telltale::app {
 namespace {
 
-constexpr std::array<std::string_view, 2> kTables = {"telemetry", "arrivals"};
+constexpr std::array<std::string_view, 3> kTables = {"telemetry", "arrivals", "coverage"};
 constexpr std::uint64_t kMetadataBytesMax = 256u << 20;
 
 // The number that `text` begins with.

@@ -100,6 +100,8 @@ constexpr Described kDescribed[] = {
     {"lake", "shards_stopped", "Shards that cannot be read on; see its log."},
     {"lake", "shards_expired", "Of those, shards whose next records retention removed."},
     {"lake", "late_total", "Reports that arrived more than a day after their event."},
+    {"lake", "coverage_shared_total",
+     "Days of a firmware whose coverage was counted together with others: too many at once."},
     {"lake", "implausible_gaps_total", "Gaps in a car's numbers too wide to be believed."},
 
     {"committer", "commits_total", "Commits to tables."},

@@ -39,6 +39,7 @@ constexpr Named kNames[] = {
     {Reason::kFieldUnknown, "field_unknown"},
     {Reason::kOutOfRange, "out_of_range"},
     {Reason::kOutOfOrderNotEvaluated, "out_of_order_not_evaluated"},
+    {Reason::kConversionFailed, "conversion_failed"},
     {Reason::kDuplicate, "duplicate"},
     {Reason::kSeqConflict, "seq_conflict"},
     {Reason::kPastHorizon, "past_horizon"},

@@ -40,6 +40,7 @@ enum class Reason : std::uint16_t {
   kFieldUnknown = 43,      // sealed, not open
   kOutOfRange = 44,        // nulled in the lake
   kOutOfOrderNotEvaluated = 45,
+  kConversionFailed = 46,  // a value that its column cannot hold exactly; nulled in the lake
   // A repeat is dropped downstream.
   kDuplicate = 60,
   kSeqConflict = 61,      // same identity, other content

@@ -2,8 +2,11 @@
 
 #include <google/protobuf/descriptor.h>
 
+#include <algorithm>
 #include <limits>
 #include <nlohmann/json.hpp>
+
+#include "contract/transforms.h"
 
 namespace telltale::lake {
 namespace {
@@ -94,6 +97,9 @@ ColumnType TypeOf(Encoding encoding) {
 std::string DocOf(const contract::Field& field) {
   std::string doc = field.unit.empty() ? "" : "unit " + field.unit;
   if (!field.vss_path.empty()) doc += (doc.empty() ? "" : "; ") + ("VSS " + field.vss_path);
+  if (field.privacy == contract::Privacy::kLinking) {
+    doc += std::string(doc.empty() ? "" : "; ") + "with a random offset of the owner";
+  }
   return doc;
 }
 
@@ -119,10 +125,12 @@ class TreeBuilder {
     for (const contract::Field& field : fields) {
       if (top_level && field.number <= contract::kFieldEventTimeUs) continue;  // in the header
       if (!HasColumn(field, top_level)) continue;
+      if (top_level && contract::FeedsAnother(fields, field)) continue;
       const FieldDescriptor* described = message.FindFieldByNumber(static_cast<int>(field.number));
       const std::string name = path + ColumnName(field);
       std::optional<Column> column;
       if (described != nullptr) column = Make(field, *described, parent_id, name);
+      if (column && top_level) AddFeeders(fields, message, field, *column);
       if (column.has_value()) {
         columns.push_back(std::move(*column));
       } else if (skipped_ != nullptr) {
@@ -133,6 +141,33 @@ class TreeBuilder {
   }
 
  private:
+  // Nothing where a column gets its own field's value as it is: nearly always.
+  void AddFeeders(const std::vector<contract::Field>& fields, const Descriptor& message,
+                  const contract::Field& owner, Column& column) {
+    const auto feeders = contract::FeedersOf(fields, owner);
+    const bool feeds_others = std::any_of(fields.begin(), fields.end(), [&](const auto& field) {
+      return std::any_of(field.from.begin(), field.from.end(),
+                         [&](const auto& source) { return source.field == owner.name; });
+    });
+    if (feeders.size() == 1 && owner.transform.is_identity() && !feeds_others) return;
+    for (const contract::Feeder& feeder : feeders) {
+      const FieldDescriptor* described =
+          message.FindFieldByNumber(static_cast<int>(feeder.field->number));
+      if (described == nullptr) continue;
+      auto raw = Make(*feeder.field, *described, 0, feeder.field->name);
+      if (!raw) continue;
+      Feeder made{std::move(*raw), *feeder.transform};
+      std::sort(made.transform.map.begin(), made.transform.map.end());
+      column.feeders.push_back(std::move(made));
+    }
+    const contract::Transform& own = owner.transform;
+    if (!own.map.empty()) return;  // what stands in the column is the map's to say
+    const auto moved = [&](double limit) { return limit * own.scale + own.offset; };
+    if (owner.min) column.column_min = moved(*owner.min);
+    if (owner.max) column.column_max = moved(*owner.max);
+    if (own.scale < 0) std::swap(column.column_min, column.column_max);
+  }
+
   std::optional<Column> Make(const contract::Field& field, const FieldDescriptor& described,
                              std::int32_t parent_id, const std::string& path) {
     const bool top_level = parent_id == 0;
@@ -145,6 +180,7 @@ class TreeBuilder {
     Column column;
     column.id = static_cast<std::int32_t>(id);
     column.name = ColumnName(field);
+    column.field_name = field.name;
     column.number = field.number;
     column.encoding = EncodingOf(described);
     column.type = TypeOf(column.encoding);
@@ -276,6 +312,28 @@ std::vector<Column> ArrivalsColumns() {
   columns.push_back(Stamp(kMissingId, "missing", ColumnType::kLong, true));
   columns.push_back(Stamp(kLateId, "late", ColumnType::kLong, true));
   columns.push_back(Stamp(kDuplicateId, "duplicate", ColumnType::kLong, true));
+  AppendStamps(columns);
+  return columns;
+}
+
+std::vector<Column> CoverageColumns() {
+  std::vector<Column> columns;
+  columns.push_back(Stamp(kDayId, "day", ColumnType::kTimestamp, true));
+  columns.push_back(Stamp(kFirmwareId, "firmware", ColumnType::kString, false));
+  columns.push_back(Stamp(kFieldNumberId, "field", ColumnType::kInt, true));
+  columns.push_back(Stamp(kFieldNameId, "field_name", ColumnType::kString, true));
+  columns.push_back(Stamp(kFieldColumnsId, "columns", ColumnType::kString, true));
+  columns.push_back(Stamp(kReportsId, "reports", ColumnType::kLong, true));
+  columns.push_back(Stamp(kPresentId, "present", ColumnType::kLong, true));
+  columns.push_back(Stamp(kNullOutOfRangeId, "null_out_of_range", ColumnType::kLong, true));
+  columns.push_back(Stamp(kWrongTypeId, "wrong_type", ColumnType::kLong, true));
+  columns.push_back(Stamp(kConversionFailedId, "conversion_failed", ColumnType::kLong, true));
+  columns.push_back(Stamp(kFirstSeenId, "first_seen", ColumnType::kTimestamp, false));
+  columns.push_back(Stamp(kLastSeenId, "last_seen", ColumnType::kTimestamp, false));
+  columns.push_back(Stamp(kValueCountId, "value_count", ColumnType::kLong, true));
+  columns.push_back(Stamp(kValueMinId, "value_min", ColumnType::kDouble, false));
+  columns.push_back(Stamp(kValueMaxId, "value_max", ColumnType::kDouble, false));
+  columns.push_back(Stamp(kValueSumId, "value_sum", ColumnType::kDouble, false));
   AppendStamps(columns);
   return columns;
 }

@@ -51,6 +51,8 @@ enum class Encoding {
 
 enum class TextRule { kNone, kDtcCode };
 
+struct Feeder;
+
 struct Column {
   std::int32_t id = 0;
   std::string name;
@@ -66,6 +68,19 @@ struct Column {
   std::vector<std::pair<std::int32_t, std::string>> enum_values;
   std::vector<Column> members;  // kStruct
   std::string doc;              // unit and VSS path, for people
+  std::string field_name;       // of a contract field
+  // Who feeds it, best first, where that is more than one field's value as it is (or where that
+  // field feeds another column, too). Then `min` and `max` are of what the owner's field carries,
+  // these of what stands in the column.
+  std::vector<Feeder> feeders;
+  std::optional<double> column_min;
+  std::optional<double> column_max;
+};
+
+// A field that feeds a column: its own or another's.
+struct Feeder {
+  Column raw;  // how its values are read, and its own range; `number` is the field's
+  contract::Transform transform;  // into the column; `map` sorted by `from`
 };
 
 // Column numbers of what is not a contract field. Never renumbered.
@@ -89,15 +104,33 @@ enum StampId : std::int32_t {
   kMissingId = 10'132,
   kLateId = 10'133,
   kDuplicateId = 10'134,
+  kDayId = 10'140,  // table coverage
+  kFieldNumberId = 10'141,
+  kFieldNameId = 10'142,
+  kFieldColumnsId = 10'143,
+  kReportsId = 10'144,
+  kPresentId = 10'145,
+  kNullOutOfRangeId = 10'146,
+  kWrongTypeId = 10'147,
+  kConversionFailedId = 10'148,
+  kFirstSeenId = 10'149,
+  kLastSeenId = 10'150,
+  kValueCountId = 10'151,
+  kValueMinId = 10'152,
+  kValueMaxId = 10'153,
+  kValueSumId = 10'154,
 };
 
 // Columns of `telemetry`: identity, every open contract field in number order, stamps.
+// A field that feeds another's column has none of its own; that column has feeders.
 // `skipped` receives the names of open fields whose shape has no column number (a list inside a
 // message, or nesting too deep for 31 bits); they stay in the stream.
 std::vector<Column> TelemetryColumns(const contract::Contract& contract,
                                      std::vector<std::string>* skipped);
 // Columns of `arrivals`.
 std::vector<Column> ArrivalsColumns();
+// Columns of `coverage`.
+std::vector<Column> CoverageColumns();
 
 // {"type": "struct", "schema-id": 0, "fields": [...]}: an Iceberg schema.
 std::string IcebergSchemaJson(const std::vector<Column>& columns);

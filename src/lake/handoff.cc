@@ -32,9 +32,11 @@ Json BoundsJson(const std::map<std::int32_t, std::string>& bounds) {
   return json;
 }
 
-Json FileJson(const DataFile& file) {
+Json FileJson(const DataFile& file, bool is_of_vehicles) {
+  Json partition = Json::array({file.day});
+  if (is_of_vehicles) partition.push_back(file.bucket);
   return {{"path", file.path},
-          {"partition", {file.day, file.bucket}},
+          {"partition", std::move(partition)},
           {"record_count", file.record_count},
           {"file_size_in_bytes", file.file_size_in_bytes},
           {"column_sizes", CountsJson(file.column_sizes)},
@@ -48,18 +50,20 @@ Json FileJson(const DataFile& file) {
 
 Json TableJson(const HandoffTable& table) {
   Json files = Json::array();
-  for (const DataFile& file : table.files) files.push_back(FileJson(file));
+  for (const DataFile& file : table.files) files.push_back(FileJson(file, table.is_of_vehicles));
   Json spec = Json::array();
   spec.push_back({{"name", table.time_column_name + "_day"},
                   {"transform", "day"},
                   {"source-id", table.time_column},
                   {"field-id", 1000}});
-  spec.push_back({{"name", "vehicle_ref_bucket"},
-                  {"transform", "bucket[4]"},
-                  {"source-id", static_cast<int>(kVehicleRefId)},
-                  {"field-id", 1001}});
+  if (table.is_of_vehicles) {
+    spec.push_back({{"name", "vehicle_ref_bucket"},
+                    {"transform", "bucket[4]"},
+                    {"source-id", static_cast<int>(kVehicleRefId)},
+                    {"field-id", 1001}});
+  }
   Json order = Json::array();
-  for (const std::int32_t id : {static_cast<std::int32_t>(kVehicleRefId), table.time_column}) {
+  for (const std::int32_t id : table.sort_columns) {
     order.push_back({{"transform", "identity"},
                      {"source-id", id},
                      {"direction", "asc"},
@@ -232,7 +236,7 @@ Status RemoveAbove(Disk& disk, const std::string& folder, std::string_view suffi
 
 Status RemoveOrphans(Disk& disk, const std::string& lake_folder, std::uint64_t newest) {
   RETURN_IF_ERROR(RemoveAbove(disk, lake_folder + "/handoff", ".state", newest));
-  for (const char* table : {"telemetry", "arrivals"}) {
+  for (const char* table : {"telemetry", "arrivals", "coverage"}) {
     const std::string data = lake_folder + "/warehouse/" + table + "/data";
     const auto days = disk.List(data);
     if (!days.ok()) {

@@ -17,7 +17,7 @@ namespace telltale::lake {
 struct DataFile {
   std::string path;  // below data/lake
   std::int32_t day = 0;
-  std::int32_t bucket = 0;
+  std::int32_t bucket = 0;  // of a table that is not of vehicles: always 0, and no partition
   std::uint64_t record_count = 0;
   std::uint64_t file_size_in_bytes = 0;
   std::map<std::int32_t, std::int64_t> column_sizes;
@@ -30,10 +30,12 @@ struct DataFile {
 };
 
 struct HandoffTable {
-  std::string name;              // "telemetry", "arrivals"
+  std::string name;              // "telemetry", "arrivals", "coverage"
   std::string schema_json;       // Iceberg schema
   std::int32_t time_column = 0;  // partitioned by its day
   std::string time_column_name;
+  std::vector<std::int32_t> sort_columns;  // how the rows of a file lie
+  bool is_of_vehicles = true;              // partitioned by their bucket, too
   std::vector<DataFile> files;
 };
 

@@ -17,8 +17,12 @@ Handoff Example() {
   handoff.positions = {std::string("\x01\xff", 2), ""};
   handoff.state_bytes = 20;
   handoff.state_crc32c = 0xdeadbeef;
-  HandoffTable table{
-      "telemetry", R"({"type":"struct","schema-id":0,"fields":[]})", 2, "event_time", {}};
+  HandoffTable table;
+  table.name = "telemetry";
+  table.schema_json = R"({"type":"struct","schema-id":0,"fields":[]})";
+  table.time_column = 2;
+  table.time_column_name = "event_time";
+  table.sort_columns = {10'100, 2};
   DataFile file;
   file.path = "warehouse/x.parquet";
   file.lower_bounds[10] = std::string("\x00\x01", 2);

@@ -39,7 +39,9 @@ std::int32_t BucketOf(std::string_view text, std::int32_t count) {
 
 std::int32_t DayOf(Micros time) { return static_cast<std::int32_t>(FloorDiv(time.value, kDayUs)); }
 
-std::string DayName(std::int32_t day) { return FormatUtc(Micros{day * kDayUs}).substr(0, 10); }
+Micros StartOfDay(std::int32_t day) { return Micros{day * kDayUs}; }
+
+std::string DayName(std::int32_t day) { return FormatUtc(StartOfDay(day)).substr(0, 10); }
 
 Micros HourOf(Micros time) { return Micros{FloorDiv(time.value, kHourUs) * kHourUs}; }
 

@@ -19,6 +19,7 @@ std::uint32_t Murmur3(ByteSpan bytes);
 std::int32_t BucketOf(std::string_view text, std::int32_t count);
 // day of a timestamp: whole days since 1970, rounded down.
 std::int32_t DayOf(Micros time);
+Micros StartOfDay(std::int32_t day);
 // "2026-11-24" of a day number, for folder names.
 std::string DayName(std::int32_t day);
 // Rounded down to the hour.

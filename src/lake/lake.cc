@@ -29,7 +29,11 @@ Result<PartitionConfig> ParseConfig(ByteSpan payload) {
     return Error{Code::kCorrupt, "a config record cannot be read"};
   }
   // The log's owner checked control's signature before it appended; no crypto here.
-  return PartitionConfig{record.config_seq(), record.contract_number(), record.contract_digest(),
+  // Rows of both contracts lie in one table: its columns are the next one's, where there is one.
+  const bool has_next = record.has_next_contract();
+  return PartitionConfig{record.config_seq(),
+                         has_next ? record.next_contract().number() : record.contract_number(),
+                         has_next ? record.next_contract().digest() : record.contract_digest(),
                          record.stable_release(), record.environment()};
 }
 
@@ -48,11 +52,13 @@ Lake::Lake(Disk& disk, Clock& clock, Counters& counters, LakeOptions options)
       positions_(options_.shards),
       from_(options_.partitions),
       arrivals_columns_(ArrivalsColumns()),
+      coverage_columns_(CoverageColumns()),
       rows_total_(counters.Get("lake.rows_total")),
       files_total_(counters.Get("lake.files_total")),
       shards_stopped_(counters.Get("lake.shards_stopped")),
       shards_expired_(counters.Get("lake.shards_expired")),
-      handoffs_total_(counters.Get("lake.handoffs_total")) {
+      handoffs_total_(counters.Get("lake.handoffs_total")),
+      coverage_shared_(counters.Get("lake.coverage_shared_total")) {
   for (log::Position& position : positions_) position.next.resize(options_.partitions);
 }
 
@@ -81,6 +87,9 @@ Result<std::unique_ptr<Lake>> Lake::Open(Disk& disk, Clock& clock, Counters& cou
   auto arrivals = TableBuilder::Make(lake->arrivals_columns_, counters);
   if (!arrivals.ok()) return FromArrow(arrivals.status(), "preparing table arrivals");
   lake->arrivals_builder_ = std::move(arrivals).ValueUnsafe();
+  auto coverage = TableBuilder::Make(lake->coverage_columns_, counters);
+  if (!coverage.ok()) return FromArrow(coverage.status(), "preparing table coverage");
+  lake->coverage_builder_ = std::move(coverage).ValueUnsafe();
   lake->cut_at_ = clock.NowMonotonic();
   return lake;
 }
@@ -106,12 +115,11 @@ Status Lake::Resume() {
   ByteReader in(body);
   RETURN_IF_ERROR(intake_.Decode(in));
   // Not handoff.config: a hand-off that was cut for a new contract lies under the old one.
-  const PartitionConfig* newest = &intake_.config(PartitionId{0});
-  for (std::uint16_t p = 1; p < options_.partitions; ++p) {
+  for (std::uint16_t p = 0; p < options_.partitions; ++p) {
     const PartitionConfig& config = intake_.config(PartitionId{p});
-    if (config.config_seq > newest->config_seq) newest = &config;
+    if (config.config_seq > newest_.config_seq) newest_ = config;
   }
-  if (newest->config_seq != 0) RETURN_IF_ERROR(LoadContract(*newest));
+  if (newest_.config_seq != 0) RETURN_IF_ERROR(LoadContract(Widest()));
   // A crash between the hand-off and this: retention may hold too much for one cadence, no more.
   for (std::uint16_t shard = 0; shard < options_.shards; ++shard) {
     RETURN_IF_ERROR(log::SavePosition(disk_, options_.positions_folder, kConsumer, kStream,
@@ -124,7 +132,7 @@ Status Lake::LoadContract(const PartitionConfig& config) {
   if (!IsDigest(config.contract_digest)) {
     return Error{Code::kInvalid, "a config record names a contract digest that is none"};
   }
-  if (config.contract_digest != newest_.contract_digest) {
+  if (config.contract_digest != columns_digest_) {
     const std::string path = options_.contracts_folder + "/" + config.contract_digest + ".desc";
     ASSIGN_OR_RETURN(const std::string bytes, ReadWholeFile(disk_, path));
     ASSIGN_OR_RETURN(const auto contract, contract::Contract::FromDescriptorSet(bytes));
@@ -138,10 +146,22 @@ Status Lake::LoadContract(const PartitionConfig& config) {
     auto builder = TableBuilder::Make(columns_, counters_);
     if (!builder.ok()) return FromArrow(builder.status(), "preparing table telemetry");
     telemetry_builder_ = std::move(builder).ValueUnsafe();
+    telemetry_builder_->CountCoverage();
   }
-  newest_ = config;
-  spdlog::info("contract {} in force, {} columns", config.contract_number, columns_.size());
+  columns_digest_ = config.contract_digest;
+  spdlog::info("contract {}: {} columns", config.contract_number, columns_.size());
   return Ok();
+}
+
+// A partition is read until its own config record: where the fleet went back to an older contract,
+// others still bring records of the newer one.
+const PartitionConfig& Lake::Widest() {
+  const PartitionConfig* widest = &intake_.config(PartitionId{0});
+  for (std::uint16_t p = 1; p < options_.partitions; ++p) {
+    const PartitionConfig& config = intake_.config(PartitionId{p});
+    if (config.contract_number > widest->contract_number) widest = &config;
+  }
+  return *widest;
 }
 
 Status Lake::SeeConfig(const log::RecordView& record) {
@@ -149,13 +169,13 @@ Status Lake::SeeConfig(const log::RecordView& record) {
   PartitionConfig& current = intake_.config(record.partition);
   if (config.config_seq <= current.config_seq) return Ok();  // repeated, or older: ignored
   current = config;
-  if (config.config_seq <= newest_.config_seq) return Ok();  // another partition met it first
   // What was read under the old contract is written under the old contract. The reader's position
   // is behind this record already, and so is the state.
-  if (!buffer_.rows().empty() && config.contract_digest != newest_.contract_digest) {
-    RETURN_IF_ERROR(Cut());
-  }
-  return LoadContract(config);
+  const PartitionConfig& widest = Widest();
+  const bool has_changed = widest.contract_digest != columns_digest_;
+  if (has_changed && !buffer_.rows().empty()) RETURN_IF_ERROR(Cut());
+  if (config.config_seq > newest_.config_seq) newest_ = config;
+  return has_changed ? LoadContract(widest) : Ok();
 }
 
 Status Lake::See(const log::RecordView& record) {
@@ -272,6 +292,7 @@ Status Lake::WriteTelemetry(std::uint64_t number, HandoffTable& table) {
     return std::tie(a.day, a.bucket, a.vehicle, a.event_time, a.partition, a.offset) <
            std::tie(b.day, b.bucket, b.vehicle, b.event_time, b.partition, b.offset);
   });
+  telemetry_builder_->CountCoverage().Begin(buffer_);
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const arrow::Status appended = telemetry_builder_->AppendRow(rows[i], buffer_);
     if (!appended.ok()) return FromArrow(appended, "building columns");
@@ -310,6 +331,30 @@ Status Lake::WriteArrivals(std::uint64_t number, const ArrivalDeltas& deltas, Ha
     if (is_last)
       RETURN_IF_ERROR(WriteFile(number, table, *arrivals_builder_, entry.day, entry.bucket));
   }
+  return Ok();
+}
+
+// After WriteTelemetry(), which counts.
+Status Lake::WriteCoverage(std::uint64_t number, const Coverage& coverage, HandoffTable& table) {
+  const std::vector<Coverage::Slice>& slices = coverage.slices();
+  std::vector<std::size_t> order(slices.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return std::tie(slices[a].day, slices[a].firmware, a) <
+           std::tie(slices[b].day, slices[b].firmware, b);
+  });
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    const Coverage::Slice& slice = slices[order[i]];
+    const PartitionConfig& config = buffer_.configs()[slice.newest.config];
+    for (std::size_t f = 0; f < coverage.fields().size(); ++f) {
+      const arrow::Status appended = coverage_builder_->AppendCoverage(
+          slice, coverage.fields()[f], coverage.counts(order[i], f), config);
+      if (!appended.ok()) return FromArrow(appended, "building columns");
+    }
+    const bool is_last = i + 1 == order.size() || slices[order[i + 1]].day != slice.day;
+    if (is_last) RETURN_IF_ERROR(WriteFile(number, table, *coverage_builder_, slice.day, 0));
+  }
+  coverage_shared_.Add(coverage.shared_reports());
   return Ok();
 }
 
@@ -355,11 +400,32 @@ Status Lake::Cut() {
   }
   const std::size_t rows = buffer_.rows().size();
   const ArrivalDeltas deltas = intake_.TakeArrivals();
-  handoff.tables = {
-      {"telemetry", IcebergSchemaJson(columns_), contract::kFieldEventTimeUs, "event_time", {}},
-      {"arrivals", IcebergSchemaJson(arrivals_columns_), kHourId, "hour", {}}};
+  constexpr std::int32_t kTimeId = contract::kFieldEventTimeUs;
+  handoff.tables = {{"telemetry",
+                     IcebergSchemaJson(columns_),
+                     kTimeId,
+                     "event_time",
+                     {kVehicleRefId, kTimeId},
+                     /*is_of_vehicles=*/true,
+                     {}},
+                    {"arrivals",
+                     IcebergSchemaJson(arrivals_columns_),
+                     kHourId,
+                     "hour",
+                     {kVehicleRefId, kHourId},
+                     /*is_of_vehicles=*/true,
+                     {}},
+                    {"coverage",
+                     IcebergSchemaJson(coverage_columns_),
+                     kDayId,
+                     "day",
+                     {kFirmwareId, kFieldNumberId},
+                     /*is_of_vehicles=*/false,
+                     {}}};
   RETURN_IF_ERROR(WriteTelemetry(handoff.number, handoff.tables[0]));
   RETURN_IF_ERROR(WriteArrivals(handoff.number, deltas, handoff.tables[1]));
+  RETURN_IF_ERROR(
+      WriteCoverage(handoff.number, telemetry_builder_->CountCoverage(), handoff.tables[2]));
   handoff.counts = {{"records", records_}, {"rows", rows}, {"arrivals", deltas.size()}};
   RETURN_IF_ERROR(WriteHandoff(handoff));
   // From here on the hand-off is real, and the log may let go of what it holds.

@@ -72,9 +72,12 @@ class Lake {
   Status See(const log::RecordView& record);
   Status SeeConfig(const log::RecordView& record);
   Status LoadContract(const PartitionConfig& config);
+  // Of the partitions' configs the one with the highest contract.
+  const PartitionConfig& Widest();
   bool HasMoved() const;
   Status WriteTelemetry(std::uint64_t number, HandoffTable& table);
   Status WriteArrivals(std::uint64_t number, const ArrivalDeltas& deltas, HandoffTable& table);
+  Status WriteCoverage(std::uint64_t number, const Coverage& coverage, HandoffTable& table);
   Status WriteFile(std::uint64_t number, HandoffTable& table, TableBuilder& builder,
                    std::int32_t day, std::int32_t bucket);
   Status WriteHandoff(Handoff& handoff);
@@ -92,18 +95,22 @@ class Lake {
   std::vector<log::Position> positions_;  // by shard, of the newest hand-off
   std::vector<Offset> from_;              // by partition
   std::uint64_t number_ = 0;
-  Micros cut_at_;  // monotonic, of the last hand-off
-  PartitionConfig newest_;
+  Micros cut_at_;                // monotonic, of the last hand-off
+  PartitionConfig newest_;       // the config with the highest number that any partition met
+  std::string columns_digest_;   // of the contract that columns_ is of
   std::vector<Column> columns_;  // of the newest contract in force
   std::vector<Column> arrivals_columns_;
+  std::vector<Column> coverage_columns_;
   std::unique_ptr<TableBuilder> telemetry_builder_;
   std::unique_ptr<TableBuilder> arrivals_builder_;
+  std::unique_ptr<TableBuilder> coverage_builder_;
   std::uint64_t records_ = 0;  // since the last hand-off
   Counter& rows_total_;
   Counter& files_total_;
   Counter& shards_stopped_;
   Counter& shards_expired_;
   Counter& handoffs_total_;
+  Counter& coverage_shared_;
 };
 
 }  // namespace telltale::lake

@@ -1,8 +1,9 @@
-// A car's bytes, as the lake reads them: never a crash, and every value within its column's range.
+// A car's bytes, as the lake reads them: never a crash, and every value within its column's range,
+// also where several fields feed one column.
 #include <array>
 #include <cmath>
 
-#include "lake/values.h"
+#include "lake/fed_columns.h"
 
 namespace telltale::lake {
 namespace {
@@ -53,11 +54,65 @@ void ReadMessage(const std::vector<Column>& columns, ByteSpan bytes, int depth) 
   }
 }
 
+// Each column is fed by all fields: as they are, by a scale, by a map.
+std::vector<Column> MakeFedColumns(const std::vector<Column>& plain) {
+  std::vector<Column> columns = plain;
+  for (Column& column : columns) {
+    column.column_min = -kLimit;
+    column.column_max = kLimit;
+    for (Column raw : plain) {
+      raw.min.reset();
+      raw.max.reset();
+      raw.text_rule = TextRule::kNone;
+      const auto turn = (raw.number + column.number) % 3;
+      contract::Transform transform;
+      if (turn == 1) transform = {0.001, 1, {}};
+      if (turn == 2) transform.map = {{"1", "5"}, {"ONE", "6"}, {"true", "0.5"}};
+      column.feeders.push_back({std::move(raw), std::move(transform)});
+    }
+  }
+  return columns;
+}
+
+void CheckFed(const Column& column, const Scalar& value) {
+  switch (column.encoding) {
+    case Encoding::kFloat:
+      return CHECK(std::fabs(value.float32) <= kLimit);
+    case Encoding::kDouble:
+      return CHECK(std::fabs(value.float64) <= kLimit);
+    case Encoding::kUint32:
+      return CHECK(value.integer >= 0 && value.integer <= 5);
+    case Encoding::kFixed64:
+      return CHECK(value.unsigned64 <= 5);
+    case Encoding::kSint32:
+    case Encoding::kInt64:
+      return CHECK(value.integer >= -5 && value.integer <= 5);
+    case Encoding::kString:
+    case Encoding::kEnum:
+      return CHECK(IsUtf8(value.text));
+    default:
+      return;
+  }
+}
+
+void ReadRow(FedColumns& fed, const std::vector<Column>& columns, ByteSpan bytes) {
+  WireReader reader(bytes);
+  WireField field;
+  while (reader.Next(field)) {
+    fed.See(field.number % static_cast<std::uint32_t>(fed.fields().size()), field);
+  }
+  fed.Resolve([&](std::uint32_t column, const Scalar& value) { CheckFed(columns[column], value); },
+              [](std::uint32_t) {});
+}
+
 }  // namespace
 }  // namespace telltale::lake
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const auto columns = telltale::lake::MakeColumns();
+  static const auto fed_columns = telltale::lake::MakeFedColumns(columns);
+  static telltale::lake::FedColumns fed(fed_columns);
   telltale::lake::ReadMessage(columns, {data, size}, 0);
+  telltale::lake::ReadRow(fed, fed_columns, {data, size});
   return 0;
 }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <parquet/arrow/reader.h>
 
+#include <bit>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -121,11 +122,16 @@ class LakeTest : public ::testing::Test {
                                 Cell(*table, "boot_counter", row) + "/" + Cell(*table, "seq", row));
         continue;
       }
-      for (const char* count : {"received", "missing", "late", "duplicate"}) {
-        contents.sums[count] += std::stoll(Cell(*table, count, row));
+      for (const std::string count : {"received", "missing", "late", "duplicate", "present"}) {
+        if (table->GetColumnByName(count) == nullptr) continue;
+        // Of table coverage, by field.
+        const std::string of = name == "coverage" ? Cell(*table, "field_name", row) + "." : "";
+        contents.sums[of + count] += std::stoll(Cell(*table, count, row));
       }
     }
   }
+
+  std::vector<std::string> ColumnOf(const nlohmann::json& files, const std::string& column);
 
   SimDisk disk_;
   ManualClock clock_{At(1000)};
@@ -288,6 +294,120 @@ TEST_F(LakeTest, ANewContractStartsWithANewHandoff) {
   EXPECT_EQ(ReadAll(2).rows.size(), 2u);
 }
 
+// A column of one file, row by row.
+std::vector<std::string> LakeTest::ColumnOf(const nlohmann::json& files,
+                                            const std::string& column) {
+  std::vector<std::string> values;
+  for (const auto& file : files) {
+    const auto table = ReadFile(file["path"]);
+    for (std::int64_t row = 0; row < table->num_rows(); ++row) {
+      values.push_back(Cell(*table, column, row));
+    }
+  }
+  return values;
+}
+
+TEST_F(LakeTest, ANewFieldFeedsAnOldColumnAndAnOlderContractGoesOnAfterIt) {
+  using Proto = google::protobuf::FieldDescriptorProto;
+  v1::FieldSpec kilometres;
+  kilometres.set_privacy(v1::FieldSpec::OPEN);
+  kilometres.set_unit("km");
+  v1::FieldSpec metres = kilometres;
+  metres.set_unit("m");
+  metres.set_column("range_km");
+  metres.set_scale(0.001);
+  const TestField old_field{"range_km", 500, Proto::TYPE_DOUBLE, kilometres, ""};
+  const TestField new_field{"range_m", 501, Proto::TYPE_UINT32, metres, ""};
+  InstallContract(disk_, "/contracts", std::string(64, 'a'), WithFields(descriptor_, {old_field}));
+  InstallContract(disk_, "/contracts", std::string(64, 'b'),
+                  WithFields(descriptor_, {old_field, new_field}));
+  std::uint64_t seq = 0;
+  const auto send = [&](bool is_new) {
+    TestReport report = Report(0, 1, seq, static_cast<std::int64_t>(seq));
+    ++seq;
+    report.firmware = is_new ? "2.0.0" : "1.0.0";
+    auto* more = report.open.GetReflection()->MutableUnknownFields(&report.open);
+    if (is_new) {
+      more->AddVarint(501, 12'345);
+    } else {
+      more->AddFixed64(500, std::bit_cast<std::uint64_t>(4.5));
+    }
+    log_->Add(report);
+  };
+  log_->AddConfig(2, 2, std::string(64, 'a'), At(0));
+  send(false);
+  log_->AddConfig(3, 3, std::string(64, 'b'), At(1));
+  send(true);
+  send(false);
+  log_->AddConfig(4, 4, std::string(64, 'a'), At(2));
+  send(false);
+  log_->Sync();
+  auto lake = MustOpen();
+  ASSERT_TRUE(Drain(*lake).ok());
+  ASSERT_TRUE(lake->Cut().ok());
+  using Values = std::vector<std::string>;
+  EXPECT_EQ(ColumnOf(Handoff(1)["tables"][0]["files"], "range_km"), (Values{"4.5"}));
+  const Values both = ColumnOf(Handoff(2)["tables"][0]["files"], "range_km");
+  ASSERT_EQ(both.size(), 2u);
+  EXPECT_DOUBLE_EQ(std::stod(both[0]), 12.345);
+  EXPECT_EQ(both[1], "4.5");
+  EXPECT_EQ(ColumnOf(Handoff(3)["tables"][0]["files"], "range_km"), (Values{"4.5"}));
+  for (const std::uint64_t number : {1u, 2u, 3u}) {
+    std::set<int> ids;
+    const auto handoff = Handoff(number);
+    for (const auto& field : handoff["tables"][0]["schema"]["fields"]) {
+      ids.insert(field["id"].get<int>());
+    }
+    EXPECT_TRUE(ids.contains(500) && !ids.contains(501)) << number;
+  }
+  const Contents contents = ReadAll(3);
+  EXPECT_EQ(contents.sums.at("range_km.present"), 3);
+  EXPECT_EQ(contents.sums.at("range_m.present"), 1);
+}
+
+TEST_F(LakeTest, CoverageTellsWhatEachFirmwareSentOfEachFieldOnEachDay) {
+  for (std::uint64_t seq = 0; seq < 6; ++seq) {
+    TestReport report = Report(0, 1, seq, static_cast<std::int64_t>(seq) * 20'000);
+    report.firmware = seq < 2 ? "1.0.0" : seq == 5 ? std::string("\xff") : "1.1.0";
+    report.open.set_speed_kmh(static_cast<float>(seq == 3 ? 9999 : 10 * seq));
+    log_->Add(report);
+    log_->Add(report);  // a repeat counts nowhere
+  }
+  log_->Sync();
+  auto lake = MustOpen();
+  ASSERT_TRUE(Drain(*lake).ok());
+  ASSERT_TRUE(lake->Cut().ok());
+  const auto coverage = Handoff(1)["tables"][2];
+  EXPECT_EQ(coverage["name"], "coverage");
+  EXPECT_EQ(coverage["partition_spec"].size(), 1u);
+  std::vector<std::string> rows;
+  std::set<std::string> fields;
+  for (const auto& file : coverage["files"]) {
+    ASSERT_EQ(file["partition"].size(), 1u);
+    const auto table = ReadFile(file["path"]);
+    for (std::int64_t row = 0; row < table->num_rows(); ++row) {
+      fields.insert(Cell(*table, "field_name", row));
+      if (Cell(*table, "field_name", row) != "speed_kmh") continue;
+      std::string text;
+      for (const char* name : {"day", "firmware", "reports", "present", "null_out_of_range",
+                               "first_seen", "value_min", "value_sum", "offset"}) {
+        text += Cell(*table, name, row) + " ";
+      }
+      rows.push_back(text);
+      EXPECT_EQ(DayOf(At(0)) + (rows.size() > 1 ? 1 : 0), file["partition"][0]);
+    }
+  }
+  std::sort(rows.begin(), rows.end());
+  EXPECT_EQ(rows,
+            (std::vector<std::string>{
+                "2025-11-24 00:00:00.000000Z 1.0.0 2 2 0 2025-11-24 16:00:00.000000Z 0 10 3 ",
+                "2025-11-25 00:00:00.000000Z 1.1.0 3 2 1 2025-11-25 03:06:40.000000Z 20 60 9 ",
+                "2025-11-25 00:00:00.000000Z null 1 1 0 2025-11-25 19:46:40.000000Z 50 50 11 ",
+            }));
+  EXPECT_TRUE(fields.contains("tires") && fields.contains("is_ignition_on"));
+  EXPECT_FALSE(fields.contains("latitude_deg"));
+}
+
 TEST_F(LakeTest, AShardWhoseNextRecordsWereRemovedStopsAloneAndIsCounted) {
   log_->Add(Report(0, 1, 0, 1));
   log_->Sync();
@@ -369,6 +489,7 @@ class PowerCutTest : public LakeTest {
     EXPECT_EQ(contents.rows.size(), sent_.size());
     EXPECT_EQ(contents.sums.at("received"), static_cast<std::int64_t>(sent_.size()));
     EXPECT_EQ(contents.sums.at("duplicate"), static_cast<std::int64_t>(sent_.size() / 5));
+    EXPECT_EQ(contents.sums.at("speed_kmh.present"), static_cast<std::int64_t>(sent_.size()));
   }
   std::set<std::string> sent_;
 };

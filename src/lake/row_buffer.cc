@@ -48,6 +48,7 @@ void RowBuffer::Add(const log::RecordView& record, const TelemetryPayload& paylo
   // Nearly always the last one: configs change a few times a year.
   if (configs_.empty() || !(configs_.back() == config)) configs_.push_back(config);
   row.config = static_cast<std::uint32_t>(configs_.size() - 1);
+  row.contract = record.header.contract_number;
   row.day = DayOf(row.event_time);
   row.fields = Keep(payload.fields);
   rows_.push_back(row);

@@ -27,6 +27,7 @@ struct Row {
   bool is_past_horizon = false;
   std::uint32_t firmware = 0;  // index into firmwares()
   std::uint32_t config = 0;    // index into configs()
+  std::uint32_t contract = 0;  // number of the contract that the report was split with
   std::int32_t day = 0;
   std::int32_t bucket = 0;
   ByteSpan fields;
@@ -39,6 +40,7 @@ class RowBuffer {
   void Clear();
 
   std::vector<Row>& rows() { return rows_; }
+  const std::vector<Row>& rows() const { return rows_; }
   const Row* end() const { return rows_.data() + rows_.size(); }  // behind the last
   const std::vector<std::string>& firmwares() const { return firmwares_; }
   const std::vector<PartitionConfig>& configs() const { return configs_; }

@@ -7,11 +7,14 @@
 #include <cmath>
 
 #include "base/cell.h"
+#include "lake/coverage_arrays.h"
+#include "lake/iceberg.h"
 
 namespace telltale::lake {
 namespace {
 
 constexpr std::uint32_t kNoSlot = 0xffffffffu;
+constexpr std::uint32_t kFedBase = 0x80000000u;
 constexpr std::size_t kIdsBelow = 11'000;
 // Of every row until the config records carry the publisher's (design: authority starts at 1).
 constexpr std::int64_t kFirstAuthorityEpoch = 1;
@@ -89,6 +92,21 @@ arrow::Status Append(arrow::ArrayBuilder* to, const Column& column, const Scalar
   return arrow::Status::Invalid("a message is no scalar");
 }
 
+inline arrow::Status Set(FixedColumn& to, ColumnType type, std::int64_t row, const Scalar& value) {
+  switch (type) {
+    case ColumnType::kBoolean:
+      return to.Set(row, value.boolean);
+    case ColumnType::kInt:
+      return to.Set(row, static_cast<std::int32_t>(value.integer));
+    case ColumnType::kFloat:
+      return to.Set(row, value.float32);
+    case ColumnType::kDouble:
+      return to.Set(row, value.float64);
+    default:
+      return to.Set(row, value.integer);
+  }
+}
+
 }  // namespace
 
 std::shared_ptr<arrow::Schema> ArrowSchema(const std::vector<Column>& columns) {
@@ -123,20 +141,14 @@ arrow::Status ColumnBuilder::Append(const WireField& field, Nulled& nulled) {
 
 arrow::Status ColumnBuilder::AppendElement(const WireField& field, Nulled& nulled) {
   if (column_->type == ColumnType::kStruct) {
-    if (field.type == WireType::kBytes) return AppendStruct(field.bytes, nulled);
+    verdict_ = field.type == WireType::kBytes ? ValueVerdict::kOk : ValueVerdict::kWrongType;
+    if (verdict_ == ValueVerdict::kOk) return AppendStruct(field.bytes, nulled);
     ++nulled.wrong_type;
     return element_->AppendNull();
   }
-  switch (DecodeScalar(*column_, field, scalar_)) {
-    case ValueVerdict::kOk:
-      return lake::Append(element_, *column_, scalar_);
-    case ValueVerdict::kOutOfRange:
-      ++nulled.out_of_range;
-      break;
-    case ValueVerdict::kWrongType:
-      ++nulled.wrong_type;
-      break;
-  }
+  verdict_ = DecodeScalar(*column_, field, scalar_);
+  if (verdict_ == ValueVerdict::kOk) return lake::Append(element_, *column_, scalar_);
+  ++(verdict_ == ValueVerdict::kOutOfRange ? nulled.out_of_range : nulled.wrong_type);
   return element_->AppendNull();
 }
 
@@ -182,6 +194,7 @@ arrow::Status ColumnBuilder::AppendList(const std::vector<WireField>& fields, Nu
 arrow::Result<std::unique_ptr<TableBuilder>> TableBuilder::Make(const std::vector<Column>& columns,
                                                                 Counters& counters) {
   auto table = std::unique_ptr<TableBuilder>(new TableBuilder());
+  table->columns_ = &columns;
   table->schema_ = ArrowSchema(columns);
   table->slot_of_id_.assign(kIdsBelow, kNoSlot);
   for (std::size_t number = 0; number < columns.size(); ++number) {
@@ -207,10 +220,29 @@ arrow::Result<std::unique_ptr<TableBuilder>> TableBuilder::Make(const std::vecto
     }
     table->slot_of_field_[column.number] = static_cast<std::uint32_t>(number);
   }
+  table->fed_ = std::make_unique<FedColumns>(columns);
+  const auto& fed = table->fed_->fields();
+  for (std::size_t i = 0; i < fed.size(); ++i) {
+    const std::uint32_t field = fed[i].raw->number;
+    if (table->slot_of_field_.size() <= field) table->slot_of_field_.resize(field + 1, kNoSlot);
+    table->slot_of_field_[field] = kFedBase + static_cast<std::uint32_t>(i);
+  }
   table->out_of_range_ = &counters.Drops("lake", Reason::kOutOfRange);
   table->wrong_type_ = &counters.Drops("lake", Reason::kWrongWireType);
   table->malformed_ = &counters.Drops("lake", Reason::kReportMalformed);
+  table->conversion_failed_ = &counters.Drops("lake", Reason::kConversionFailed);
   return table;
+}
+
+Coverage& TableBuilder::CountCoverage() {
+  if (coverage_ != nullptr) return *coverage_;
+  coverage_ = std::make_unique<Coverage>(*columns_, *fed_);
+  for (Slot& slot : slots_) {
+    const Column& column = *slot.column;
+    const bool is_counted_whole = column.number != 0 && column.feeders.empty();
+    if (is_counted_whole) slot.coverage_field = coverage_->IndexOf(column.number);
+  }
+  return *coverage_;
 }
 
 arrow::Status TableBuilder::Text(StampId id, std::string_view value) {
@@ -234,6 +266,8 @@ arrow::Status TableBuilder::Boolean(StampId id, bool value) {
   return At(id).fixed->Set(row_, value);
 }
 
+arrow::Status TableBuilder::Time(StampId id, Micros value) { return Integer(id, value.value); }
+
 arrow::Status TableBuilder::Identity(VehicleRef vehicle, BootId boot) {
   if (hex_.empty() || vehicle != hex_of_) {
     hex_of_ = vehicle;
@@ -248,12 +282,12 @@ arrow::Status TableBuilder::Identity(VehicleRef vehicle, BootId boot) {
 }
 
 arrow::Status TableBuilder::Stamps(Micros receipt, Micros log_time, const PartitionConfig& config,
-                                   PartitionId partition, Offset offset) {
+                                   std::uint32_t contract, PartitionId partition, Offset offset) {
   ARROW_RETURN_NOT_OK(Integer(kReceivedAtId, receipt.value));
   ARROW_RETURN_NOT_OK(Integer(kLogTimeId, log_time.value));
   ARROW_RETURN_NOT_OK(Text(kReleaseId, config.release));
   ARROW_RETURN_NOT_OK(Integer(kAuthorityEpochId, kFirstAuthorityEpoch));
-  ARROW_RETURN_NOT_OK(Integer(kContractVersionId, config.contract_number));
+  ARROW_RETURN_NOT_OK(Integer(kContractVersionId, contract));
   ARROW_RETURN_NOT_OK(Integer(kConfigSeqId, static_cast<std::int64_t>(config.config_seq)));
   ARROW_RETURN_NOT_OK(Integer(kPartitionId, partition.value));
   return Integer(kOffsetId, static_cast<std::int64_t>(offset.value));
@@ -265,10 +299,17 @@ std::uint64_t& TableBuilder::CountOf(ValueVerdict verdict) {
       return nulled_.out_of_range;
     case ValueVerdict::kWrongType:
       return nulled_.wrong_type;
+    case ValueVerdict::kConversionFailed:
+      return nulled_.conversion_failed;
     case ValueVerdict::kOk:
       break;
   }
   return ignored_;
+}
+
+void TableBuilder::CountNulled(const Slot& slot, ValueVerdict verdict, int by) {
+  CountOf(verdict) += static_cast<std::uint64_t>(std::int64_t{by});  // wraps, and back
+  if (coverage_ != nullptr) coverage_->CountNulled(slot.coverage_field, verdict, by);
 }
 
 ValueVerdict TableBuilder::Store(Slot& slot, const WireField& field, arrow::Status& status) {
@@ -284,36 +325,40 @@ ValueVerdict TableBuilder::Store(Slot& slot, const WireField& field, arrow::Stat
     return ValueVerdict::kOk;
   }
   const ValueVerdict verdict = DecodeScalar(column, field, scalar_);
-  if (verdict != ValueVerdict::kOk) return verdict;
-  switch (column.type) {
-    case ColumnType::kBoolean:
-      status = slot.fixed->Set(row_, scalar_.boolean);
-      break;
-    case ColumnType::kInt:
-      status = slot.fixed->Set(row_, static_cast<std::int32_t>(scalar_.integer));
-      break;
-    case ColumnType::kFloat:
-      status = slot.fixed->Set(row_, scalar_.float32);
-      break;
-    case ColumnType::kDouble:
-      status = slot.fixed->Set(row_, scalar_.float64);
-      break;
-    default:
-      status = slot.fixed->Set(row_, scalar_.integer);
-      break;
-  }
+  if (verdict == ValueVerdict::kOk) status = Set(*slot.fixed, column.type, row_, scalar_);
   return verdict;
+}
+
+arrow::Status TableBuilder::SetValue(Slot& slot, const Scalar& value) {
+  if (slot.fixed != nullptr) return Set(*slot.fixed, slot.column->type, row_, value);
+  ARROW_RETURN_NOT_OK(slot.builder->PadTo(row_));
+  return slot.builder->AppendScalar(value);
+}
+
+arrow::Status TableBuilder::AppendFed() {
+  arrow::Status status;
+  fed_->Resolve(
+      [&](std::uint32_t column, const Scalar& value) {
+        if (status.ok()) status = SetValue(slots_[column], value);
+      },
+      [&](std::uint32_t index) {
+        const FedColumns::Field& field = fed_->fields()[index];
+        if (field.nulled != ValueVerdict::kOk) ++CountOf(field.nulled);
+        if (coverage_ == nullptr) return;
+        coverage_->CountFed(coverage_->IndexOf(field.raw->number), field);
+      });
+  return status;
 }
 
 arrow::Status TableBuilder::SetFixed(Slot& slot, const WireField& field) {
   if (slot.last_row == row_) {  // the last one counts
-    --CountOf(slot.last_verdict);
+    if (slot.last_verdict != ValueVerdict::kOk) CountNulled(slot, slot.last_verdict, -1);
     slot.fixed->SetNull(row_);
   }
   arrow::Status status;
   slot.last_verdict = Store(slot, field, status);
   slot.last_row = row_;
-  ++CountOf(slot.last_verdict);
+  if (slot.last_verdict != ValueVerdict::kOk) CountNulled(slot, slot.last_verdict, 1);
   return status;
 }
 
@@ -334,7 +379,11 @@ arrow::Status TableBuilder::AppendPayload(ByteSpan fields) {
     // A number that is no column: sealed at the door, or of a contract newer than this hand-off's.
     if (field.number >= slot_of_field_.size()) continue;
     const std::uint32_t number = slot_of_field_[field.number];
-    if (number == kNoSlot || field.number == contract::kFieldCell) continue;
+    if (number >= kFedBase) {
+      if (number != kNoSlot) fed_->See(number - kFedBase, field);
+      continue;
+    }
+    if (field.number == contract::kFieldCell) continue;
     Slot& slot = slots_[number];
     if (slot.fixed != nullptr) {
       ARROW_RETURN_NOT_OK(SetFixed(slot, field));
@@ -357,14 +406,17 @@ arrow::Status TableBuilder::AppendPayload(ByteSpan fields) {
     }
     ARROW_RETURN_NOT_OK(slot.builder->PadTo(row_));
     ARROW_RETURN_NOT_OK(slot.builder->Append(occurrences_[i].field, nulled_));
+    if (coverage_ == nullptr || slot.builder->verdict() == ValueVerdict::kOk) continue;
+    coverage_->CountNulled(slot.coverage_field, slot.builder->verdict(), 1);
   }
-  return arrow::Status::OK();
+  return fed_->has_seen() ? AppendFed() : arrow::Status::OK();
 }
 
 arrow::Status TableBuilder::AppendRow(const Row& row, const RowBuffer& rows) {
   // The caller has sorted the rows: their bytes lie anywhere. The next ones come while these are
   // read.
   if (&row + 1 < rows.end()) __builtin_prefetch((&row + 1)->fields.data());
+  if (coverage_ != nullptr) coverage_->NextRow(row);
   ARROW_RETURN_NOT_OK(Identity(row.vehicle, row.boot));
   ARROW_RETURN_NOT_OK(Integer(contract::kFieldSeq, static_cast<std::int64_t>(row.seq)));
   ARROW_RETURN_NOT_OK(Integer(contract::kFieldEventTimeUs, row.event_time.value));
@@ -385,7 +437,7 @@ arrow::Status TableBuilder::AppendRow(const Row& row, const RowBuffer& rows) {
     }
   }
   ARROW_RETURN_NOT_OK(Stamps(row.receipt_time, row.log_time, rows.configs()[row.config],
-                             row.partition, row.offset));
+                             row.contract, row.partition, row.offset));
   ARROW_RETURN_NOT_OK(Boolean(kIsLateId, row.is_late));
   ARROW_RETURN_NOT_OK(Boolean(kIsPastHorizonId, row.is_past_horizon));
   ++row_;
@@ -400,10 +452,60 @@ arrow::Status TableBuilder::AppendArrival(const ArrivalKey& key, const ArrivalDe
   ARROW_RETURN_NOT_OK(Integer(kMissingId, delta.missing));
   ARROW_RETURN_NOT_OK(Integer(kLateId, delta.late));
   ARROW_RETURN_NOT_OK(Integer(kDuplicateId, delta.duplicate));
-  ARROW_RETURN_NOT_OK(
-      Stamps(delta.receipt_time, delta.log_time, config, delta.partition, delta.offset));
+  ARROW_RETURN_NOT_OK(Stamps(delta.receipt_time, delta.log_time, config, config.contract_number,
+                             delta.partition, delta.offset));
   ++row_;
   return arrow::Status::OK();
+}
+
+arrow::Status TableBuilder::AppendCoverage(const Coverage::Slice& slice,
+                                           const Coverage::Field& field,
+                                           const CoverageCounts& counts,
+                                           const PartitionConfig& config) {
+  const auto count = [&](StampId id, std::uint64_t value) {
+    return Integer(id, static_cast<std::int64_t>(value));
+  };
+  ARROW_RETURN_NOT_OK(Time(kDayId, StartOfDay(slice.day)));
+  if (IsUtf8(slice.firmware)) {
+    ARROW_RETURN_NOT_OK(Text(kFirmwareId, slice.firmware));
+  } else {
+    ARROW_RETURN_NOT_OK(At(kFirmwareId).arrow_builder->AppendNull());
+  }
+  ARROW_RETURN_NOT_OK(Integer(kFieldNumberId, field.number));
+  ARROW_RETURN_NOT_OK(Text(kFieldNameId, field.name));
+  ARROW_RETURN_NOT_OK(Text(kFieldColumnsId, field.columns));
+  ARROW_RETURN_NOT_OK(count(kReportsId, slice.reports));
+  ARROW_RETURN_NOT_OK(count(kPresentId, counts.present));
+  ARROW_RETURN_NOT_OK(count(kNullOutOfRangeId, counts.out_of_range));
+  ARROW_RETURN_NOT_OK(count(kWrongTypeId, counts.wrong_type));
+  ARROW_RETURN_NOT_OK(count(kConversionFailedId, counts.conversion_failed));
+  ARROW_RETURN_NOT_OK(count(kValueCountId, counts.values));
+  if (counts.present != 0) {
+    ARROW_RETURN_NOT_OK(Time(kFirstSeenId, counts.first_seen));
+    ARROW_RETURN_NOT_OK(Time(kLastSeenId, counts.last_seen));
+  }
+  if (counts.values != 0) {
+    ARROW_RETURN_NOT_OK(At(kValueMinId).fixed->Set(row_, counts.min));
+    ARROW_RETURN_NOT_OK(At(kValueMaxId).fixed->Set(row_, counts.max));
+    ARROW_RETURN_NOT_OK(At(kValueSumId).fixed->Set(row_, counts.sum));
+  }
+  const Row& newest = slice.newest;
+  ARROW_RETURN_NOT_OK(Stamps(newest.receipt_time, newest.log_time, config, newest.contract,
+                             newest.partition, newest.offset));
+  ++row_;
+  return arrow::Status::OK();
+}
+
+void TableBuilder::CountColumns(const arrow::ArrayVector& arrays) {
+  const auto& times =
+      static_cast<const arrow::TimestampArray&>(*arrays[slot_of_id_[contract::kFieldEventTimeUs]]);
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    const Slot& slot = slots_[i];
+    if (slot.coverage_field == Coverage::kNoField) continue;
+    const bool is_number = IsNumber(*slot.column) && slot.column->number != contract::kFieldCell;
+    CountColumn(*arrays[i], times.raw_values(), slot.coverage_field, is_number, *coverage_);
+  }
+  coverage_->EndFile();
 }
 
 arrow::Result<std::shared_ptr<arrow::RecordBatch>> TableBuilder::Finish() {
@@ -420,9 +522,11 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> TableBuilder::Finish() {
     arrays.push_back(std::move(array));
     slot.last_row = -1;
   }
+  if (coverage_ != nullptr) CountColumns(arrays);
   out_of_range_->Add(nulled_.out_of_range);
   wrong_type_->Add(nulled_.wrong_type);
   malformed_->Add(nulled_.malformed);
+  conversion_failed_->Add(nulled_.conversion_failed);
   nulled_ = {};
   const std::int64_t rows = row_;
   row_ = 0;

@@ -96,6 +96,26 @@ void TestLog::Sync() {
   for (std::uint16_t s = 0; s < shards_; ++s) CHECK(log_->shard(ShardId{s}).SyncNow().ok());
 }
 
+std::string WithFields(const std::string& descriptor, const std::vector<TestField>& fields) {
+  google::protobuf::FileDescriptorSet set;
+  CHECK(set.ParseFromString(descriptor));
+  for (auto& file : *set.mutable_file()) {
+    for (auto& message : *file.mutable_message_type()) {
+      if (file.package() != "telltale.v1" || message.name() != "Report") continue;
+      for (const TestField& field : fields) {
+        auto* added = message.add_field();
+        added->set_name(field.name);
+        added->set_number(field.number);
+        added->set_type(field.type);
+        added->set_label(google::protobuf::FieldDescriptorProto::LABEL_OPTIONAL);
+        if (!field.type_name.empty()) added->set_type_name(field.type_name);
+        *added->mutable_options()->MutableExtension(v1::field) = field.spec;
+      }
+    }
+  }
+  return set.SerializeAsString();
+}
+
 std::string ReadContractDescriptor(const std::string& path) {
   PosixDisk disk;
   auto bytes = ReadWholeFile(disk, path);

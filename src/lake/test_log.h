@@ -1,6 +1,8 @@
 // A log as the gateway would write it, for tests and the bench of this module.
 #pragma once
 
+#include <google/protobuf/descriptor.pb.h>
+
 #include <map>
 #include <memory>
 #include <optional>
@@ -8,6 +10,7 @@
 
 #include "base/disk.h"
 #include "log/log.h"
+#include "telltale/v1/options.pb.h"
 #include "telltale/v1/telemetry.pb.h"
 
 namespace telltale::lake {
@@ -55,6 +58,17 @@ class TestLog {
   std::map<PartitionId, log::BatchBuilder> batches_;
   std::uint64_t records_ = 0;
 };
+
+// A field to be added to Report: its name, type and option.
+struct TestField {
+  std::string name;
+  int number = 0;
+  google::protobuf::FieldDescriptorProto::Type type;
+  v1::FieldSpec spec;
+  std::string type_name;  // of an enum: ".telltale.v1.MotionSource"
+};
+// A descriptor set with more fields in Report.
+std::string WithFields(const std::string& descriptor, const std::vector<TestField>& fields);
 
 // The contract of this build, and its installation as <folder>/<digest>.desc.
 std::string ReadContractDescriptor(const std::string& path);

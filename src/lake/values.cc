@@ -34,18 +34,6 @@ std::int64_t IntegerOf(Encoding encoding, std::uint64_t raw) {
   }
 }
 
-void EnumName(const Column& column, std::int64_t number, Scalar& out) {
-  for (const auto& [known, name] : column.enum_values) {
-    if (known == number) {
-      out.text = name;
-      return;
-    }
-  }
-  // A value of a newer contract; its number is kept so that nothing is lost.
-  out.scratch = "UNKNOWN_" + std::to_string(number);
-  out.text = out.scratch;
-}
-
 ValueVerdict DecodeText(const Column& column, const WireField& field, Scalar& out) {
   out.text = AsText(field.bytes);
   if (column.encoding == Encoding::kBytes) return ValueVerdict::kOk;
@@ -63,14 +51,30 @@ ValueVerdict Ranged(const Column& column, double value) {
 
 }  // namespace
 
+void SetEnumName(const Column& column, std::int64_t number, Scalar& out) {
+  for (const auto& [known, name] : column.enum_values) {
+    if (known == number) {
+      out.text = name;
+      return;
+    }
+  }
+  // A value of a newer contract; its number is kept so that nothing is lost.
+  out.scratch = "UNKNOWN_" + std::to_string(number);
+  out.text = out.scratch;
+}
+
 ValueRange RangeOf(const Column& column) {
+  return RangeOf(column.encoding, column.min, column.max);
+}
+
+ValueRange RangeOf(Encoding encoding, std::optional<double> min, std::optional<double> max) {
   // As the car can send it: 99.3 is a little more as a float.
   const auto end = [&](const std::optional<double>& limit, double without) {
     if (!limit) return without;
-    return column.encoding == Encoding::kFloat ? double{static_cast<float>(*limit)} : *limit;
+    return encoding == Encoding::kFloat ? double{static_cast<float>(*limit)} : *limit;
   };
   constexpr double kEndless = std::numeric_limits<double>::infinity();
-  return {end(column.min, -kEndless), end(column.max, kEndless)};
+  return {end(min, -kEndless), end(max, kEndless)};
 }
 
 WireType WireTypeOf(Encoding encoding) {
@@ -108,7 +112,8 @@ ValueVerdict DecodeScalar(const Column& column, const WireField& field, Scalar& 
     case Encoding::kBytes:
       return DecodeText(column, field, out);
     case Encoding::kEnum:
-      EnumName(column, IntegerOf(column.encoding, field.value), out);
+      out.integer = IntegerOf(column.encoding, field.value);
+      SetEnumName(column, out.integer, out);
       return ValueVerdict::kOk;
     case Encoding::kUint64:
     case Encoding::kFixed64:

@@ -37,13 +37,34 @@ ARRIVALS = [
     (10134, "duplicate", "long", True),
     (10110, "received_at", "timestamptz", True),
 ]
+COVERAGE = [
+    (10140, "day", "timestamptz", True),
+    (10103, "firmware", "string", False),
+    (10141, "field", "int", True),
+    (10142, "field_name", "string", True),
+    (10143, "columns", "string", True),
+    (10144, "reports", "long", True),
+    (10145, "present", "long", True),
+    (10146, "null_out_of_range", "long", True),
+    (10147, "wrong_type", "long", True),
+    (10148, "conversion_failed", "long", True),
+    (10149, "first_seen", "timestamptz", False),
+    (10150, "last_seen", "timestamptz", False),
+    (10151, "value_count", "long", True),
+    (10152, "value_min", "double", False),
+    (10153, "value_max", "double", False),
+    (10154, "value_sum", "double", False),
+    (10114, "contract_version", "long", True),
+]
 ARROW = {
     "string": pa.string(),
+    "int": pa.int32(),
     "long": pa.int64(),
     "float": pa.float32(),
+    "double": pa.float64(),
     "timestamptz": pa.timestamp("us", tz="UTC"),
 }
-PACK = {"long": "<q", "timestamptz": "<q", "float": "<f"}
+PACK = {"int": "<i", "long": "<q", "timestamptz": "<q", "float": "<f", "double": "<d"}
 
 
 def iceberg_schema(columns: list[tuple]) -> dict[str, Any]:
@@ -91,8 +112,14 @@ class HandoffMaker:
             for k in range(count)
         ]
 
-    def add(self, rows: list[dict], columns: list[tuple] = TELEMETRY) -> int:
-        """One hand-off with these rows; they lie in partition 0."""
+    def add(
+        self,
+        rows: list[dict],
+        columns: list[tuple] = TELEMETRY,
+        coverage: list[dict] | None = None,
+    ) -> int:
+        """One hand-off with these rows; they lie in partition 0. Without `coverage` it is one of an
+        older telltale-lake, which had no such table."""
         self.number += 1
         before = list(self.at)
         self.at[0] += len(rows)
@@ -115,6 +142,8 @@ class HandoffMaker:
             self._table("telemetry", columns, "event_time", 2, rows),
             self._table("arrivals", ARRIVALS, "hour", 10130, arrivals),
         ]
+        if coverage is not None:
+            tables.append(self._coverage(coverage))
         document = {
             "format": "telltale-handoff",
             "version": 1,
@@ -164,6 +193,23 @@ class HandoffMaker:
             "partition_spec": spec,
             "sort_order": order,
             "files": [self._file(name, columns, key, group) for key, group in groups.items()],
+        }
+
+    def _coverage(self, rows: list[dict]):
+        files = []
+        for day in sorted({row["day"] for row in rows}):
+            of_day = [row for row in rows if row["day"] == day]
+            file = self._file("coverage", COVERAGE, (day // DAY_US, 0), of_day)
+            files.append(file | {"partition": [day // DAY_US]})
+        order = {"transform": "identity", "direction": "asc", "null-order": "nulls-first"}
+        return {
+            "name": "coverage",
+            "schema": iceberg_schema(COVERAGE),
+            "partition_spec": [
+                {"name": "day_day", "transform": "day", "source-id": 10140, "field-id": 1000}
+            ],
+            "sort_order": [order | {"source-id": number} for number in (10103, 10141)],
+            "files": files,
         }
 
     def _file(self, name: str, columns: list[tuple], key: tuple[int, int], rows: list[dict]):
