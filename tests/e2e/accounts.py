@@ -143,12 +143,12 @@ def expected_keys(cars, refs, rules):
     return {(e.rule, refs[e.vin], e.boot_random, e.first_seq) for e in cars.expected_alerts(rules)}
 
 
-def vault_rows(installation, vehicle_ref, case, purpose="test"):
+def vault_rows(installation, vehicle_ref, case, purpose="test", *arguments):
     """What the audited path gives of a vehicle, all times."""
     shown = installation.run(
         *("vault", "query", "--dir", installation.dir, "--vehicle", vehicle_ref),
         *("--from", "2000-01-01T00:00:00Z", "--to", "2100-01-01T00:00:00Z"),
-        *("--purpose", purpose, "--case", case, "--json"),
+        *("--purpose", purpose, "--case", case, "--json", *arguments),
     )
     rows = [json.loads(line) for line in shown.stdout.splitlines() if line.startswith("{")]
     return [row for row in rows if "event_time_us" in row]
