@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <chrono>
+#include <cmath>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -50,7 +51,7 @@ Result<std::optional<Cohort>> CohortOf(const Flags& flags) {
     return std::optional<Cohort>();
   }
   Cohort cohort;
-  cohort.per_10000 = static_cast<std::uint32_t>(flags.percent * kDrawsPerPercent + 0.5);
+  cohort.per_10000 = static_cast<std::uint32_t>(std::lround(flags.percent * kDrawsPerPercent));
   cohort.salt = flags.salt;
   ASSIGN_OR_RETURN(cohort.always, References(flags.always));
   ASSIGN_OR_RETURN(cohort.never, References(flags.never));
