@@ -12,13 +12,37 @@ namespace {
 // The firmware's name lies in the open streams: a short word of a small alphabet, never free text
 // (a place as text has a comma or a blank) and never a VIN.
 constexpr std::size_t kFirmwareNameBytesMax = 32;
+constexpr std::size_t kPlaceDecimals = 3;  // of a degree: about 100 m
+
+bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+
+// A number with one point and the decimals of a place; a version with two points is none.
+bool IsPreciseDecimal(std::string_view number) {
+  const std::size_t point = number.find('.');
+  return point != std::string_view::npos && number.rfind('.') == point && point > 0 &&
+         number.size() - point - 1 >= kPlaceDecimals;
+}
+
+// "52.520008_13.404954" is made of a firmware's letters.
+bool IsCoordinatePair(std::string_view name) {
+  std::size_t decimals = 0;
+  for (std::size_t at = 0; at < name.size();) {
+    std::size_t end = at;
+    while (end < name.size() && (IsDigit(name[end]) || name[end] == '.')) ++end;
+    if (IsPreciseDecimal(name.substr(at, end - at))) ++decimals;
+    at = std::max(end, at + 1);
+  }
+  return decimals >= 2;
+}
+
 bool IsFirmwareName(std::string_view name) {
   const auto is_allowed = [](unsigned char c) {
     return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '.' ||
            c == '_' || c == '+' || c == '-';
   };
   return name.size() <= kFirmwareNameBytesMax &&
-         std::all_of(name.begin(), name.end(), is_allowed) && !net::IsVin(name);
+         std::all_of(name.begin(), name.end(), is_allowed) && !net::IsVin(name) &&
+         !IsCoordinatePair(name);
 }
 
 // Above every number in base/reasons.h that a batch can meet.

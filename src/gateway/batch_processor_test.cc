@@ -391,6 +391,25 @@ TEST_F(BatchProcessorTest, ABatchWithoutReportsNeedsNoCommit) {
   EXPECT_EQ(writer_.appends, 0);
 }
 
+TEST_F(BatchProcessorTest, APlaceIsNoFirmware) {
+  for (const char* name :
+       {"52.520008_13.404954", "-71.2345+163.456", "13.404-52.520", "a52.520b13.404"}) {
+    batch_.clear_reports();
+    AddReport(0);
+    batch_.set_firmware(name);
+    ASSERT_TRUE(Process().ok());
+    EXPECT_EQ(Of(kTelemetry).back().firmware, "") << name;
+  }
+  for (const char* name :
+       {"2.0.0", "2024.44.25.1", "1.0.20260131-2.1.20260131", "v2.2026", "12.5-3.1"}) {
+    batch_.clear_reports();
+    AddReport(0);
+    batch_.set_firmware(name);
+    ASSERT_TRUE(Process().ok());
+    EXPECT_EQ(Of(kTelemetry).back().firmware, name);
+  }
+}
+
 TEST_F(BatchProcessorTest, FirmwareThatIsNoNameStaysOutOfTheStream) {
   AddReport(0);
   batch_.set_firmware("WVWZZZ1JZXW000001");  // a VIN is no name of a build
