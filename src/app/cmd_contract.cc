@@ -229,6 +229,7 @@ void AddContractCommand(CLI::App& app, int& exit_code) {
   AddContractActivate(*contract, exit_code);
   AddContractStatus(*contract, exit_code);
   AddContractUnknown(*contract, exit_code);
+  AddContractCoverage(*contract, exit_code);
   AddContractDocs(*contract, exit_code);
 }
 

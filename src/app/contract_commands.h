@@ -10,6 +10,7 @@ namespace telltale::app {
 void AddContractActivate(CLI::App& contract, int& exit_code);
 void AddContractStatus(CLI::App& contract, int& exit_code);
 void AddContractUnknown(CLI::App& contract, int& exit_code);
+void AddContractCoverage(CLI::App& contract, int& exit_code);
 void AddContractDocs(CLI::App& contract, int& exit_code);
 
 }  // namespace telltale::app

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 
+from telltale import TELLTALE
 from test_lake import CONTRACT, ENVIRONMENT, MAKE_LOG, make_log, run_once
 
 
@@ -58,3 +59,21 @@ def test_a_healthy_fleet_passes_the_check(tmp_path):
     done = coverage(tmp_path, "--check")
     assert done.returncode == 0, done.stdout
     assert "nothing is flagged" in done.stdout
+
+
+def test_the_program_tells_the_same(tmp_path):
+    make_log(tmp_path, "--vehicles", 12, "--reports", 200)
+    run_once(tmp_path)
+    for arguments in (["--json"], ["--firmware", "1.0.0"], ["--check"]):
+        done = subprocess.run(
+            [TELLTALE, "contract", "coverage", "--dir", tmp_path, *arguments],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        expected = coverage(tmp_path, *arguments)
+        assert (done.returncode, done.stdout) == (expected.returncode, expected.stdout), done.stderr
+        assert done.stdout
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    command = [TELLTALE, "contract", "coverage", "--dir", empty]
+    refused = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert refused.returncode == 1 and "telltale init" in refused.stderr, refused.stderr
