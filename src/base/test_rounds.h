@@ -8,7 +8,7 @@
 namespace telltale {
 
 inline std::uint64_t NumberFromEnvironment(const char* name, std::uint64_t otherwise) {
-  const char* text = std::getenv(name);
+  const char* text = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): one thread runs tests
   return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
 }
 
