@@ -1,9 +1,7 @@
 #include <fmt/core.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cstdlib>
 #include <map>
 #include <memory>
 
@@ -109,11 +107,6 @@ Result<Judged> Judge(Disk& disk, const Flags& flags) {
   judgement.comparison = std::move(*compared);
   CheckLoadable(*judged.source, judgement);
   return judged;
-}
-
-bool WantsColor() {
-  const char* no_color = std::getenv("NO_COLOR");  // NOLINT(concurrency-mt-unsafe): one thread
-  return isatty(STDOUT_FILENO) != 0 && (no_color == nullptr || no_color[0] == '\0');
 }
 
 int CouldNotJudge(const Error& error) {

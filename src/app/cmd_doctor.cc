@@ -2,7 +2,6 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <cstdlib>
 #include <memory>
 
 #include "app/commands.h"
@@ -37,9 +36,7 @@ int RunDoctor(const Flags& flags) {
     fmt::print("{}\n",
                report->ToJson().dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
   } else {
-    const char* no_color = std::getenv("NO_COLOR");
-    const bool color = isatty(STDOUT_FILENO) != 0 && (no_color == nullptr || no_color[0] == '\0');
-    fmt::print("{}", report->ToText(color));
+    fmt::print("{}", report->ToText(WantsColor()));
   }
   return report->exit_code();
 }

@@ -22,6 +22,8 @@ namespace telltale::app {
 
 // 0, or prints the error on stderr and gives 1.
 int ExitCode(const Status& status);
+// Standard output is a terminal, and NO_COLOR is not set to anything. The main thread.
+bool WantsColor();
 
 void AddInitCommand(CLI::App& app, int& exit_code);
 void AddServeCommand(CLI::App& app, int& exit_code);

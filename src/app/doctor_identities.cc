@@ -6,6 +6,7 @@
 
 #include "contract/wire.h"
 #include "gateway/streams.h"
+#include "seal/seal.h"
 
 namespace telltale::app {
 namespace {
@@ -69,7 +70,7 @@ void Identities::SeeSealed(const log::RecordView& record) {
   if (header.kind == log::RecordKind::kQuarantine) {
     BootOf(record).elsewhere.Insert(header.seq);
   } else if (header.kind == log::RecordKind::kData &&
-             (header.flags & gateway::kFlagUnknownFields) == 0) {
+             seal::KindOfData(header.flags) == seal::Binding::Kind::kData) {
     // Nothing derived in the open record tells whether a report had fields nobody knows.
     BootOf(record).sealed.push_back({header.receipt_time, header.seq});
   }

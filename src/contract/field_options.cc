@@ -196,13 +196,12 @@ class FieldReader {
     for (int i = 0; i < message.field_count(); ++i) {
       const FieldDescriptor& descriptor = *message.field(i);
       ASSIGN_OR_RETURN(Field field, ReadOne(descriptor, depth));
-      const bool feeds_another =
-          field.column != field.name && message.FindFieldByName(field.column) != nullptr;
-      if (!feeds_another && !columns.insert(field.column).second) {
-        return Error{Code::kInvalid,
-                     "contract field " + descriptor.full_name() + ": its column is taken"};
-      }
       fields.push_back(std::move(field));
+    }
+    for (const Field& field : fields) {
+      if (FeedsAnother(fields, field) || columns.insert(field.column).second) continue;
+      return Error{Code::kInvalid, "contract field " + message.full_name() + "." + field.name +
+                                       ": its column is taken"};
     }
     RETURN_IF_ERROR(CheckTransforms(fields, message.full_name(), depth == 0));
     std::sort(fields.begin(), fields.end(),

@@ -258,7 +258,8 @@ Status BatchProcessor::SealEntries() {
     if (sealing.plaintext.empty()) continue;
     const ByteSpan plaintext = AsBytes(sealing.plaintext);
     sealing.header.content_hash = content_key_.Hide(ContentHash(plaintext));
-    if (sealing.kind == seal::Binding::Kind::kUnknown) sealing.header.flags |= kFlagUnknownFields;
+    if (sealing.kind == seal::Binding::Kind::kUnknown)
+      sealing.header.flags |= seal::kFlagUnknownFields;
     envelope_.clear();
     const seal::Binding binding{vehicle_.ref, boot_, sealing.header.seq, contract_number_,
                                 sealing.kind};

@@ -207,7 +207,7 @@ TEST_F(BatchProcessorTest, UnknownFieldsAreSealedInAnEnvelopeOfTheirOwnAndToldBy
 
   ASSERT_EQ(Of(kSealed).size(), 2u);
   EXPECT_EQ(Of(kSealed)[0].header.flags, 0);
-  EXPECT_EQ(Of(kSealed)[1].header.flags, kFlagUnknownFields);
+  EXPECT_EQ(Of(kSealed)[1].header.flags, seal::kFlagUnknownFields);
   EXPECT_EQ(Of(kSealed)[1].header.seq, 11u);
   ASSERT_EQ(sealer_.sealed.size(), 2u);
   EXPECT_EQ(sealer_.sealed[1].binding.kind, seal::Binding::Kind::kUnknown);

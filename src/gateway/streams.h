@@ -17,7 +17,5 @@ inline std::vector<std::string> StreamNames() { return {"safety", "telemetry", "
 
 // Flag in the header of a telemetry record (docs/formats/telemetry-record.md).
 inline constexpr std::uint8_t kFlagPreviousBoot = 0x01;
-// Of a sealed data record: fields that the contract has no place for, in an envelope of their own.
-inline constexpr std::uint8_t kFlagUnknownFields = 0x02;
 
 }  // namespace telltale::gateway

@@ -42,6 +42,13 @@ struct Binding {
   std::string Encode() const;  // the additional authenticated data
 };
 
+// In the header of a `sealed` data record: its envelope is of Kind::kUnknown.
+inline constexpr std::uint8_t kFlagUnknownFields = 0x02;
+// Of a data record, by its header's flags.
+constexpr Binding::Kind KindOfData(std::uint8_t flags) {
+  return (flags & kFlagUnknownFields) != 0 ? Binding::Kind::kUnknown : Binding::Kind::kData;
+}
+
 // Plaintext of one `sealed` data record: the entries of one vehicle batch, in seq order.
 struct SealedEntry {
   std::uint64_t seq = 0;

@@ -21,13 +21,10 @@ constexpr Micros kRetryPause = Micros::Seconds(1);
 // Of a shard that the disk does not give: doubles from one to the other.
 constexpr Micros kReadPauseMin{200'000};
 constexpr Micros kReadPauseMax = Micros::Seconds(10);
-// Of a data record's header (docs/formats/sealed-envelope.md).
-constexpr std::uint8_t kFlagUnknownFields = 0x02;
 
 seal::Binding::Kind KindOf(const log::RecordHeader& header) {
   if (header.kind == log::RecordKind::kQuarantine) return seal::Binding::Kind::kQuarantine;
-  return (header.flags & kFlagUnknownFields) != 0 ? seal::Binding::Kind::kUnknown
-                                                  : seal::Binding::Kind::kData;
+  return seal::KindOfData(header.flags);
 }
 
 FrameClass ClassOf(seal::Binding::Kind kind) {

@@ -344,9 +344,7 @@ Status Platform::FindSealed(Found& found) {
   return ForEachRecord(disk_, GatewayLog(), "sealed", [&](const log::RecordView& record) -> Status {
     const log::RecordHeader& header = record.header;
     if (header.kind != log::RecordKind::kData) return Ok();
-    const auto kind = (header.flags & gateway::kFlagUnknownFields) != 0
-                          ? seal::Binding::Kind::kUnknown
-                          : seal::Binding::Kind::kData;
+    const seal::Binding::Kind kind = seal::KindOfData(header.flags);
     ASSIGN_OR_RETURN(const std::string plain, opener->Open({header.vehicle, header.boot, header.seq,
                                                             header.contract_number, kind},
                                                            record.payload));
