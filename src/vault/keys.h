@@ -11,17 +11,9 @@
 #include "base/mutex.h"
 #include "base/random.h"
 #include "seal/derive.h"
+#include "vault/hour.h"
 
 namespace telltale::vault {
-
-// Hours UTC since 1970.
-using Hour = Tagged<struct HourTag, std::int64_t>;
-inline constexpr std::int64_t kHourUs = 3600 * 1'000'000ll;
-// Rounds down, also before 1970.
-constexpr Hour HourOf(Micros time) {
-  return Hour{time.value >= 0 ? time.value / kHourUs : -((-(time.value + 1)) / kHourUs) - 1};
-}
-constexpr Micros StartOf(Hour hour) { return Micros{hour.value * kHourUs}; }
 
 // A fixed number of 32-byte keys in memory that is kept out of swap where the system allows it.
 class KeyMemory {
