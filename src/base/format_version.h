@@ -30,6 +30,7 @@ enum class Format {
   kReleaseManifest,
   kRules,
   kKafkaMessage,
+  kPresenceLedger,
 };
 
 struct FormatVersion {
@@ -60,6 +61,7 @@ inline constexpr std::array kFormats = {
     FormatVersion{Format::kReleaseManifest, "release manifest", 1, 1, 1},
     FormatVersion{Format::kRules, "rules file", 1, 1, 1},
     FormatVersion{Format::kKafkaMessage, "kafka message", 1, 1, 1},
+    FormatVersion{Format::kPresenceLedger, "presence ledger", 1, 1, 1},
 };
 
 constexpr const FormatVersion& VersionOf(Format format) {
