@@ -52,6 +52,7 @@ class KeyTree {
   // still unwraps.
   //   kUnavailable  disk, or the provider does not answer
   //   kCorrupt      no copy of the root opens: the message says what that means
+  //   kInvalid      the root is another provider's
   //   kUnsupported  newer
   static Result<std::unique_ptr<KeyTree>> Open(Disk& disk, Random& random, KeyProvider& provider,
                                                Counters& counters, KeyTreeOptions options);
@@ -61,6 +62,9 @@ class KeyTree {
   // destroyed one: an hour id that was destroyed by this tree's Destroy may be made anew only by
   // explicit Ensure, the caller checks its expiry before.
   virtual Status EnsureHour(const HourKeyId& id, Hour dies_at) = 0;
+  // Puts a key in that an earlier format kept elsewhere. The same one again changes nothing.
+  //   kExists  the hour has another
+  virtual Status ImportHour(const HourKeyId& id, Hour dies_at, const seal::SecretKey& key) = 0;
   virtual Result<Ordinal> EnsureVehicle(const VehicleRef& vehicle) = 0;
   // Before the first frame that uses them is written. Nothing to do is free.
   virtual Status Flush() = 0;
