@@ -1,5 +1,8 @@
 #include "vault/ledger/presence_ledger.h"
 
+#include <atomic>
+#include <thread>
+
 #include "vault/ledger/ledger_testing.h"
 
 namespace telltale::vault {
@@ -175,6 +178,34 @@ TEST(PresenceLedgerTest, ASyncThatFailedIsWrittenAgain) {
   world.MustOpen();
   EXPECT_EQ(world.Vehicles(PositionHour(0)), (Ordinals{1, 2}));
   EXPECT_TRUE(world.ledger->View().damaged.empty());
+}
+
+TEST(PresenceLedgerTest, ReadersSeeWholeCommitsWhileTheOwnerWritesAndFolds) {
+  LedgerWorld world(2048, 4);
+  world.MustOpen();
+  std::atomic<bool> done = false;
+  std::atomic<int> wrong = 0;
+  std::vector<std::thread> readers;
+  for (int i = 0; i < 2; ++i) {
+    readers.emplace_back([&] {
+      while (!done) {
+        const LedgerView view = world.ledger->View();
+        for (const HourState& hour : view.hours) {
+          const auto vehicles = view.vehicles(hour.id);  // as of now: maybe more than in the view
+          if (!vehicles.ok() || vehicles->size() < hour.vehicles || vehicles->size() % 2 != 0)
+            ++wrong;
+        }
+      }
+    });
+  }
+  for (std::uint32_t i = 0; i < 400; ++i) {
+    const HourKeyId id = PositionHour(i % 12);
+    ASSERT_TRUE(world.ledger->Note(id, Ordinal{2 * i}, 1, AtHour(0)).ok());
+    world.Store(id, 2 * i + 1, AtHour(0));
+  }
+  done = true;
+  for (std::thread& reader : readers) reader.join();
+  EXPECT_EQ(wrong, 0);
 }
 
 void Alter(SimDisk& disk, const std::string& path, std::uint64_t at) {
