@@ -286,29 +286,32 @@ class DoctorVaultTest : public DoctorTest {
  protected:
   static constexpr std::uint32_t kHour = 490'000;
 
-  void WriteState(std::uint64_t bytes, std::uint64_t sealed_at = 0) {
-    std::string state("TVST\x01\x01\x00\x00", 8);
-    PutLe(state, std::uint64_t{2});
-    PutLe(state, std::int64_t{0});
-    PutLe(state, std::uint64_t{0});
-    state.append(32, '\0');
-    PutLe(state, std::uint16_t{1});
-    PutBlob(state, PositionAt(sealed_at).Encode());
-    PutLe(state, std::uint32_t{1});
-    PutLe(state, std::uint64_t{1});  // segment 1
-    PutLe(state, kHour);
-    PutLe(state, std::uint8_t{1});
-    PutLe(state, bytes);
-    PutLe(state, std::uint64_t{1});  // frame
-    PutLe(state, std::uint16_t{0});
-    PutLe(state, std::uint32_t{0});
-    PutLe(state, Crc32c(AsBytes(state)));
-    WriteFile(paths_.vault() + "/state", state);
+  // The catalogue, with one live segment.
+  void WriteCatalogue(std::uint64_t bytes, std::uint64_t sealed_at = 0) {
+    static constexpr const char* kSchema[] = {
+        "CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL);"
+        "CREATE TABLE segments (number INTEGER PRIMARY KEY, scheme INTEGER, class INTEGER, "
+        "frame_class INTEGER, hour INTEGER, bytes INTEGER, frames INTEGER, state INTEGER)"};
+    const std::string path = paths_.vault() + "/vault.db";
+    if (disk_.Exists(path)) {
+      ASSERT_TRUE(disk_.Remove(path).ok());
+    }
+    ASSERT_TRUE(disk_.MakeFolders(paths_.vault()).ok());
+    const store::DiskVfs vfs(disk_);
+    auto database = store::Database::Open(
+        path, {.application_id = 0x74740003, .migrations = kSchema, .vfs = &vfs});
+    ASSERT_TRUE(database.ok()) << database.error().ToString();
+    std::string positions;
+    PutBlob(positions, PositionAt(sealed_at).Encode());
+    auto put = *database->Prepare("INSERT INTO meta VALUES ('positions', ?)");
+    ASSERT_TRUE(put.BindBlob(1, positions).Run().ok());
+    auto segment = *database->Prepare("INSERT INTO segments VALUES (1, 2, 1, 1, ?, ?, 1, 1)");
+    ASSERT_TRUE(segment.BindInt(1, kHour).BindInt(2, static_cast<std::int64_t>(bytes)).Run().ok());
   }
   static std::string Segment() {
-    std::string out("TVSG\x01\x01", 6);
+    std::string out("TVSG\x02\x02", 6);
     PutLe(out, std::uint16_t{80});
-    out += std::string("\x01\x01\x00\x00", 4);
+    out += std::string("\x00\x02\x01\x00", 4);
     PutLe(out, kHour);
     PutLe(out, std::uint64_t{1});
     out.resize(76);
@@ -322,20 +325,12 @@ class DoctorVaultTest : public DoctorTest {
     return out + frame + std::string(20, 's');
   }
   std::string SegmentPath(int number = 1) const {
-    return fmt::format("{}/segments/{}/{:010}.seg", paths_.vault(), kHour, number);
-  }
-  std::string KeyPath() const { return fmt::format("{}/keys/hours/{}.key", paths_.vault(), kHour); }
-  void WriteKey() {
-    std::string key("TVHK\x01\x01\x01\x00", 8);
-    PutLe(key, kHour);
-    key.resize(64);
-    WriteFile(KeyPath(), key);
+    return fmt::format("{}/segments/position/{}/{:010}.seg", paths_.vault(), kHour, number);
   }
   void MakeVault() {
     Append({.receipt_us = 1000});
-    WriteKey();
     WriteFile(SegmentPath(), Segment());
-    WriteState(Segment().size());
+    WriteCatalogue(Segment().size());
   }
 };
 
@@ -345,7 +340,6 @@ TEST_F(DoctorVaultTest, AWholeVaultGivesNothingAndIsCounted) {
   const DoctorReport report = Look();
   EXPECT_EQ(report.looked_at().at("vault segments"), 1u);
   EXPECT_EQ(report.looked_at().at("vault frames"), 1u);
-  EXPECT_EQ(report.looked_at().at("hour keys"), 1u);
 }
 
 TEST_F(DoctorVaultTest, EveryByteOfAHeadIsGuarded) {
@@ -361,49 +355,34 @@ TEST_F(DoctorVaultTest, EveryByteOfAHeadIsGuarded) {
   ExpectOnly({kFileBroken});
 }
 
-TEST_F(DoctorVaultTest, WhatHasNoCounterpartIsAnOrphanAndAMissingSegmentIsBroken) {
+TEST_F(DoctorVaultTest, WhatIsNotListedIsAnOrphanAndAMissingSegmentIsBroken) {
   MakeVault();
   WriteFile(SegmentPath(2), Segment());
   ExpectOnly({kOrphanVault});
   ASSERT_TRUE(disk_.Remove(SegmentPath(2)).ok());
-  ASSERT_TRUE(disk_.Remove(KeyPath()).ok());
-  ExpectOnly({kOrphanVault});  // a segment whose key is destroyed
-  WriteKey();
   ASSERT_TRUE(disk_.Remove(SegmentPath()).ok());
-  ExpectOnly({kReadFailed, kOrphanVault});  // the segment; its key has no other
+  ExpectOnly({kReadFailed});
   EXPECT_EQ(Look().exit_code(), 1);
 }
 
-TEST_F(DoctorVaultTest, ANewerSegmentOrKeyOrStateIsUnseen) {
+TEST_F(DoctorVaultTest, ANewerSegmentIsUnseen) {
   MakeVault();
-  for (const std::string& path : {SegmentPath(), KeyPath(), paths_.vault() + "/state"}) {
-    const std::string whole = *ReadWholeFile(disk_, path);
-    std::string newer = whole;
-    newer[4] = 2;
-    newer[5] = 2;
-    WriteFile(path, newer);
-    const DoctorReport report = Look();
-    EXPECT_EQ(report.kinds(), std::vector<FindingKind>{kNewerFormat}) << report.ToText(false);
-    EXPECT_NE(report.examples(kNewerFormat).front().detail.find("use a newer telltale"),
-              std::string::npos);
-    WriteFile(path, whole);
-  }
+  std::string newer = Segment();
+  newer[4] = 3;
+  newer[5] = 3;
+  WriteFile(SegmentPath(), newer);
+  const DoctorReport report = Look();
+  EXPECT_EQ(report.kinds(), std::vector<FindingKind>{kNewerFormat}) << report.ToText(false);
+  EXPECT_NE(report.examples(kNewerFormat).front().detail.find("use a newer telltale"),
+            std::string::npos);
 }
 
-TEST_F(DoctorVaultTest, AVaultAheadOfTheLogOrWithoutItsStateIsBroken) {
+TEST_F(DoctorVaultTest, AVaultAheadOfTheLogOrWithoutItsCatalogueIsBroken) {
   MakeVault();
-  WriteState(Segment().size(), 2);
+  WriteCatalogue(Segment().size(), 2);
   ExpectOnly({kPositionBeyondEnd});
-  ASSERT_TRUE(disk_.Remove(paths_.vault() + "/state").ok());
+  ASSERT_TRUE(disk_.Remove(paths_.vault() + "/vault.db").ok());
   ExpectOnly({kReadFailed});
-}
-
-TEST_F(DoctorVaultTest, NoKeyIsReadBeyondItsHead) {
-  MakeVault();
-  std::string key = *ReadWholeFile(disk_, KeyPath());
-  key.replace(24, 32, std::string(32, 'k'));  // its check is over the key: not for the doctor
-  WriteFile(KeyPath(), key);
-  ExpectOnly({});
 }
 
 }  // namespace

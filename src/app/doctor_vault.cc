@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <array>
 #include <charconv>
 
 #include "base/checksum.h"
@@ -11,16 +11,16 @@
 namespace telltale::app {
 namespace {
 
-constexpr std::string_view kStateMagic = "TVST";
+constexpr std::int32_t kVaultKind = 0x74740003;  // docs/formats/vault-db.md
 constexpr std::string_view kSegmentMagic = "TVSG";
-constexpr std::string_view kKeyMagic = "TVHK";
-constexpr std::size_t kHashBytes = 32;
 constexpr std::size_t kSegmentHeadBytes = 80;
 constexpr std::size_t kSegmentCrcAt = 76;
 constexpr std::size_t kFrameHeadBytes = 64;
-constexpr std::size_t kKeyHeadBytes = 24;  // the key itself begins here
-constexpr std::uint64_t kKeyFileBytes = 64;
-constexpr std::uint64_t kStateBytesMax = 256u << 20;
+constexpr std::uint8_t kSchemeHour = 1;
+constexpr int kFoldersDeep = 2;  // class, hour
+// As src/vault/retention_class.h calls them: the doctor is no part of the vault.
+constexpr std::array<const char*, 7> kClassFolders = {
+    "", "position", "quarantine", "refused", "unknown", "export", "hold"};
 
 std::optional<std::uint64_t> NumberOf(std::string_view name, std::string_view suffix) {
   if (!name.ends_with(suffix)) return std::nullopt;
@@ -38,71 +38,69 @@ void VaultCheck::AddError(const std::string& where, const Error& error) {
   report_.Add(KindOf(error), {where, error.message, {}});
 }
 
-Result<VaultCheck::State> VaultCheck::ReadState() const {
-  ASSIGN_OR_RETURN(const std::string file,
-                   ReadWholeFile(disk_, paths_.vault() + "/state", kStateBytesMax));
-  return ParseState(AsBytes(file));
+Result<VaultCheck::Catalogue> VaultCheck::ReadCatalogue() const {
+  ASSIGN_OR_RETURN(
+      const auto copy,
+      DatabaseCopy::Of(disk_, CataloguePath(), {kVaultKind, VersionOf(Format::kVaultDb).reads}));
+  return ReadRows(*copy);
 }
 
-Result<VaultCheck::State> VaultCheck::ParseState(ByteSpan bytes) {
-  const Error broken{Code::kCorrupt, "the vault's state is cut or fails its check"};
-  if (bytes.size() < 12 || !AsText(bytes).starts_with(kStateMagic)) return broken;
-  RETURN_IF_ERROR(CheckReadable(Format::kVaultState, "the vault's state", bytes[4], bytes[5]));
-  const ByteSpan body = bytes.first(bytes.size() - 4);
-  if (GetLe<std::uint32_t>(bytes.data() + body.size()) != Crc32c(body)) return broken;
-  ByteReader in(body.subspan(8));
-  State state;
-  in.Get<std::uint64_t>();  // next segment
-  in.Get<std::int64_t>();   // destroyed through
-  in.Get<std::uint64_t>();  // audit entries
-  in.Take(kHashBytes);
-  const auto shards = in.Get<std::uint16_t>();
-  for (std::uint16_t i = 0; i < shards && in.ok(); ++i) {
-    state.positions.emplace_back(AsText(in.TakeBlob()));
+Result<VaultCheck::Catalogue> VaultCheck::ReadRows(DatabaseCopy& copy) const {
+  Catalogue catalogue;
+  ASSIGN_OR_RETURN(store::Statement positions,
+                   copy.Prepare("SELECT value FROM meta WHERE name = 'positions'"));
+  ASSIGN_OR_RETURN(const bool has_positions, positions.Step());
+  if (has_positions) {
+    ByteReader in(AsBytes(positions.Blob(0)));
+    while (in.ok() && in.remaining() > 0) catalogue.positions.emplace_back(AsText(in.TakeBlob()));
+    if (!in.ok()) return Error{Code::kCorrupt, "its positions are cut"};
   }
-  const auto segments = in.Get<std::uint32_t>();
-  for (std::uint32_t i = 0; i < segments && in.ok(); ++i) {
-    const auto number = in.Get<std::uint64_t>();
+  ASSIGN_OR_RETURN(store::Statement rows,
+                   copy.Prepare("SELECT number, scheme, class, frame_class, hour, bytes, frames "
+                                "FROM segments WHERE state = 1"));
+  while (true) {
+    ASSIGN_OR_RETURN(const bool more, rows.Step());
+    if (!more) return catalogue;
+    const auto number = static_cast<std::uint64_t>(rows.Int(0));
     Segment segment;
-    segment.hour = in.Get<std::uint32_t>();
-    segment.frame_class = in.Get<std::uint8_t>();
-    segment.bytes = in.Get<std::uint64_t>();
-    segment.frames = in.Get<std::uint64_t>();
-    state.segments[number] = segment;
+    segment.scheme = static_cast<std::uint8_t>(rows.Int(1));
+    const bool of_format1 = segment.scheme == kSchemeHour;
+    segment.kind = static_cast<std::uint8_t>(rows.Int(of_format1 ? 3 : 2));
+    segment.hour = static_cast<std::uint32_t>(rows.Int(4));
+    segment.bytes = static_cast<std::uint64_t>(rows.Int(5));
+    segment.frames = static_cast<std::uint64_t>(rows.Int(6));
+    const std::string folder = of_format1 || segment.kind >= kClassFolders.size()
+                                   ? std::string()
+                                   : fmt::format("/{}", kClassFolders[segment.kind]);
+    segment.path =
+        fmt::format("{}{}/{}/{:010}.seg", SegmentsFolder(), folder, segment.hour, number);
+    catalogue.segments[number] = std::move(segment);
   }
-  if (!in.ok()) return broken;
-  return state;
 }
 
 void VaultCheck::Check() {
-  const auto state = ReadState();
-  const auto hours = disk_.List(SegmentsFolder());
-  if (!state.ok()) {
-    AddError(paths_.vault() + "/state", state.error());
-    if (state.error().code == Code::kNotFound && hours.ok() && !hours->empty()) {
+  const auto catalogue = ReadCatalogue();
+  const auto folders = disk_.List(SegmentsFolder());
+  if (!catalogue.ok()) {
+    AddError(CataloguePath(), catalogue.error());
+    if (catalogue.error().code == Code::kNotFound && folders.ok() && !folders->empty()) {
       report_.Add(FindingKind::kReadFailed,
-                  {paths_.vault() + "/state", "it is missing although the vault was used", {}});
+                  {CataloguePath(), "it is missing although the vault was used", {}});
     }
     return;
   }
-  CheckPositions(*state);
-  ReadKeys();
-  if (!hours.ok()) AddError(SegmentsFolder(), hours.error());
-  for (const std::string& name : hours.ok() ? *hours : std::vector<std::string>()) {
-    if (const auto hour = NumberOf(name, "")) {
-      CheckFolder(static_cast<std::uint32_t>(*hour), *state);
-    }
-  }
-  CheckWhatIsMissing(*state);
+  CheckPositions(*catalogue);
+  CheckFolder(SegmentsFolder(), kFoldersDeep, *catalogue);
+  CheckWhatIsMissing(*catalogue);
 }
 
-void VaultCheck::CheckPositions(const State& state) {
-  const std::string where = paths_.vault() + "/state";
+void VaultCheck::CheckPositions(const Catalogue& catalogue) {
+  const std::string where = CataloguePath();
   const auto ends = log_.EndsNow(*log_.IndexOf("sealed"));
   if (!ends.ok()) return AddError(where, ends.error());
-  for (std::size_t shard = 0; shard < state.positions.size(); ++shard) {
-    if (state.positions[shard].empty()) continue;
-    const auto position = log::Position::Decode(AsBytes(state.positions[shard]));
+  for (std::size_t shard = 0; shard < catalogue.positions.size(); ++shard) {
+    if (catalogue.positions[shard].empty()) continue;
+    const auto position = log::Position::Decode(AsBytes(catalogue.positions[shard]));
     if (!position.ok()) {
       AddError(where, position.error());
       continue;
@@ -118,59 +116,31 @@ void VaultCheck::CheckPositions(const State& state) {
   }
 }
 
-void VaultCheck::ReadKeys() {
-  const auto names = disk_.List(KeysFolder());
-  if (!names.ok()) return AddError(KeysFolder(), names.error());
-  for (const std::string& name : *names) {
-    const auto hour = NumberOf(name, ".key");
-    if (!hour) continue;
-    keys_.insert(static_cast<std::uint32_t>(*hour));
-    report_.Count("hour keys", 1);
-    CheckKey(KeysFolder() + "/" + name, static_cast<std::uint32_t>(*hour));
-  }
-}
-
-void VaultCheck::CheckKey(const std::string& path, std::uint32_t hour) {
-  const auto file = disk_.Open(path, OpenMode::kRead);
-  if (!file.ok()) return AddError(path, file.error());
-  const auto size = (*file)->Size();
-  std::array<std::uint8_t, kKeyHeadBytes> head{};
-  const auto got = (*file)->ReadAt(0, head);
-  if (!size.ok() || !got.ok()) return AddError(path, size.ok() ? got.error() : size.error());
-  if (std::all_of(head.begin(), head.end(), [](std::uint8_t byte) { return byte == 0; })) {
-    return AddOrphan(path, "its destruction was interrupted: the vault finishes it when it starts");
-  }
-  if (*got >= 6 && AsText(head).starts_with(kKeyMagic)) {
-    const Status readable = CheckReadable(Format::kHourKey, "this key", head[4], head[5]);
-    if (!readable.ok()) return AddError(path, readable.error());
-  }
-  if (*size != kKeyFileBytes || !AsText(head).starts_with(kKeyMagic) ||
-      GetLe<std::uint32_t>(head.data() + 8) != hour) {
-    AddError(path, {Code::kCorrupt, "not the key of this hour: what is sealed under it is lost"});
-  }
-}
-
-void VaultCheck::CheckFolder(std::uint32_t hour, const State& state) {
-  const std::string folder = fmt::format("{}/{}", SegmentsFolder(), hour);
+void VaultCheck::CheckFolder(const std::string& folder, int deep, const Catalogue& catalogue) {
   const auto names = disk_.List(folder);
   if (!names.ok()) return AddError(folder, names.error());
   for (const std::string& name : *names) {
-    const auto number = NumberOf(name, ".seg");
-    if (!number) continue;
     const std::string path = folder + "/" + name;
-    report_.Count("vault segments", 1);
-    used_.insert(hour);
-    const auto known = state.segments.find(*number);
-    if (!keys_.contains(hour)) {
-      AddOrphan(path, "the key of its hour is destroyed: nobody can open it");
-    } else if (known == state.segments.end() || known->second.hour != hour) {
-      AddOrphan(path, "the vault's state does not name it: left by a crash, or being written");
-    } else {
-      const Status checked = CheckSegment(path, *number, known->second);
-      if (!checked.ok()) AddError(path, checked.error());
+    if (const auto number = NumberOf(name, ".seg")) {
+      CheckFile(path, *number, catalogue);
+    } else if (deep > 0) {
+      CheckFolder(path, deep - 1, catalogue);
     }
-    if (known != state.segments.end() && known->second.hour == hour) seen_.insert(*number);
   }
+}
+
+void VaultCheck::CheckFile(const std::string& path, std::uint64_t number,
+                           const Catalogue& catalogue) {
+  report_.Count("vault segments", 1);
+  const auto known = catalogue.segments.find(number);
+  if (known == catalogue.segments.end() || known->second.path != path) {
+    return AddOrphan(path,
+                     "the vault's catalogue does not name it: left by a crash, being written, "
+                     "or somebody put it there");
+  }
+  seen_.insert(number);
+  const Status checked = CheckSegment(path, number, known->second);
+  if (!checked.ok()) AddError(path, checked.error());
 }
 
 Status VaultCheck::CheckSegment(const std::string& path, std::uint64_t number,
@@ -184,7 +154,8 @@ Status VaultCheck::CheckSegment(const std::string& path, std::uint64_t number,
   RETURN_IF_ERROR(CheckReadable(Format::kVaultSegment, "this segment", head[4], head[5]));
   if (GetLe<std::uint32_t>(head.data() + kSegmentCrcAt) !=
           Crc32c(ByteSpan(head).first(kSegmentCrcAt)) ||
-      head[8] != segment.frame_class || GetLe<std::uint32_t>(head.data() + 12) != segment.hour ||
+      head[9] != segment.scheme || head[segment.scheme == kSchemeHour ? 8 : 10] != segment.kind ||
+      GetLe<std::uint32_t>(head.data() + 12) != segment.hour ||
       GetLe<std::uint64_t>(head.data() + 16) != number) {
     return Error{Code::kCorrupt, "its head is damaged"};
   }
@@ -199,8 +170,7 @@ Status VaultCheck::CheckFrames(const File& file, const Segment& segment) {
     ASSIGN_OR_RETURN(const std::size_t got, file.ReadAt(at, head));
     const bool is_whole = got == head.size() &&
                           GetLe<std::uint32_t>(head.data()) == Crc32c(ByteSpan(head).subspan(4)) &&
-                          GetLe<std::uint64_t>(head.data() + 16) == number &&
-                          head[6] == segment.frame_class;
+                          GetLe<std::uint64_t>(head.data() + 16) == number;
     if (is_whole) at += kFrameHeadBytes + GetLe<std::uint32_t>(head.data() + 8);
     if (!is_whole || at > segment.bytes || at > size) {
       return Error{Code::kCorrupt,
@@ -211,26 +181,16 @@ Status VaultCheck::CheckFrames(const File& file, const Segment& segment) {
   return Ok();
 }
 
-// The state was read before the folders: what an hour's end has taken meanwhile is not in it now.
-void VaultCheck::CheckWhatIsMissing(const State& before) {
-  const auto now = ReadState();
-  if (!now.ok()) return AddError(paths_.vault() + "/state", now.error());
+// The catalogue was read before the folders: what an hour's end has taken meanwhile is not in it
+// now.
+void VaultCheck::CheckWhatIsMissing(const Catalogue& before) {
+  const auto now = ReadCatalogue();
+  if (!now.ok()) return AddError(CataloguePath(), now.error());
   for (const auto& [number, segment] : before.segments) {
     if (seen_.contains(number) || !now->segments.contains(number)) continue;
-    const std::string path =
-        fmt::format("{}/{}/{:010}.seg", SegmentsFolder(), segment.hour, number);
-    if (disk_.Exists(path)) continue;
-    if (!disk_.Exists(fmt::format("{}/{}.key", KeysFolder(), segment.hour))) {
-      AddOrphan(path, "the vault's state names it, and its hour is destroyed");
-    } else {
-      report_.Add(FindingKind::kReadFailed,
-                  {path, fmt::format("it is missing with {} frames", segment.frames), {}});
-    }
-  }
-  for (const std::uint32_t hour : keys_) {
-    if (used_.contains(hour)) continue;
-    AddOrphan(fmt::format("{}/{}.key", KeysFolder(), hour),
-              "no segment of its hour: none was written yet, or a crash came before the first");
+    if (disk_.Exists(segment.path)) continue;
+    report_.Add(FindingKind::kReadFailed,
+                {segment.path, fmt::format("it is missing with {} frames", segment.frames), {}});
   }
 }
 

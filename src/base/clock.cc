@@ -1,7 +1,10 @@
 #include "base/clock.h"
 
 #include <fmt/format.h>
+#include <sys/timex.h>
 #include <time.h>
+
+#include <fstream>
 
 namespace telltale {
 namespace {
@@ -16,6 +19,18 @@ Micros Read(clockid_t id) {
 
 Micros SystemClock::NowUtc() const { return Read(CLOCK_REALTIME); }
 Micros SystemClock::NowMonotonic() const { return Read(CLOCK_MONOTONIC); }
+Micros SystemClock::SinceBoot() const { return Read(CLOCK_BOOTTIME); }
+
+std::string SystemClock::BootId() const {
+  std::string id;
+  std::getline(std::ifstream("/proc/sys/kernel/random/boot_id"), id);
+  return id;
+}
+
+bool SystemClock::IsSynchronised() const {
+  timex asked{};  // modes = 0: only asks
+  return adjtimex(&asked) != TIME_ERROR && (asked.status & STA_UNSYNC) == 0;
+}
 
 std::string FormatUtc(Micros time) {
   std::int64_t seconds = time.value / 1'000'000;

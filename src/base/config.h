@@ -61,6 +61,24 @@ struct Config {
   std::uint32_t lake_cadence_s = 60;
   // vault
   std::uint32_t vault_window_days = 30;
+  std::uint32_t vault_quarantine_days = 14;
+  std::uint32_t vault_refused_days = 14;
+  std::uint32_t vault_unknown_days = 30;
+  std::string vault_key_provider = "file";  // file | pkcs11 | command
+  std::string vault_key_replica;            // "" = none
+  std::string vault_pkcs11_module;
+  std::string vault_pkcs11_token;
+  std::string vault_pkcs11_pin_file;
+  std::string vault_key_command;
+  std::string vault_file_keys_waiver;  // why a prod environment goes without a token
+  // The audited way in over HTTP with client certificates; the port in use is in
+  // run/vault/vault.port.
+  std::string vault_http = "off";  // off | on
+  std::string vault_listen = "127.0.0.1";
+  std::uint16_t vault_port = 8443;
+  std::string vault_tls_certificate;
+  std::string vault_tls_key;
+  std::string vault_client_ca;
   std::vector<std::uint32_t> vault_allowed_uids;  // who may query over the local socket
   // logging
   std::string logging_format = "logfmt";  // logfmt | json

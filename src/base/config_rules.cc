@@ -34,6 +34,29 @@ void CheckListener(const Listener& listener, std::vector<ConfigRuleBreak>& broke
                    section, ShownInMessage(listener.listen), fmt::join(missing, ", "))});
 }
 
+void CheckVault(const Config& config, std::vector<ConfigRuleBreak>& broken) {
+  const auto need = [&](const char* key, const std::string& value, const char* why) {
+    if (!value.empty()) return;
+    broken.push_back({FindConfigKey("vault", key), FindConfigKey("vault", key),
+                      fmt::format("vault.{} is needed: {}", key, why)});
+  };
+  if (config.vault_key_provider == "pkcs11") {
+    const char* why = "vault.key_provider is pkcs11";
+    need("pkcs11_module", config.vault_pkcs11_module, why);
+    need("pkcs11_token", config.vault_pkcs11_token, why);
+    need("pkcs11_pin_file", config.vault_pkcs11_pin_file, why);
+  }
+  if (config.vault_key_provider == "command") {
+    need("key_command", config.vault_key_command, "vault.key_provider is command");
+  }
+  if (config.vault_http == "on") {
+    const char* why = "vault.http is on, and that speaks TLS with client certificates alone";
+    need("tls_certificate", config.vault_tls_certificate, why);
+    need("tls_key", config.vault_tls_key, why);
+    need("client_ca", config.vault_client_ca, why);
+  }
+}
+
 }  // namespace
 
 std::vector<ConfigRuleBreak> BrokenConfigRules(const Config& config) {
@@ -60,6 +83,7 @@ std::vector<ConfigRuleBreak> BrokenConfigRules(const Config& config) {
                  .key = config.operations_tls_key,
                  .token = config.operations_token_file},
                 broken);
+  CheckVault(config, broken);
   return broken;
 }
 

@@ -71,8 +71,8 @@ ConfigKey Fixed(ConfigKey key) {
   return key;
 }
 
-// Empty as long as the streams lie in files.
-ConfigKey Brokers(ConfigKey key) {
+// Needed with another key's choice only.
+ConfigKey MayBeEmpty(ConfigKey key) {
   key.low = 0;
   return key;
 }
@@ -134,8 +134,8 @@ void AddStreams(std::vector<ConfigKey>& keys) {
   add(Number(
       "log", "sealed_retention_hours", &Config::log_sealed_retention_hours, {1, 24 * 31, "h"},
       "The same for the sealed stream, which holds exact positions until the vault has them."));
-  add(Brokers(Text("kafka", "brokers", &Config::kafka_brokers,
-                   "Where to find the cluster: host:port, several separated by commas.")));
+  add(MayBeEmpty(Text("kafka", "brokers", &Config::kafka_brokers,
+                      "Where to find the cluster: host:port, several separated by commas.")));
   add(Fixed(Text("kafka", "topic_prefix", &Config::kafka_topic_prefix,
                  "Topics are this and the stream's name; one of its own for each installation.")));
   add(Fixed(Number("kafka", "replication", &Config::kafka_replication, {1, 15},
@@ -150,14 +150,53 @@ void AddStreams(std::vector<ConfigKey>& keys) {
              "one is refused."));
   add(Number("lake", "cadence_s", &Config::lake_cadence_s, {1, 3600, "s"},
              "Time between commits to the lake."));
-  add(Number("vault", "window_days", &Config::vault_window_days, {1, kVaultWindowDaysMax, "days"},
-             "Exact positions are destroyed after this."));
   add({.section = "vault",
        .name = "allowed_uids",
        .member = &Config::vault_allowed_uids,
        .kind = ConfigKind::kUserIds,
        .high = UINT32_MAX,
        .meaning = "User ids that may query the vault over its local socket."});
+}
+
+void AddVault(std::vector<ConfigKey>& keys) {
+  const auto add = [&](ConfigKey key) { keys.push_back(std::move(key)); };
+  const auto days = [&](const char* name, std::uint32_t Config::* member, const char* meaning) {
+    add(Number("vault", name, member, {0, kVaultWindowDaysMax, "days"}, meaning));
+  };
+  days("window_days", &Config::vault_window_days,
+       "Exact positions are destroyed after this; 0 = none is stored.");
+  days("quarantine_days", &Config::vault_quarantine_days,
+       "The same for reports that the door refused.");
+  days("refused_days", &Config::vault_refused_days, "The same for envelopes that do not open.");
+  days("unknown_days", &Config::vault_unknown_days,
+       "The same for fields that the contract has no place for.");
+  add(Choice("vault", "key_provider", &Config::vault_key_provider, {"file", "pkcs11", "command"},
+             "Where root keys live. With file a destruction cannot be proved against an image of "
+             "the disk; a prod environment refuses it without vault.file_keys_waiver."));
+  add(MayBeEmpty(Text("vault", "file_keys_waiver", &Config::vault_file_keys_waiver,
+                      "Why a prod environment keeps its root keys in files all the same; recorded "
+                      "at each start.")));
+  add(Path("vault", "pkcs11_module", &Config::vault_pkcs11_module,
+           "Shared library of the token. Needed with key_provider pkcs11."));
+  add(MayBeEmpty(
+      Text("vault", "pkcs11_token", &Config::vault_pkcs11_token, "Label of the token.")));
+  add(Path("vault", "pkcs11_pin_file", &Config::vault_pkcs11_pin_file,
+           "File whose one line is the token's PIN; for the vault's user alone."));
+  add(Path("vault", "key_command", &Config::vault_key_command,
+           "Program that makes, wraps, unwraps and destroys root keys "
+           "(docs/formats/vault-keys.md). Needed with key_provider command."));
+  add(Path("vault", "key_replica", &Config::vault_key_replica,
+           "Folder on another disk where the key tree is kept too. Empty = none."));
+  add(Choice("vault", "http", &Config::vault_http, {"off", "on"},
+             "Whether the audited way in is there over HTTP with client certificates too."));
+  add(Text("vault", "listen", &Config::vault_listen, "Address of the vault's HTTP."));
+  add(Number("vault", "port", &Config::vault_port, {0, 65535},
+             "0 = any free port; the one in use is in run/vault/vault.port."));
+  add(Path("vault", "tls_certificate", &Config::vault_tls_certificate,
+           "Certificate chain of the vault's HTTP, PEM. Needed with http on."));
+  add(Path("vault", "tls_key", &Config::vault_tls_key, "Its private key, PEM."));
+  add(Path("vault", "client_ca", &Config::vault_client_ca,
+           "Authority of the people who may ask, PEM; who they are is in the policy."));
 }
 
 std::vector<ConfigKey> MakeKeys() {
@@ -170,6 +209,7 @@ std::vector<ConfigKey> MakeKeys() {
                         "same user."));
   AddDoors(keys);
   AddStreams(keys);
+  AddVault(keys);
   keys.push_back(Choice("logging", "format", &Config::logging_format, {"logfmt", "json"},
                         "Form of the lines that processes write to stderr."));
   keys.push_back(Choice("logging", "level", &Config::logging_level,

@@ -47,6 +47,8 @@ constexpr Named kNames[] = {
     {Reason::kExpiredOnArrival, "expired_on_arrival"},
     {Reason::kSignatureInvalid, "signature_invalid"},
     {Reason::kUnsealFailed, "unseal_failed"},
+    {Reason::kWindowZero, "window_zero"},
+    {Reason::kErased, "erased"},
 };
 
 }  // namespace

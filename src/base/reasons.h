@@ -50,6 +50,9 @@ enum class Reason : std::uint16_t {
   kExpiredOnArrival = 80,
   kSignatureInvalid = 81,
   kUnsealFailed = 82,
+  kWindowZero = 83,  // its retention class has a window of zero: nothing is stored
+  // Any store.
+  kErased = 90,  // the vehicle is in the erasure list
 };
 
 // snake_case, as counters and messages show it: "batch_malformed".

@@ -53,7 +53,9 @@ class GoldenTest : public VaultTest, public testing::WithParamInterface<std::str
     Store::FrameReader reader(store);
     const Micros end{1ll << 60};
     std::size_t places = 0;
-    for (const FrameRef& ref : store.Find(vehicle_, FrameClass::kData, Micros{0}, end)) {
+    const auto refs = store.Find(vehicle_, FrameClass::kData, Micros{0}, end);
+    ASSERT_TRUE(refs.ok());
+    for (const FrameRef& ref : *refs) {
       const auto frame = reader.Read(ref);
       ASSERT_TRUE(frame.ok()) << frame.error().ToString();
       EXPECT_EQ(frame->firmware, "1.0.0");
@@ -64,8 +66,9 @@ class GoldenTest : public VaultTest, public testing::WithParamInterface<std::str
     }
     EXPECT_EQ(places, kReports);
     const auto refused = store.Find(vehicle_, FrameClass::kQuarantine, Micros{0}, end);
-    ASSERT_EQ(refused.size(), 1u);
-    const auto frame = reader.Read(refused.front());
+    ASSERT_TRUE(refused.ok());
+    ASSERT_EQ(refused->size(), 1u);
+    const auto frame = reader.Read(refused->front());
     ASSERT_TRUE(frame.ok()) << frame.error().ToString();
     ASSERT_EQ(frame->entries.size(), 1u);
     EXPECT_EQ(frame->entries.front().fields, "\xff no batch: goes to quarantine");

@@ -41,21 +41,21 @@ FrameClass ClassOf(seal::Binding::Kind kind) {
 
 }  // namespace
 
-Status RecordIntake::Handle(const log::RecordView& record) {
+Result<Outcome> RecordIntake::Handle(const log::RecordView& record) {
   switch (record.header.kind) {
     case log::RecordKind::kData:
     case log::RecordKind::kQuarantine:
       return TakeEnvelope(record);
     case log::RecordKind::kConfig:
       TakeConfig(record);
-      return Ok();
+      return Outcome::kControl;
     case log::RecordKind::kTick:
-      return Ok();
+      return Outcome::kControl;
   }
   return Error{Code::kUnsupported, "a record kind that this build does not know"};
 }
 
-Status RecordIntake::TakeEnvelope(const log::RecordView& record) {
+Result<Outcome> RecordIntake::TakeEnvelope(const log::RecordView& record) {
   const log::RecordHeader& header = record.header;
   const seal::Binding::Kind kind = KindOf(header);
   const bool quarantine = kind == seal::Binding::Kind::kQuarantine;
@@ -96,7 +96,7 @@ Status RecordIntake::TakeEnvelope(const log::RecordView& record) {
   return store_.Put(std::move(frame));
 }
 
-Status RecordIntake::KeepAside(const log::RecordView& record, Reason reason) {
+Result<Outcome> RecordIntake::KeepAside(const log::RecordView& record, Reason reason) {
   counters_.Drops("vault", reason).Add();
   Frame frame;
   frame.frame_class = FrameClass::kRefused;
@@ -141,10 +141,29 @@ Intake::Intake(Disk& disk, Clock& clock, Counters& counters, RecordIntake& recor
       released_(options_.shards),
       committed_at_(clock.NowMonotonic()),
       retry_at_(clock.NowMonotonic()) {
+  LoadAccount();
   for (Shard& shard : shards_) shard.retry_at = retry_at_;
   for (std::size_t i = 0; i < shards_.size() && i < store_.positions().size(); ++i) {
     shards_[i].position = store_.positions()[i];
   }
+}
+
+// A vault of format 1 kept none: it counts from where it goes on.
+void Intake::LoadAccount() {
+  const Result<IntakeAccount> account = IntakeAccount::Parse(AsBytes(store_.account()));
+  if (account.ok()) {
+    account_ = *account;
+  } else {
+    if (!store_.account().empty()) spdlog::error("vault: {}", account.error().ToString());
+    for (std::size_t shard = 0; shard < store_.positions().size(); ++shard) {
+      const auto position = log::Position::Decode(AsBytes(store_.positions()[shard]));
+      if (!position.ok()) continue;
+      for (std::size_t p = shard; p < position->next.size(); p += shards_.size()) {
+        account_.StartAt(PartitionId{static_cast<std::uint16_t>(p)}, position->next[p]);
+      }
+    }
+  }
+  committed_account_ = account_;
 }
 
 Status Intake::OpenReader(ShardId id, Shard& shard) {
@@ -229,7 +248,7 @@ bool Intake::HandleRecords(ShardId id, Shard& shard) {
     }
     EndPause(id, shard);
     if (*record == nullptr) return i > 0;
-    const Status handled = records_.Handle(**record);
+    const Result<Outcome> handled = records_.Handle(**record);
     if (!handled.ok() && handled.error().code == Code::kUnsupported) {
       StopShard(id, shard,
                 Annotate(handled.error(),
@@ -248,10 +267,20 @@ bool Intake::HandleRecords(ShardId id, Shard& shard) {
       StepBack(handled.error());
       return false;
     }
+    Account(**record, *handled);
     uncommitted_ = true;
     if (store_.uncommitted_bytes() >= kCommitBytes) return true;
   }
   return true;
+}
+
+void Intake::Account(const log::RecordView& record, Outcome outcome) {
+  const Arrival arrival =
+      account_.Add(record.partition, record.offset, outcome, store_.guard().NowForKeys());
+  if (arrival != Arrival::kAfterGap) return;
+  spdlog::error("vault: partition {} of `sealed` goes on at offset {}: what lies before never came",
+                record.partition.value, record.offset.value);
+  counters_.Get("offset_gaps").Add();
 }
 
 // Everything since the last commit is read again: the store forgot it.
@@ -259,6 +288,7 @@ void Intake::StepBack(const Error& why) {
   spdlog::error("vault: storing failed, reading again from the last commit: {}", why.ToString());
   counters_.Get("rollbacks").Add();
   store_.Rollback();
+  account_ = committed_account_;
   uncommitted_ = false;
   for (std::size_t i = 0; i < shards_.size(); ++i) {
     shards_[i].reader.reset();
@@ -272,8 +302,9 @@ void Intake::CommitNow() {
   if (!uncommitted_) return;
   std::vector<std::string> positions;
   for (const Shard& shard : shards_) positions.push_back(shard.position);
-  const Status committed = store_.Commit(positions);
+  const Status committed = store_.Commit(positions, account_.Encode());
   if (!committed.ok()) return StepBack(committed.error());
+  committed_account_ = account_;
   uncommitted_ = false;
   counters_.Get("commits").Add();
   ReleasePositions();

@@ -25,11 +25,11 @@ class RecordIntake {
 
   //   kUnsupported  a record kind this build does not know: stop reading this shard
   //   other         the store refused: roll back and read again
-  Status Handle(const log::RecordView& record);
+  Result<Outcome> Handle(const log::RecordView& record);
 
  private:
-  Status TakeEnvelope(const log::RecordView& record);
-  Status KeepAside(const log::RecordView& record, Reason reason);
+  Result<Outcome> TakeEnvelope(const log::RecordView& record);
+  Result<Outcome> KeepAside(const log::RecordView& record, Reason reason);
   void TakeConfig(const log::RecordView& record);
 
   Opener& opener_;
@@ -55,6 +55,8 @@ class Intake {
   bool Step();
   // Commits what was read. For the end and before an hour is destroyed.
   void CommitNow();
+  // Of what is committed.
+  const IntakeAccount& account() const { return committed_account_; }
 
  private:
   struct Shard {
@@ -70,6 +72,8 @@ class Intake {
   void PauseShard(ShardId id, Shard& shard, const Error& why);
   void EndPause(ShardId id, Shard& shard);
   void StopShard(ShardId id, Shard& shard, const Error& why);
+  void Account(const log::RecordView& record, Outcome outcome);
+  void LoadAccount();
   void StepBack(const Error& why);
   void ReleasePositions();
 
@@ -80,6 +84,8 @@ class Intake {
   Store& store_;
   const IntakeOptions options_;
   std::vector<Shard> shards_;
+  IntakeAccount account_;              // of each offset since the beginning
+  IntakeAccount committed_account_;    // as the store has it
   std::vector<std::string> released_;  // what data/positions/vault says
   bool uncommitted_ = false;
   bool positions_refused_ = false;

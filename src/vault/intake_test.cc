@@ -87,7 +87,7 @@ class IntakeTest : public VaultTest {
   std::unique_ptr<Opener> opener_;
   std::unique_ptr<seal::Sealer> sealer_;
   std::unique_ptr<log::Log> log_;
-  std::unique_ptr<Store> store_;
+  OpenedVault store_;
 };
 
 TEST_F(IntakeTest, EverySealedRecordIsStoredOnceAlsoAcrossRestarts) {

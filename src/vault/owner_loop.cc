@@ -9,42 +9,51 @@ namespace {
 
 constexpr std::chrono::milliseconds kWakeTimeout{100};
 constexpr Micros kCountersPause = Micros::Seconds(1);
-constexpr Micros kExpireRetry = Micros::Seconds(10);
-constexpr Micros kClockStep = Micros::Seconds(300);
+constexpr Micros kQuietPause = Micros::Seconds(10);
+constexpr Micros kRetry = Micros::Seconds(10);
 
 }  // namespace
 
-bool ClockWatch::Jumped() {
-  const Micros offset = Offset();
-  const Micros step = offset - offset_;
-  offset_ = offset;
-  if (step < kClockStep && Micros{-step.value} < kClockStep) return false;
-  spdlog::error("vault: the clock jumped by {} s; hours are destroyed by the clock, check it",
-                step.value / 1'000'000);
-  return true;
-}
-
 void OwnerLoop::Run() {
   log::WakeClient wake(paths_.log_socket());
-  ClockWatch watch(clock_);
-  Micros counted_at = clock_.NowMonotonic() - kCountersPause;
   Micros expire_at = clock_.NowMonotonic();
-  Hour hour = HourOf(clock_.NowUtc());
+  Add(kCountersPause, [this] { WriteCountersOrSay(); });
+  Add(kQuietPause, [this] {
+    const Status closed = store_.CloseQuiet();
+    if (!closed.ok()) spdlog::error("vault: finishing segments: {}", closed.error().ToString());
+  });
   while (!StopRequested()) {
-    if (watch.Jumped()) counters_.Get("clock_jumps").Add();
-    // Before an hour is destroyed, so that no segment number is used and then forgotten.
-    if (HourOf(clock_.NowUtc()) != hour) intake_.CommitNow();
-    hour = HourOf(clock_.NowUtc());
+    LookAtClock();
+    if (store_.has_due()) intake_.CommitNow();
     if (clock_.NowMonotonic() >= expire_at) expire_at = clock_.NowMonotonic() + ExpireOnce();
-    const bool worked = intake_.Step();
-    if (clock_.NowMonotonic() - counted_at >= kCountersPause) {
-      counted_at = clock_.NowMonotonic();
-      WriteCountersOrSay();
-    }
+    bool worked = tasks_.DoAll();
+    worked |= intake_.Step();
+    worked |= WorkOnce();
+    DoChores();
     if (!worked) wake.Wait(kWakeTimeout);
   }
+  tasks_.Close();
   intake_.CommitNow();
   WriteCountersOrSay();
+}
+
+void OwnerLoop::LookAtClock() {
+  ClockGuard& guard = store_.guard();
+  const bool was_trusted = is_clock_trusted_;
+  guard.Look();
+  is_clock_trusted_ = guard.is_trusted();
+  if (was_trusted && !is_clock_trusted_) {
+    counters_.Get("clock_jumps").Add();
+    spdlog::error(
+        "vault: the clock is {} s ahead of the time that passed; no key is destroyed until "
+        "somebody "
+        "says `telltale vault confirm-clock`, or it goes back",
+        (clock_.NowUtc() - guard.NowForKeys()).value / 1'000'000);
+  }
+  if (!was_trusted && is_clock_trusted_) {
+    counters_.Get("clock_settled").Add();  // as many as clock_jumps: nobody has to look
+    spdlog::info("vault: the clock is believed again");
+  }
 }
 
 // How long until the next try.
@@ -54,7 +63,27 @@ Micros OwnerLoop::ExpireOnce() {
   spdlog::error("vault: destroying an expired hour is not finished: {}",
                 expired.error().ToString());
   counters_.Get("expire_failures").Add();
-  return kExpireRetry;
+  return kRetry;
+}
+
+// Holds and erasures: a piece at a time, so that storing goes on between.
+bool OwnerLoop::WorkOnce() {
+  if (clock_.NowMonotonic() < work_at_) return false;
+  if (store_.has_work()) intake_.CommitNow();
+  const Result<bool> more = store_.Work();
+  if (more.ok()) return *more;
+  spdlog::error("vault: holding or erasing is not finished: {}", more.error().ToString());
+  counters_.Get("work_failures").Add();
+  work_at_ = clock_.NowMonotonic() + kRetry;
+  return false;
+}
+
+void OwnerLoop::DoChores() {
+  for (Chore& chore : chores_) {
+    if (clock_.NowMonotonic() < chore.due) continue;
+    chore.run();
+    chore.due = clock_.NowMonotonic() + chore.every;
+  }
 }
 
 void OwnerLoop::WriteCountersOrSay() {

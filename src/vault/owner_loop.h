@@ -1,40 +1,56 @@
-// The thread that owns the store: reads, commits, destroys, counts, until asked to stop.
+// The thread that owns the store: reads, commits, destroys, holds, erases, reconciles, counts,
+// until asked to stop.
 #pragma once
+
+#include <functional>
+#include <vector>
 
 #include "base/config.h"
 #include "vault/intake.h"
+#include "vault/owner_tasks.h"
 
 namespace telltale::vault {
 
-// Says when the wall clock jumps: expiry follows it, and a wrong clock destroys too early.
-class ClockWatch {
- public:
-  explicit ClockWatch(Clock& clock) : clock_(clock), offset_(Offset()) {}
-  // True, and logged, when the clock moved by more than five minutes since the last look.
-  bool Jumped();
-
- private:
-  Micros Offset() const { return clock_.NowUtc() - clock_.NowMonotonic(); }
-  Clock& clock_;
-  Micros offset_;
+// Done now and then on the owner's thread; a failure is logged by who does it.
+struct Chore {
+  Micros every;
+  std::function<void()> run;
+  Micros due;  // monotonic; 0 = at once
 };
 
 class OwnerLoop {
  public:
-  OwnerLoop(Clock& clock, Counters& counters, Store& store, Intake& intake, const Paths& paths)
-      : clock_(clock), counters_(counters), store_(store), intake_(intake), paths_(paths) {}
+  OwnerLoop(Clock& clock, Counters& counters, Store& store, Intake& intake, OwnerTasks& tasks,
+            const Paths& paths)
+      : clock_(clock),
+        counters_(counters),
+        store_(store),
+        intake_(intake),
+        tasks_(tasks),
+        paths_(paths) {}
 
+  // Before Run().
+  void Add(Micros every, std::function<void()> chore) {
+    chores_.push_back({every, std::move(chore), {}});
+  }
   void Run();
 
  private:
+  void LookAtClock();
   Micros ExpireOnce();
+  bool WorkOnce();
+  void DoChores();
   void WriteCountersOrSay();
 
   Clock& clock_;
   Counters& counters_;
   Store& store_;
   Intake& intake_;
+  OwnerTasks& tasks_;
   const Paths& paths_;
+  std::vector<Chore> chores_;
+  Micros work_at_;
+  bool is_clock_trusted_ = true;
   bool counters_refused_ = false;
 };
 

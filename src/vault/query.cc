@@ -177,13 +177,13 @@ Status QueryDoor::Run(const QueryRequest& request, const Send& send) {
 }
 
 Status QueryDoor::Stream(const QueryRequest& request, Answer& answer) {
-  const std::vector<FrameRef> refs =
-      store_.Find(request.vehicle, request.frame_class, request.from, request.to);
+  ASSIGN_OR_RETURN(const std::vector<FrameRef> refs,
+                   store_.Find(request.vehicle, request.frame_class, request.from, request.to));
   std::size_t start = 0;
   while (start < refs.size()) {
-    const Hour hour = refs[start].segment->head.expiry_hour;
+    const Hour hour = refs[start].segment->head.hour;
     std::size_t end = start;
-    while (end < refs.size() && refs[end].segment->head.expiry_hour == hour) ++end;
+    while (end < refs.size() && refs[end].segment->head.hour == hour) ++end;
     RETURN_IF_ERROR(SendHour(request, std::span(refs).subspan(start, end - start), answer));
     start = end;
   }
@@ -221,7 +221,7 @@ Status QueryDoor::SendHour(const QueryRequest& request, std::span<const FrameRef
     }
     for (const FrameEntry& entry : frame->entries) {
       // The exact edge: the key lives until the hour begins, the reader's right may end before.
-      if (entry.basis + store_.window() <= clock_.NowUtc()) continue;
+      if (!store_.IsReadable(ref.segment->head, entry.basis)) continue;
       if (entry.event_time < request.from || entry.event_time >= request.to) continue;
       const std::uint64_t content = ContentHash(AsBytes(entry.fields));
       if (!answer.seen.insert({frame->boot, entry.seq, content}).second) {

@@ -88,7 +88,7 @@ class QueryTest : public VaultTest {
     return entries;
   }
 
-  std::unique_ptr<Store> store_;
+  OpenedVault store_;
   Decoder decoder_{disk_, "/contracts",
                    [this](std::uint32_t number) { return store_->ContractDigest(number); }};
 };

@@ -18,9 +18,9 @@ enum class RetentionClass : std::uint8_t {
   kHold = 6,        // held frames; lives until the hold is lifted
 };
 // Those with a window in the configuration.
-inline constexpr std::array kWindowClasses = {RetentionClass::kPosition, RetentionClass::kQuarantine,
-                                              RetentionClass::kRefused, RetentionClass::kUnknown,
-                                              RetentionClass::kExport};
+inline constexpr std::array kWindowClasses = {RetentionClass::kPosition,
+                                              RetentionClass::kQuarantine, RetentionClass::kRefused,
+                                              RetentionClass::kUnknown, RetentionClass::kExport};
 
 // As configuration, audit log and reports call it.
 constexpr std::string_view NameOf(RetentionClass retention_class) {

@@ -1,5 +1,6 @@
 #include "vault/segment.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 
 #include <algorithm>
@@ -13,9 +14,9 @@ namespace {
 
 constexpr std::string_view kMagic = "TVSG";
 constexpr const FormatVersion& kVersion = VersionOf(Format::kVaultSegment);
-constexpr std::uint8_t kSchemeHourKey = 1;
 constexpr std::size_t kSegmentCrcAt = 76;
-constexpr std::string_view kKeyInfo = "telltale vault segment v1";
+constexpr std::string_view kSegmentKeyInfo = "telltale vault segment v1";
+constexpr std::string_view kFrameKeyInfo = "telltale vault frame v2";
 
 template <std::size_t N>
 void Take(ByteReader& reader, std::array<std::uint8_t, N>& out) {
@@ -24,6 +25,10 @@ void Take(ByteReader& reader, std::array<std::uint8_t, N>& out) {
 }
 
 bool IsClass(std::uint8_t value) { return value >= 1 && value <= 4; }
+// What segments of scheme 2 may be of: not legacy, and exports have files of their own.
+bool IsRetentionClass(std::uint8_t value) {
+  return IsClass(value) || value == static_cast<std::uint8_t>(RetentionClass::kHold);
+}
 
 std::uint32_t EventHourOf(Micros time) {
   return static_cast<std::uint32_t>(
@@ -35,16 +40,21 @@ Error Refused() { return Error{Code::kUnavailable, "the crypto library refused a
 }  // namespace
 
 std::string SegmentHead::Encode() const {
+  const bool legacy = scheme == KeyScheme::kHour;
   std::string out(kMagic);
-  PutLe(out, static_cast<std::uint8_t>(kVersion.written));
-  PutLe(out, static_cast<std::uint8_t>(kVersion.min_reader));
+  PutLe(out, static_cast<std::uint8_t>(legacy ? 1 : kVersion.written));
+  PutLe(out, static_cast<std::uint8_t>(legacy ? 1 : kVersion.min_reader));
   PutLe(out, static_cast<std::uint16_t>(kSegmentHeadBytes));
-  PutLe(out, static_cast<std::uint8_t>(frame_class));
-  PutLe(out, kSchemeHourKey);
-  PutLe<std::uint16_t>(out, 0);
-  PutLe(out, static_cast<std::uint32_t>(expiry_hour.value));
+  PutLe(out, static_cast<std::uint8_t>(legacy ? static_cast<std::uint8_t>(frame_class) : 0));
+  PutLe(out, static_cast<std::uint8_t>(scheme));
+  PutLe(out, static_cast<std::uint8_t>(legacy ? RetentionClass::kLegacy : retention_class));
+  PutLe<std::uint8_t>(out, 0);
+  PutLe(out, static_cast<std::uint32_t>(hour.value));
   PutLe(out, number);
   out += AsText(salt);
+  PutLe(out, partition.value);
+  PutLe<std::uint16_t>(out, 0);
+  PutLe(out, window_hours);
   out.resize(kSegmentCrcAt);
   PutLe(out, Crc32c(AsBytes(out)));
   return out;
@@ -55,18 +65,27 @@ Result<SegmentHead> SegmentHead::Parse(ByteSpan bytes) {
     return Error{Code::kCorrupt, "not a vault segment"};
   }
   RETURN_IF_ERROR(CheckReadable(Format::kVaultSegment, "a vault segment", bytes[4], bytes[5]));
+  const bool legacy = bytes[9] == static_cast<std::uint8_t>(KeyScheme::kHour);
+  const bool known = legacy ? IsClass(bytes[8]) && bytes[10] == 0
+                            : bytes[9] == static_cast<std::uint8_t>(KeyScheme::kHourAndVehicle) &&
+                                  bytes[8] == 0 && IsRetentionClass(bytes[10]);
   if (GetLe<std::uint32_t>(bytes.data() + kSegmentCrcAt) != Crc32c(bytes.first(kSegmentCrcAt)) ||
-      GetLe<std::uint16_t>(bytes.data() + 6) != kSegmentHeadBytes || !IsClass(bytes[8]) ||
-      bytes[9] != kSchemeHourKey) {
+      GetLe<std::uint16_t>(bytes.data() + 6) != kSegmentHeadBytes || !known) {
     return Error{Code::kCorrupt, "the head of a vault segment is damaged"};
   }
   SegmentHead head;
   ByteReader reader(bytes.subspan(8));
-  head.frame_class = static_cast<FrameClass>(reader.Get<std::uint8_t>());
-  reader.Take(3);
-  head.expiry_hour = Hour{reader.Get<std::uint32_t>()};
+  const auto frame_class = reader.Get<std::uint8_t>();
+  head.scheme = static_cast<KeyScheme>(reader.Get<std::uint8_t>());
+  head.retention_class = static_cast<RetentionClass>(reader.Get<std::uint8_t>());
+  if (legacy) head.frame_class = static_cast<FrameClass>(frame_class);
+  reader.Take(1);
+  head.hour = Hour{reader.Get<std::uint32_t>()};
   head.number = reader.Get<std::uint64_t>();
   Take(reader, head.salt);
+  head.partition = PartitionId{reader.Get<std::uint16_t>()};
+  reader.Take(2);
+  head.window_hours = reader.Get<std::uint32_t>();
   return head;
 }
 
@@ -118,6 +137,18 @@ Result<FrameHead> FrameHead::Parse(ByteSpan bytes) {
 
 Frame::~Frame() {
   for (FrameEntry& entry : entries) seal::Wipe(entry.fields);
+}
+
+void Frame::CopyDescriptionOf(const Frame& other) {
+  frame_class = other.frame_class;
+  reason = other.reason;
+  vehicle = other.vehicle;
+  boot = other.boot;
+  contract_number = other.contract_number;
+  receipt_time = other.receipt_time;
+  partition = other.partition;
+  offset = other.offset;
+  firmware = other.firmware;
 }
 
 std::string Frame::EncodePlain() const {
@@ -181,24 +212,40 @@ void FrameCipher::Free::operator()(evp_cipher_ctx_st* context) const {
   EVP_CIPHER_CTX_free(context);
 }
 
-Result<FrameCipher> FrameCipher::Make(const seal::SecretKey& hour_key, const SegmentHead& head) {
-  std::string info(kKeyInfo);
-  PutLe(info, head.number);
-  PutLe(info, static_cast<std::uint32_t>(head.expiry_hour.value));
-  seal::SecretKey key;
-  RETURN_IF_ERROR(seal::HkdfSha256({hour_key.data(), hour_key.size()}, AsText(head.salt), info,
-                                   {key.data(), key.size()}));
+Result<FrameCipher> FrameCipher::Make(const SegmentHead& head) {
   FrameCipher cipher;
   cipher.context_.reset(EVP_CIPHER_CTX_new());
-  cipher.segment_head_ = head.Encode();
-  if (cipher.context_ == nullptr || EVP_CipherInit_ex(cipher.context_.get(), EVP_aes_256_gcm(),
-                                                      nullptr, key.data(), nullptr, 1) != 1) {
-    return Refused();
-  }
+  cipher.head_ = head;
+  cipher.head_bytes_ = head.Encode();
+  if (cipher.context_ == nullptr) return Refused();
   return cipher;
 }
 
-Status FrameCipher::Seal(const Frame& frame, std::uint64_t number, std::string& out) {
+Status FrameCipher::DeriveKey(const ParentKeys& parents, const VehicleRef& vehicle,
+                              seal::SecretKey& key) const {
+  const bool legacy = head_.scheme == KeyScheme::kHour;
+  std::array<std::uint8_t, 2 * seal::kKeyBytes> both{};
+  std::copy_n(parents.hour.data(), seal::kKeyBytes, both.begin());
+  if (!legacy) std::copy_n(parents.vehicle.data(), seal::kKeyBytes, both.begin() + seal::kKeyBytes);
+  std::string info(legacy ? kSegmentKeyInfo : kFrameKeyInfo);
+  PutLe(info, head_.number);
+  PutLe(info, static_cast<std::uint32_t>(head_.hour.value));
+  if (!legacy) {
+    PutLe(info, static_cast<std::uint8_t>(head_.retention_class));
+    PutLe(info, head_.partition.value);
+    info += AsText(vehicle.bytes);
+  }
+  const Status derived =
+      seal::HkdfSha256(ByteSpan(both).first(legacy ? seal::kKeyBytes : both.size()),
+                       AsText(head_.salt), info, {key.data(), key.size()});
+  OPENSSL_cleanse(both.data(), both.size());
+  return derived;
+}
+
+Status FrameCipher::Seal(const ParentKeys& parents, const Frame& frame, std::uint64_t number,
+                         std::string& out) {
+  seal::SecretKey key;
+  RETURN_IF_ERROR(DeriveKey(parents, frame.vehicle, key));
   std::string plain = frame.EncodePlain();
   if (plain.size() > static_cast<std::size_t>(std::numeric_limits<int>::max()) / 2) {
     seal::Wipe(plain);
@@ -213,9 +260,9 @@ Status FrameCipher::Seal(const Frame& frame, std::uint64_t number, std::string& 
   EVP_CIPHER_CTX* context = context_.get();
   int done = 0;
   const bool sealed =
-      EVP_CipherInit_ex(context, nullptr, nullptr, nullptr, nonce.data(), 1) == 1 &&
-      EVP_CipherUpdate(context, nullptr, &done, AsBytes(segment_head_).data(),
-                       static_cast<int>(segment_head_.size())) == 1 &&
+      EVP_CipherInit_ex(context, EVP_aes_256_gcm(), nullptr, key.data(), nonce.data(), 1) == 1 &&
+      EVP_CipherUpdate(context, nullptr, &done, AsBytes(head_bytes_).data(),
+                       static_cast<int>(head_bytes_.size())) == 1 &&
       EVP_CipherUpdate(context, nullptr, &done, AsBytes(head).data(),
                        static_cast<int>(head.size())) == 1 &&
       EVP_CipherUpdate(context, body, &done, AsBytes(plain).data(),
@@ -228,12 +275,14 @@ Status FrameCipher::Seal(const Frame& frame, std::uint64_t number, std::string& 
   return Refused();
 }
 
-Result<Frame> FrameCipher::Open(ByteSpan bytes) {
+Result<Frame> FrameCipher::Open(const ParentKeys& parents, ByteSpan bytes) {
   ASSIGN_OR_RETURN(const FrameHead head, FrameHead::Parse(bytes));
   if (bytes.size() != kFrameHeadBytes + head.cipher_bytes ||
       head.cipher_bytes > static_cast<std::uint32_t>(std::numeric_limits<int>::max())) {
     return Error{Code::kCorrupt, "a frame is cut"};
   }
+  seal::SecretKey key;
+  RETURN_IF_ERROR(DeriveKey(parents, head.vehicle, key));
   const ByteSpan body = bytes.subspan(kFrameHeadBytes, head.cipher_bytes - seal::kTagBytes);
   std::array<std::uint8_t, seal::kTagBytes> tag{};
   std::copy(bytes.end() - seal::kTagBytes, bytes.end(), tag.begin());
@@ -243,9 +292,9 @@ Result<Frame> FrameCipher::Open(ByteSpan bytes) {
   EVP_CIPHER_CTX* context = context_.get();
   int done = 0;
   const bool opened =
-      EVP_CipherInit_ex(context, nullptr, nullptr, nullptr, nonce.data(), 0) == 1 &&
-      EVP_CipherUpdate(context, nullptr, &done, AsBytes(segment_head_).data(),
-                       static_cast<int>(segment_head_.size())) == 1 &&
+      EVP_CipherInit_ex(context, EVP_aes_256_gcm(), nullptr, key.data(), nonce.data(), 0) == 1 &&
+      EVP_CipherUpdate(context, nullptr, &done, AsBytes(head_bytes_).data(),
+                       static_cast<int>(head_bytes_.size())) == 1 &&
       EVP_CipherUpdate(context, nullptr, &done, bytes.data(), kFrameHeadBytes) == 1 &&
       EVP_CipherUpdate(context, out, &done, body.data(), static_cast<int>(body.size())) == 1 &&
       EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_SET_TAG, seal::kTagBytes, tag.data()) == 1 &&

@@ -1,10 +1,6 @@
-// The end of an hour. Every step is tried whatever the one before said: destruction fails toward
-// destruction.
-#include <fmt/format.h>
-
+// The end of an hour, of a hold, of a vehicle's key. Every step is tried whatever the one before
+// said: destruction fails toward destruction.
 #include <algorithm>
-#include <charconv>
-#include <set>
 
 #include "vault/store.h"
 #include "vault/store_writer.h"
@@ -18,136 +14,148 @@ void KeepFirst(Status& first, const Status& next) {
 
 }  // namespace
 
-Status Store::Expire() {
-  const Hour through = std::max(HourOf(clock_.NowUtc()), state_.destroyed_through);
-  if (through <= all_gone_through_ && state_.receipts.empty()) return Ok();
-  ASSIGN_OR_RETURN(const std::vector<Hour> due, DueHours(through));
-  if (due.empty() && state_.receipts.empty()) {
-    all_gone_through_ = through;
-    return Ok();
+bool Store::has_due() const {
+  const Hour through = std::max(HourOf(guard_->NowForKeys()), destroyed_through_);
+  if (through == looked_through_) return false;
+  for (const HourKeyInfo& key : keys_.Hours()) {
+    if (key.dies_at <= through && key.id.retention_class != RetentionClass::kHold) return true;
   }
-  for (const Hour hour : due) Forget(hour);
-  State next = state_;
-  next.destroyed_through = through;
-  for (const Hour hour : due) {
-    DestructionReceipt& receipt = next.receipts[hour];
-    receipt.expiry_hour = hour;
-    for (auto it = next.segments.begin(); it != next.segments.end();) {
-      if (it->second.expiry_hour != hour) {
-        ++it;
-        continue;
-      }
-      ++receipt.segments;
-      receipt.frames += it->second.frames;
-      receipt.bytes += it->second.bytes;
-      it = next.segments.erase(it);
+  looked_through_ = through;
+  return false;
+}
+
+Status Store::Expire() {
+  const Hour through = std::max(HourOf(guard_->NowForKeys()), destroyed_through_);
+  const bool is_unfinished = !unrecorded_.empty() || keys_.destruction_pending() || receipts_due_;
+  if (through == looked_through_ && !is_unfinished) return Ok();
+  std::vector<HourKeyId> due;
+  for (const HourKeyInfo& key : keys_.Hours()) {
+    if (key.dies_at <= through && key.id.retention_class != RetentionClass::kHold) {
+      due.push_back(key.id);
     }
   }
-  Status status = SaveState(std::move(next));
-  std::vector<Hour> gone;
-  for (const Hour hour : due) {
-    const Status destroyed = keys_->Destroy(hour);
-    if (destroyed.ok()) gone.push_back(hour);
-    KeepFirst(status, destroyed);
-    KeepFirst(status, RemoveSegments(hour));
+  if (due.empty() && !is_unfinished) {
+    looked_through_ = through;
+    return Ok();
   }
-  KeepFirst(status, GiveReceipts(gone));
-  if (status.ok()) all_gone_through_ = through;
+  return EndHours(due, {}, through);
+}
+
+// Index and memory first, then the catalogue, keys, files, ledger, receipts.
+Status Store::EndHours(const std::vector<HourKeyId>& ids, const std::vector<VehicleRef>& vehicles,
+                       std::optional<Hour> through) {
+  const std::vector<SegmentRecord> forgotten = Forget({ids.begin(), ids.end()});
+  unrecorded_.insert(unrecorded_.end(), forgotten.begin(), forgotten.end());
+  unrecorded_ids_.insert(ids.begin(), ids.end());
+  receipts_due_ = true;
+  Status status =
+      RecordEnds(unrecorded_, {unrecorded_ids_.begin(), unrecorded_ids_.end()}, through);
+  const std::vector<SegmentRecord> to_remove = unrecorded_;
+  if (status.ok()) {
+    unrecorded_.clear();
+    unrecorded_ids_.clear();
+  }
+  KeepFirst(status, keys_.Destroy(ids, vehicles));
+  if (keys_.destruction_pending()) KeepFirst(status, keys_.Retry());
+  for (const SegmentRecord& record : to_remove) KeepFirst(status, RemoveFile(record));
+  KeepFirst(status, GiveReceipts());
   return status;
 }
 
-// By what lies on the disk, not by what we remember: it also finds what a crash left.
-Result<std::vector<Hour>> Store::DueHours(Hour through) const {
-  std::set<Hour> due;
-  ASSIGN_OR_RETURN(const std::vector<Hour> keys, keys_->Listed());
-  for (const Hour hour : keys) {
-    if (hour <= through) due.insert(hour);
-  }
-  ASSIGN_OR_RETURN(const std::vector<std::string> folders, disk_.List(SegmentsFolder()));
-  for (const std::string& name : folders) {
-    std::uint32_t hour = 0;
-    const auto [end, problem] = std::from_chars(name.data(), name.data() + name.size(), hour);
-    if (problem != std::errc() || end != name.data() + name.size()) continue;
-    if (Hour{hour} > through) continue;
-    // An empty folder holds nothing to destroy; removing it is tidiness alone.
-    const Result<std::vector<std::string>> files = disk_.List(HourFolder(Hour{hour}));
-    if (files.ok() && files->empty()) {
-      (void)disk_.Remove(HourFolder(Hour{hour}));
-    } else {
-      due.insert(Hour{hour});
-    }
-  }
-  for (const auto& [number, record] : state_.segments) {
-    if (record.expiry_hour <= through) due.insert(record.expiry_hour);
-  }
-  for (const auto& [key, writer] : writers_) {
-    if (key.first <= through) due.insert(key.first);
-  }
-  return std::vector<Hour>(due.begin(), due.end());
-}
-
-void Store::Forget(Hour hour) {
+// Findable no more. What was not committed goes too: its hour is over.
+std::vector<SegmentRecord> Store::Forget(const std::set<HourKeyId>& ids) {
+  std::vector<SegmentRecord> forgotten;
   {
     MutexLock lock(index_mutex_);
-    index_.erase(hour);
+    for (const auto& [number, live] : live_) {
+      if (ids.contains(live.record.key())) forgotten.push_back(live.record);
+    }
+    for (const SegmentRecord& record : forgotten) DropLive(record.number);
   }
   for (auto it = writers_.begin(); it != writers_.end();) {
-    if (it->first.first != hour) {
+    if (!ids.contains(it->first.id)) {
       ++it;
       continue;
     }
     counters_.Drops("vault", Reason::kExpiredOnArrival).Add(it->second->pending.size());
     it = writers_.erase(it);
   }
+  ended_.insert(ids.begin(), ids.end());
+  return forgotten;
 }
 
-Status Store::RemoveSegments(Hour hour) {
-  const std::string folder = HourFolder(hour);
-  const Result<std::vector<std::string>> names = disk_.List(folder);
-  if (!names.ok()) return names.error().code == Code::kNotFound ? Ok() : Status(names.error());
-  Status status;
-  for (const std::string& name : *names) KeepFirst(status, disk_.Remove(folder + "/" + name));
+Status Store::RecordEnds(const std::vector<SegmentRecord>& segments,
+                         const std::vector<HourKeyId>& ids, std::optional<Hour> through) {
+  std::map<HourKeyId, HourEnd> ends;
+  const Micros now = guard_->NowForKeys();
+  for (const HourKeyId& id : ids) ends[id] = {id, now, 0, 0, 0};
+  for (const SegmentRecord& record : segments) {
+    HourEnd& end = ends[record.key()];
+    end.id = record.key();
+    end.due_at = now;
+    ++end.segments;
+    end.frames += record.frames;
+    end.bytes += record.bytes;
+  }
+  ASSIGN_OR_RETURN(store::Transaction transaction, catalog_->Begin());
+  for (const auto& [id, end] : ends) RETURN_IF_ERROR(catalog_->PutHourEnd(end));
+  for (const SegmentRecord& record : segments) {
+    RETURN_IF_ERROR(catalog_->EndSegment(record.number, SegmentEnd::kDestroyed, now));
+  }
+  if (through) {
+    RETURN_IF_ERROR(
+        catalog_->PutNumber("destroyed_through", static_cast<std::uint64_t>(through->value)));
+  }
+  RETURN_IF_ERROR(transaction.Commit());
+  if (through) destroyed_through_ = *through;
+  return Ok();
+}
+
+Status Store::RemoveFile(const SegmentRecord& record) {
+  const std::string path = PathOf(record);
+  if (!disk_.Exists(path)) return Ok();
+  const std::string folder = FolderOf(record);
+  Status status = disk_.Remove(path);
   KeepFirst(status, disk_.SyncFolder(folder));
-  (void)disk_.Remove(folder);
-  KeepFirst(status, disk_.SyncFolder(SegmentsFolder()));
+  const Result<std::vector<std::string>> left = disk_.List(folder);
+  if (left.ok() && left->empty()) (void)disk_.Remove(folder);  // tidiness alone
   return status;
 }
 
-// A receipt says that a key is gone, so only after it is; a crash before the state is saved
-// repeats it, which says nothing false.
-Status Store::GiveReceipts(const std::vector<Hour>& gone) {
-  State next = state_;
-  for (const Hour hour : gone) {
-    const auto found = next.receipts.find(hour);
-    if (found == next.receipts.end()) {
-      next.receipts[hour].expiry_hour = hour;  // the state could not be saved before
-    }
-  }
+// A receipt says that a key is gone, so only after it is; a crash before it is kept repeats it,
+// which says nothing false.
+Status Store::GiveReceipts() {
+  ASSIGN_OR_RETURN(const std::vector<HourEnd> ends, catalog_->HourEndsWithoutReceipt());
+  if (keys_.destruction_pending()) return Ok();
+  std::set<HourKeyId> left;
+  for (const HourKeyInfo& key : keys_.Hours()) left.insert(key.id);
   Status status;
-  ASSIGN_OR_RETURN(const std::vector<Hour> left, keys_->Listed());
-  for (auto it = next.receipts.begin(); it != next.receipts.end();) {
-    const DestructionReceipt& receipt = it->second;
-    if (std::find(left.begin(), left.end(), it->first) != left.end()) {
-      ++it;
+  bool all = true;
+  for (const HourEnd& end : ends) {
+    if (left.contains(end.id)) {
+      all = false;
       continue;
     }
     const auto written =
-        audit_->Append("destroyed", {{"hour", std::to_string(receipt.expiry_hour.value)},
-                                     {"segments", std::to_string(receipt.segments)},
-                                     {"frames", std::to_string(receipt.frames)},
-                                     {"bytes", std::to_string(receipt.bytes)},
-                                     {"provider", AuditText("file")},
-                                     {"proof", AuditText("not provable against a disk image")}});
-    if (!written.ok()) {
-      KeepFirst(status, written.error());
-      break;
-    }
+        audit_->Append("destroyed", {{"class", AuditText(NameOf(end.id.retention_class))},
+                                     {"hour", std::to_string(end.id.hour.value)},
+                                     {"segments", std::to_string(end.segments)},
+                                     {"frames", std::to_string(end.frames)},
+                                     {"bytes", std::to_string(end.bytes)},
+                                     {"provider", AuditText(options_.provider)},
+                                     {"proof", AuditText(options_.proof)}});
+    if (!written.ok()) return written.error();
+    const Micros now = guard_->NowForKeys();
+    const std::array<HourKeyId, 1> ids{end.id};
+    KeepFirst(status, ledger_.MarkDropped(ids, now, *written));
+    ASSIGN_OR_RETURN(store::Transaction transaction, catalog_->Begin());
+    RETURN_IF_ERROR(catalog_->PutReceipt(end.id, now, *written));
+    RETURN_IF_ERROR(catalog_->PutAuditHead(audit_->head()));
+    RETURN_IF_ERROR(transaction.Commit());
     counters_.Get("hours_destroyed").Add();
-    counters_.Get("frames_expired").Add(receipt.frames);
-    it = next.receipts.erase(it);
+    counters_.Get("frames_expired").Add(end.frames);
   }
-  next.audit = audit_->head();
-  KeepFirst(status, SaveState(std::move(next)));
+  receipts_due_ = !all;
   return status;
 }
 

@@ -12,11 +12,12 @@ namespace telltale::vault {
 struct Store::Writer {
   std::shared_ptr<const SegmentFile> segment;
   FrameCipher cipher;
-  SegmentRecord committed;  // number, hour, class; bytes and frames as in the state
-  std::uint64_t next_frame = 0;
-  std::string buffer;                                   // frames since the last commit
-  std::vector<std::pair<FrameHead, FrameRef>> pending;  // to be found after the commit
-  std::unique_ptr<File> file;  // null: not made yet, or closed to save handles
+  SegmentRecord committed;         // bytes and frames as in the catalogue
+  SegmentRecord next;              // with what is in the buffer
+  std::string buffer;              // frames since the last commit
+  std::vector<FrameSpan> pending;  // to be found after the commit
+  std::unique_ptr<File> file;      // null: not made yet, or closed to save handles
+  Micros written_at;               // monotonic
 };
 
 }  // namespace telltale::vault

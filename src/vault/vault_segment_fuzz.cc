@@ -2,7 +2,9 @@
 // accepted writes back as what it was read from. Checksums are set right first, or nothing would
 // get past them.
 #include "base/checksum.h"
+#include "base/sim_disk.h"
 #include "vault/segment.h"
+#include "vault/segment_index.h"
 #include "vault/state.h"
 
 using namespace telltale;
@@ -28,18 +30,32 @@ void ReadFrameHead(std::string bytes) {
   PutCrc(bytes, 0, 4, vault::kFrameHeadBytes);
   const auto head = vault::FrameHead::Parse(AsBytes(bytes));
   if (head.ok()) CHECK(vault::FrameHead::Parse(AsBytes(head->Encode())).ok());
-  seal::SecretKey key;
-  auto cipher = vault::FrameCipher::Make(key, {});
+  const vault::ParentKeys parents;
+  auto cipher = vault::FrameCipher::Make({});
   CHECK(cipher.ok());
-  CHECK(!cipher->Open(AsBytes(bytes)).ok());
+  CHECK(!cipher->Open(parents, AsBytes(bytes)).ok());
 }
 
 void ReadState(std::string bytes) {
-  (void)vault::State::Parse(AsBytes(bytes));
+  (void)vault::StateOfFormat1::Parse(AsBytes(bytes));
   if (bytes.size() < 12) return;
   PutCrc(bytes, bytes.size() - 4, 0, bytes.size() - 4);
-  const auto state = vault::State::Parse(AsBytes(bytes));
-  if (state.ok()) CHECK(vault::State::Parse(AsBytes(state->Encode())).ok());
+  (void)vault::StateOfFormat1::Parse(AsBytes(bytes));
+}
+
+// Blocks of an index, as a file would have them.
+void ReadIndexBlock(std::string bytes) {
+  bytes.resize(vault::kIndexBlockBytes);
+  bytes.replace(0, 4, "TVSX");
+  PutCrc(bytes, 4, 8, bytes.size());
+  SimDisk disk;
+  CHECK(WriteFileDurably(disk, "/index", bytes).ok());
+  const auto file = *disk.Open("/index", OpenMode::kRead);
+  const auto all = vault::ReadIndex(*file, 0, bytes.size());
+  if (!all.ok()) return;
+  for (const vault::FrameSpan& span : *all) {
+    CHECK(vault::FindInIndex(*file, 0, bytes.size(), span.vehicle).ok());
+  }
 }
 
 }  // namespace
@@ -48,7 +64,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size == 0) return 0;
   const ByteSpan bytes(data + 1, size - 1);
   const std::string text(AsText(bytes));
-  switch (data[0] % 5) {
+  switch (data[0] % 6) {
     case 0:
       ReadSegmentHead(text);
       break;
@@ -68,6 +84,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       CHECK(chain.Add(text) == chain.problem().empty());
       break;
     }
+    case 5:
+      ReadIndexBlock(text);
+      break;
   }
   return 0;
 }

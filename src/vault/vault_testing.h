@@ -9,12 +9,14 @@
 #include <vector>
 
 #include "base/sim_disk.h"
-#include "vault/store.h"
+#include "store/disk_vfs.h"
+#include "vault/vault_folder.h"
 
 namespace telltale::vault {
 
 inline constexpr std::int64_t kDay = 86'400 * 1'000'000ll;
-inline constexpr Micros kWindow{30 * kDay};
+inline constexpr std::uint32_t kWindowDays = 30;
+inline constexpr Micros kWindow{kWindowDays * kDay};
 // 2025-11-24T16:00:00Z: on the hour, so that edges are easy to say.
 inline constexpr Micros kNow{1'764'000'000'000'000};
 
@@ -72,33 +74,64 @@ inline int FilesWith(Disk& disk, const std::string& folder, const std::string& b
   return found;
 }
 
+// An opened vault; stands for its store.
+class OpenedVault {
+ public:
+  OpenedVault() = default;
+  explicit OpenedVault(std::unique_ptr<VaultFolder> folder) : folder_(std::move(folder)) {}
+  Store* operator->() const { return &folder_->store(); }
+  Store& operator*() const { return folder_->store(); }
+  VaultFolder& folder() const { return *folder_; }
+  void reset() { folder_.reset(); }
+
+ private:
+  std::unique_ptr<VaultFolder> folder_;
+};
+
+// A vault's folder on a simulated disk. Partitions as the log of the tests has them.
+inline Result<OpenedVault> OpenVault(Disk& disk, Clock& clock, Random& random, Counters& counters,
+                                     const store::DiskVfs& vfs,
+                                     const Windows& windows = Windows::Days(kWindowDays)) {
+  ASSIGN_OR_RETURN(
+      auto folder,
+      VaultFolder::Open(
+          disk, clock, random, counters, nullptr,
+          {.dir = "/vault", .windows = windows, .partitions = 4, .replicas = {}, .vfs = &vfs}));
+  return OpenedVault(std::move(folder));
+}
+
+// Every entry of a vehicle as (seq, bytes), in the order found.
+inline std::vector<std::pair<std::uint64_t, std::string>> EntriesOf(
+    const Store& store, std::uint8_t vehicle, FrameClass frame_class = FrameClass::kData,
+    std::optional<std::uint64_t> hold = std::nullopt) {
+  std::vector<std::pair<std::uint64_t, std::string>> entries;
+  Store::FrameReader reader(store);
+  const auto refs = store.Find(VehicleOf(vehicle), frame_class, Micros{0}, Micros{1ll << 60}, hold);
+  EXPECT_TRUE(refs.ok()) << refs.error().ToString();
+  if (!refs.ok()) return entries;
+  for (const FrameRef& ref : *refs) {
+    auto frame = reader.Read(ref);
+    if (!frame.ok() || frame->frame_class != frame_class) continue;
+    for (const FrameEntry& entry : frame->entries) entries.emplace_back(entry.seq, entry.fields);
+  }
+  return entries;
+}
+
 class VaultTest : public testing::Test {
  protected:
   VaultTest() { EXPECT_TRUE(disk_.MakeFolders("/vault", 0700).ok()); }
 
-  Result<std::unique_ptr<Store>> TryOpen() {
-    return Store::Open(disk_, clock_, random_, counters_, {"/vault", kWindow});
+  Result<OpenedVault> TryOpen(const Windows& windows = Windows::Days(kWindowDays)) {
+    return OpenVault(disk_, clock_, random_, counters_, vfs_, windows);
   }
-  std::unique_ptr<Store> OpenStore() {
-    auto store = TryOpen();
-    EXPECT_TRUE(store.ok()) << store.error().ToString();
-    return std::move(store).value();
-  }
-  // Every entry of a vehicle as (seq, bytes), in the order found.
-  std::vector<std::pair<std::uint64_t, std::string>> EntriesOf(
-      const Store& store, std::uint8_t vehicle, FrameClass frame_class = FrameClass::kData) {
-    std::vector<std::pair<std::uint64_t, std::string>> entries;
-    Store::FrameReader reader(store);
-    for (const FrameRef& ref :
-         store.Find(VehicleOf(vehicle), frame_class, Micros{0}, Micros{1ll << 60})) {
-      auto frame = reader.Read(ref);
-      if (!frame.ok()) continue;
-      for (const FrameEntry& entry : frame->entries) entries.emplace_back(entry.seq, entry.fields);
-    }
-    return entries;
+  OpenedVault OpenStore(const Windows& windows = Windows::Days(kWindowDays)) {
+    auto vault = TryOpen(windows);
+    EXPECT_TRUE(vault.ok()) << vault.error().ToString();
+    return std::move(vault).value();
   }
 
   SimDisk disk_;
+  store::DiskVfs vfs_{disk_};
   ManualClock clock_{kNow};
   SeededRandom random_{11};
   Counters counters_;

@@ -18,7 +18,7 @@ constexpr const char* kRules =
     "  field: is_fcw_warning\n"
     "  severity: HIGH\n";
 constexpr std::uint64_t kSegmentBytes = 64u << 10;
-constexpr Micros kWindow{30 * 86'400 * 1'000'000ll};
+constexpr vault::Windows kWindows = vault::Windows::Days(30);
 
 log::LogOptions GatewayLog() {
   log::LogOptions options;
@@ -79,7 +79,8 @@ struct Platform::WorkerProcess {
 struct Platform::VaultProcess {
   std::unique_ptr<vault::GatewayKeys> gateways;
   std::unique_ptr<vault::Opener> opener;
-  std::unique_ptr<vault::Store> store;
+  std::unique_ptr<vault::VaultFolder> folder;
+  vault::Store& store() const { return folder->store(); }
   std::unique_ptr<vault::RecordIntake> records;
   std::unique_ptr<vault::Intake> intake;
 };
@@ -215,12 +216,17 @@ Status Platform::StartVault() {
   RETURN_IF_ERROR(process->gateways->Reload());
   ASSIGN_OR_RETURN(process->opener,
                    vault::Opener::Make(vault_key_.private_raw, *process->gateways, clock_));
-  ASSIGN_OR_RETURN(process->store,
-                   vault::Store::Open(disk_, clock_, random_, counters_, {"/vault", kWindow}));
-  process->records = std::make_unique<vault::RecordIntake>(*process->opener, *process->store,
+  ASSIGN_OR_RETURN(process->folder,
+                   vault::VaultFolder::Open(disk_, clock_, random_, counters_, nullptr,
+                                            {.dir = "/vault",
+                                             .windows = kWindows,
+                                             .partitions = kPartitions,
+                                             .replicas = {},
+                                             .vfs = &vfs_}));
+  process->records = std::make_unique<vault::RecordIntake>(*process->opener, process->store(),
                                                            counters_, control_key_.public_raw);
   process->intake = std::make_unique<vault::Intake>(
-      disk_, clock_, counters_, *process->records, *process->store,
+      disk_, clock_, counters_, *process->records, process->store(),
       vault::IntakeOptions{GatewayLog().dir, "/data/positions", kShards});
   vault_ = std::move(process);
   return Ok();
@@ -288,12 +294,12 @@ Result<bool> Platform::StepVault() { return vault_->intake->Step(); }
 void Platform::CommitVault() { vault_->intake->CommitNow(); }
 
 Result<std::uint64_t> Platform::Audit() {
-  return vault_->store->audit().Append("query", {{"purpose", vault::AuditText("power cut")}});
+  return vault_->store().audit().Append("query", {{"purpose", vault::AuditText("power cut")}});
 }
 
 Result<std::uint64_t> Platform::AuditEntries() {
   ASSIGN_OR_RETURN(const vault::AuditCheck check,
-                   vault_->store->audit().List(1, UINT64_MAX, [](std::string_view) {}));
+                   vault_->store().audit().List(1, UINT64_MAX, [](std::string_view) {}));
   if (!check.problem.empty()) return Error{Code::kCorrupt, check.problem};
   return check.head.entries;
 }
@@ -357,12 +363,14 @@ Status Platform::FindSealed(Found& found) {
 }
 
 Status Platform::FindInResults(Found& found) {
-  vault::Store::FrameReader reader(*vault_->store);
+  const vault::Store& store = vault_->store();
+  vault::Store::FrameReader reader(store);
   for (std::uint8_t car = 0; car < kPartitions; ++car) {
     VehicleRef ref;
     ref.bytes[7] = ref.bytes[15] = car;
-    for (const vault::FrameRef& frame_ref :
-         vault_->store->Find(ref, vault::FrameClass::kData, Micros{0}, Micros{INT64_MAX / 2})) {
+    ASSIGN_OR_RETURN(const auto refs,
+                     store.Find(ref, vault::FrameClass::kData, Micros{0}, Micros{INT64_MAX / 2}));
+    for (const vault::FrameRef& frame_ref : refs) {
       ASSIGN_OR_RETURN(const vault::Frame frame, reader.Read(frame_ref));
       for (const auto& entry : frame.entries) found.vault.insert(IdentityOf(ref, entry.seq));
     }

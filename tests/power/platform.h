@@ -19,6 +19,7 @@
 #include "safety/shard_worker.h"
 #include "store/disk_vfs.h"
 #include "vault/intake.h"
+#include "vault/vault_folder.h"
 
 namespace telltale::power {
 

@@ -55,8 +55,7 @@ class MemoryProvider final : public KeyProvider {
     if (!keys.contains(id)) return Error{Code::kNotFound, "destroyed"};
     Sealing how = HowOf(id, context);
     std::copy_n(AsBytes(wrapped).begin(), how.nonce.size(), how.nonce.begin());
-    return OpenBytes(how, AsBytes(wrapped).subspan(how.nonce.size()),
-                     {plain.data(), plain.size()});
+    return OpenBytes(how, AsBytes(wrapped).subspan(how.nonce.size()), {plain.data(), plain.size()});
   }
   Status Destroy(const std::string& id) override {
     if (down || refuse_destroy) return Error{Code::kUnavailable, "down"};
