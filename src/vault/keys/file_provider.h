@@ -10,8 +10,8 @@ namespace telltale::vault {
 
 class FileProvider final : public KeyProvider {
  public:
-  // `folder` (<vault>/keys/root) is made when absent. What an interrupted making or destruction left
-  // is overwritten and removed.
+  // `folder` (<vault>/keys/root) is made when absent. What an interrupted making or destruction
+  // left is overwritten and removed.
   //   kUnavailable  disk
   static Result<std::unique_ptr<FileProvider>> Open(Disk& disk, std::string folder, Random& random);
 

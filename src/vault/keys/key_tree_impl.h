@@ -53,7 +53,7 @@ class KeyTreeImpl final : public KeyTree {
  private:
   struct Replica {
     TreeFolder folder;
-    std::set<PageId> owed;       // pages whose file there is not ours
+    std::set<PageId> owed;  // pages whose file there is not ours
     bool owes_root = false;
     bool owes_rotation = false;  // its root may still have what was destroyed
   };
@@ -128,15 +128,15 @@ class KeyTreeImpl final : public KeyTree {
   // Owner thread.
   TreeFolder folder_;
   std::vector<Replica> replicas_;
-  std::string why_no_root_;            // what Open() says when no root opens
+  std::string why_no_root_;  // what Open() says when no root opens
   bool root_from_replica_ = false;
-  std::uint64_t root_generation_ = 0;   // of the last root that was tried
-  std::string root_key_id_;             // of the root that is durable
-  std::string next_root_key_id_;        // made, not yet under a durable root; "" = none
-  std::string root_file_;               // sealed, as last written
-  bool root_uncertain_ = false;         // which of two roots is durable is not known
-  bool rotation_owed_ = false;          // a destroyed key may still be under root_key_id_
-  bool purge_owed_ = false;             // old files or root keys may still be there
+  std::uint64_t root_generation_ = 0;  // of the last root that was tried
+  std::string root_key_id_;            // of the root that is durable
+  std::string next_root_key_id_;       // made, not yet under a durable root; "" = none
+  std::string root_file_;              // sealed, as last written
+  bool root_uncertain_ = false;        // which of two roots is durable is not known
+  bool rotation_owed_ = false;         // a destroyed key may still be under root_key_id_
+  bool purge_owed_ = false;            // old files or root keys may still be there
   std::atomic<bool> pending_{false};
 
   mutable Mutex mutex_;  // never held while files are written

@@ -1,4 +1,5 @@
-// A page of keys: what is sealed, written and destroyed together. Bytes: docs/formats/vault-keys.md.
+// A page of keys: what is sealed, written and destroyed together. Bytes:
+// docs/formats/vault-keys.md.
 #pragma once
 
 #include <compare>
@@ -42,8 +43,8 @@ bool IsPageFileName(std::string_view name);
 std::uint32_t SlotOf(const HourKeyId& id);
 std::uint32_t SlotOf(Ordinal ordinal);
 
-// In memory. A slot of 48 bytes is a vehicle's reference (16) and key (32), or the hour a key dies at
-// (8), 1 (8) and the key (32). A slot of zeros is empty.
+// In memory. A slot of 48 bytes is a vehicle's reference (16) and key (32), or the hour a key dies
+// at (8), 1 (8) and the key (32). A slot of zeros is empty.
 class Page {
  public:
   explicit Page(PageId page_id);
@@ -60,8 +61,8 @@ class Page {
   bool rekey = false;                 // a key was destroyed that the file under key() has or had
   bool on_disk = false;               // there is a file of `generation`
   bool in_root = false;
-  bool dropping = false;              // left out of the root that is being made
-  bool damaged = false;               // its file does not open: no slot is known
+  bool dropping = false;  // left out of the root that is being made
+  bool damaged = false;   // its file does not open: no slot is known
 
   std::uint8_t* key() { return block_.data(); }
   std::uint8_t* next_key() { return block_.data() + seal::kKeyBytes; }

@@ -21,8 +21,7 @@ class Pkcs11Provider final : public KeyProvider {
   };
   //   kInvalid      a prefix that is empty or too long
   //   kUnavailable  the module or the token is not there, or refuses the PIN
-  static Result<std::unique_ptr<Pkcs11Provider>> Open(Disk& disk, Random& random,
-                                                      Options options);
+  static Result<std::unique_ptr<Pkcs11Provider>> Open(Disk& disk, Random& random, Options options);
   ~Pkcs11Provider() override;
 
   Result<std::string> Create() override;  // the id is the key's label

@@ -19,8 +19,8 @@ struct RootHead {
   std::uint64_t generation = 0;  // rises with each writing
   std::string provider;          // KeyProvider::name()
   std::string root_key_id;
-  std::string wrapped;           // the key of this file, by KeyProvider::Wrap()
-  std::size_t body_at = 0;       // of a parsed one
+  std::string wrapped;      // the key of this file, by KeyProvider::Wrap()
+  std::size_t body_at = 0;  // of a parsed one
   std::size_t body_bytes = 0;
 
   std::string Encode() const;  // takes body_bytes as it is
