@@ -6,13 +6,17 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
-#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <system_error>
+
+// Debian 12's header says C++ where it means C.
+extern "C" {
+#include <sys/pidfd.h>
+}
 
 #include "base/bytes.h"
 #include "seal/derive.h"
@@ -80,12 +84,11 @@ Result<pid_t> Spawn(const Command& command, const Pipe& in, const Pipe& out) {
   posix_spawnattr_init(&attributes);
   posix_spawnattr_setsigdefault(&attributes, &all);
   posix_spawnattr_setsigmask(&attributes, &none);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF |
-                                            POSIX_SPAWN_SETSIGMASK);
+  posix_spawnattr_setflags(&attributes,
+                           POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
   pid_t child = 0;
-  const int failed =
-      posix_spawn(&child, command.program.c_str(), &files, &attributes, Pointers(words).data(),
-                  Pointers(command.environment).data());
+  const int failed = posix_spawn(&child, command.program.c_str(), &files, &attributes,
+                                 Pointers(words).data(), Pointers(command.environment).data());
   posix_spawn_file_actions_destroy(&files);
   posix_spawnattr_destroy(&attributes);
   if (failed != 0) {

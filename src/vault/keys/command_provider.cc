@@ -86,8 +86,8 @@ Result<std::string> CommandProvider::Wrap(const std::string& id, const seal::Sec
 Status CommandProvider::Unwrap(const std::string& id, std::string_view wrapped,
                                std::string_view context, seal::SecretKey& plain) {
   if (!IsId(id)) return Error{Code::kNotFound, "not the id of a root key"};
-  ASSIGN_OR_RETURN(std::string output, Call({"unwrap", id}, HexEncode(wrapped) + "\n" +
-                                                                HexEncode(context) + "\n"));
+  ASSIGN_OR_RETURN(std::string output,
+                   Call({"unwrap", id}, HexEncode(wrapped) + "\n" + HexEncode(context) + "\n"));
   std::string_view line;
   const bool one = OnlyLine(output, line);
   Result<std::string> raw = one ? HexDecode(line) : Result<std::string>(NoAnswer("key to unwrap"));

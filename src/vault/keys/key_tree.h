@@ -82,7 +82,8 @@ class KeyTree {
 
   // Gone from memory at once; from the disk, the replicas and the provider when it returns ok. Each
   // step is tried whatever the one before said. Unknown ones are fine: safe to repeat. After a
-  // failure Retry() goes on (also after a restart: Open() finds the rest).
+  // failure Retry() goes on; after a restart Open() does, but for keys that no write of this call
+  // got rid of: repeat what was not said to be done. A success makes what was ensured durable too.
   virtual Status Destroy(std::span<const HourKeyId> hours,
                          std::span<const VehicleRef> vehicles) = 0;
   virtual Status Retry() = 0;

@@ -46,11 +46,11 @@ Result<KeyTreeImpl::Looked> KeyTreeImpl::LookForRoot(const TreeFolder& folder,
     return unusable(head.error().message);
   }
   if (head->provider != provider_.name()) {
-    return Error{Code::kInvalid,
-                 fmt::format("{} is under the key provider \"{}\", not \"{}\": set vault.keys as it "
-                             "was when these keys were made",
-                             folder.PathOf(TreeFolder::kRootName), head->provider,
-                             provider_.name())};
+    return Error{
+        Code::kInvalid,
+        fmt::format("{} is under the key provider \"{}\", not \"{}\": set vault.keys as it "
+                    "was when these keys were made",
+                    folder.PathOf(TreeFolder::kRootName), head->provider, provider_.name())};
   }
   seal::SecretKey file_key;
   const Status unwrapped =
@@ -88,9 +88,10 @@ Status KeyTreeImpl::FindRoot(std::optional<FoundRoot>& found) {
   root_from_replica_ = found.has_value();
   if (found.has_value()) return Ok();
   if (!all_answered) {
-    return Error{Code::kUnavailable, "no root of keys opens, and a replica does not answer: " +
-                                         why_no_root_ + "bring it back, or take it out of "
-                                         "vault.keys.replicas"};
+    return Error{Code::kUnavailable,
+                 "no root of keys opens, and a replica does not answer: " + why_no_root_ +
+                     "bring it back, or take it out of "
+                     "vault.keys.replicas"};
   }
   if (none) return CreateFirst();
   return Error{Code::kCorrupt,
@@ -137,9 +138,8 @@ bool KeyTreeImpl::LoadFromReplicas(Page& page) {
   }
   // The latest first. A replica that missed a write lacks keys that came since.
   std::sort(by_writes.rbegin(), by_writes.rend());
-  return std::any_of(by_writes.begin(), by_writes.end(), [&](const auto& one) {
-    return LoadFrom(one.second->folder, page).ok();
-  });
+  return std::any_of(by_writes.begin(), by_writes.end(),
+                     [&](const auto& one) { return LoadFrom(one.second->folder, page).ok(); });
 }
 
 void KeyTreeImpl::CountDamaged(const Page& page) {
@@ -185,14 +185,15 @@ void KeyTreeImpl::Enter(std::unique_ptr<Page> page) {
   by_number[number] = &in;
   const std::uint32_t first = number * kVehiclesPerPage;
   for (std::uint32_t at = 0; at < in.used; ++at) {
-    if (in.Has(at)) index_.Add(vehicle_pages_(Ordinal{first + at}), Ordinal{first + at},
-                               vehicle_pages_);
+    if (in.Has(at))
+      index_.Add(vehicle_pages_(Ordinal{first + at}), Ordinal{first + at}, vehicle_pages_);
   }
   // Of a page that is not the last written one, more ordinals may have been given than it has.
   const std::uint32_t given = in.damaged || in.dirty ? kVehiclesPerPage : in.used;
   const std::uint64_t next = std::uint64_t{first} + given;
-  next_ordinal_ = std::max(next_ordinal_, Ordinal{static_cast<std::uint32_t>(
-                                              std::min<std::uint64_t>(next, UINT32_MAX))});
+  next_ordinal_ =
+      std::max(next_ordinal_,
+               Ordinal{static_cast<std::uint32_t>(std::min<std::uint64_t>(next, UINT32_MAX))});
 }
 
 Status KeyTreeImpl::LoadAll(const FoundRoot& found) {
@@ -208,8 +209,8 @@ Status KeyTreeImpl::LoadAll(const FoundRoot& found) {
   }
   MutexLock lock(mutex_);
   if (root_from_replica_) {
-    const std::uint64_t next = std::uint64_t{next_ordinal_.value} +
-                               std::uint64_t{kPagesSkippedMax} * kVehiclesPerPage;
+    const std::uint64_t next =
+        std::uint64_t{next_ordinal_.value} + std::uint64_t{kPagesSkippedMax} * kVehiclesPerPage;
     next_ordinal_ = Ordinal{static_cast<std::uint32_t>(std::min<std::uint64_t>(next, UINT32_MAX))};
   }
   durable_next_ = next_ordinal_;

@@ -169,6 +169,12 @@ inline std::string KeyText(const KeyTree& tree, const VehicleRef& vehicle) {
   return tree.CopyVehicle(vehicle, key).ok() ? std::string(key.text()) : std::string();
 }
 
+inline std::vector<std::string> NamesIn(Disk& disk, const std::string& folder) {
+  const auto names = disk.List(folder);
+  EXPECT_TRUE(names.ok()) << folder;
+  return names.ok() ? names.value() : std::vector<std::string>();
+}
+
 struct KeyWorld {
   Result<std::unique_ptr<KeyTree>> Open() {
     return KeyTree::Open(disk, random, provider, counters, options);
@@ -180,7 +186,7 @@ struct KeyWorld {
   }
   // Of the tree's folder, without what is no key file.
   std::vector<std::string> Names(const std::string& folder = "/tree") {
-    std::vector<std::string> names = sim.List(folder).value();
+    std::vector<std::string> names = NamesIn(sim, folder);
     std::erase(names, "reserve");
     return names;
   }

@@ -147,8 +147,7 @@ Status OpenPage(ByteSpan file, Page& page) {
   seal::SecretKey file_key;
   RETURN_IF_ERROR(DeriveFileKey(Key(page.key(), seal::kKeyBytes), bound, file_key));
   RETURN_IF_ERROR(OpenBytes({.key = KeyOf(file_key), .nonce = {}, .bound = bound},
-                            file.subspan(kPageHeadBytes),
-                            {page.slot(0), head.used * kSlotBytes}));
+                            file.subspan(kPageHeadBytes), {page.slot(0), head.used * kSlotBytes}));
   page.writes = head.writes;
   page.used = head.used;
   page.durable_used = head.used;

@@ -48,9 +48,8 @@ Result<std::unique_ptr<Pkcs11Provider>> Pkcs11Provider::Open(Disk& disk, Random&
   if (options.label_prefix.empty() || options.label_prefix.size() > kPrefixBytesMax) {
     return Error{Code::kInvalid, "the label of root keys has 1 to 31 characters"};
   }
-  ASSIGN_OR_RETURN(
-      std::unique_ptr<Pkcs11Token> token,
-      Pkcs11Token::Open(disk, {options.module, options.token, options.pin_file}));
+  ASSIGN_OR_RETURN(std::unique_ptr<Pkcs11Token> token,
+                   Pkcs11Token::Open(disk, {options.module, options.token, options.pin_file}));
   return std::unique_ptr<Pkcs11Provider>(
       new Pkcs11Provider(std::move(token), random, std::move(options)));
 }
@@ -81,13 +80,13 @@ Status Pkcs11Provider::Generate(std::string label, unsigned long& key) {
   CK_BBOOL yes = CK_TRUE;
   CK_BBOOL no = CK_FALSE;
   std::vector<CK_ATTRIBUTE> attributes = {
-      Attribute(CKA_CLASS, kind),     Attribute(CKA_KEY_TYPE, type),
-      Attribute(CKA_LABEL, label),    Attribute(CKA_VALUE_LEN, bytes),
-      Attribute(CKA_TOKEN, yes),      Attribute(CKA_PRIVATE, yes),
-      Attribute(CKA_SENSITIVE, yes),  Attribute(CKA_EXTRACTABLE, no),
-      Attribute(CKA_MODIFIABLE, no),  Attribute(CKA_ENCRYPT, yes),
-      Attribute(CKA_DECRYPT, yes),    Attribute(CKA_WRAP, no),
-      Attribute(CKA_UNWRAP, no),      Attribute(CKA_DERIVE, no),
+      Attribute(CKA_CLASS, kind),    Attribute(CKA_KEY_TYPE, type),
+      Attribute(CKA_LABEL, label),   Attribute(CKA_VALUE_LEN, bytes),
+      Attribute(CKA_TOKEN, yes),     Attribute(CKA_PRIVATE, yes),
+      Attribute(CKA_SENSITIVE, yes), Attribute(CKA_EXTRACTABLE, no),
+      Attribute(CKA_MODIFIABLE, no), Attribute(CKA_ENCRYPT, yes),
+      Attribute(CKA_DECRYPT, yes),   Attribute(CKA_WRAP, no),
+      Attribute(CKA_UNWRAP, no),     Attribute(CKA_DERIVE, no),
   };
   CK_MECHANISM mechanism{CKM_AES_KEY_GEN, nullptr, 0};
   return token_->Call("to make a key", [&](const CK_FUNCTION_LIST& f, CK_SESSION_HANDLE session) {
@@ -103,8 +102,8 @@ Status Pkcs11Provider::CheckGuarded(unsigned long key) {
   std::vector<CK_ATTRIBUTE> asked = {Attribute(CKA_SENSITIVE, sensitive),
                                      Attribute(CKA_EXTRACTABLE, extractable),
                                      Attribute(CKA_TOKEN, on_token)};
-  RETURN_IF_ERROR(token_->Call(
-      "to describe a key", [&](const CK_FUNCTION_LIST& f, CK_SESSION_HANDLE session) {
+  RETURN_IF_ERROR(
+      token_->Call("to describe a key", [&](const CK_FUNCTION_LIST& f, CK_SESSION_HANDLE session) {
         return f.C_GetAttributeValue(session, key, asked.data(), asked.size());
       }));
   if (sensitive == CK_TRUE && extractable == CK_FALSE && on_token == CK_TRUE) return Ok();

@@ -38,9 +38,8 @@ Pkcs11Token::~Pkcs11Token() {
 }
 
 Error Pkcs11Token::Failed(std::string_view doing, CK_RV answer) const {
-  return Error{Code::kUnavailable,
-               fmt::format("the token \"{}\" failed {} (PKCS#11 code 0x{:x})", options_.token,
-                           doing, answer)};
+  return Error{Code::kUnavailable, fmt::format("the token \"{}\" failed {} (PKCS#11 code 0x{:x})",
+                                               options_.token, doing, answer)};
 }
 
 bool Pkcs11Token::IsLost(CK_RV answer) {
@@ -54,11 +53,9 @@ bool Pkcs11Token::IsLost(CK_RV answer) {
 Status Pkcs11Token::Load() {
   library_ = dlopen(options_.module.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library_ == nullptr) {
-    return Error{Code::kUnavailable,
-                 "the PKCS#11 module " + options_.module + " cannot be loaded"};
+    return Error{Code::kUnavailable, "the PKCS#11 module " + options_.module + " cannot be loaded"};
   }
-  const auto get =
-      reinterpret_cast<CK_C_GetFunctionList>(dlsym(library_, "C_GetFunctionList"));
+  const auto get = reinterpret_cast<CK_C_GetFunctionList>(dlsym(library_, "C_GetFunctionList"));
   if (get == nullptr || get(&functions_) != CKR_OK || functions_ == nullptr) {
     functions_ = nullptr;
     return Error{Code::kUnavailable, options_.module + " is not a PKCS#11 module"};
@@ -78,13 +75,13 @@ Result<CK_SLOT_ID> Pkcs11Token::FindSlot() {
       return slots[i];
     }
   }
-  return Error{Code::kUnavailable, fmt::format("no token with the label \"{}\" is there",
-                                               options_.token)};
+  return Error{Code::kUnavailable,
+               fmt::format("no token with the label \"{}\" is there", options_.token)};
 }
 
 Status Pkcs11Token::OpenSession(CK_SLOT_ID slot) {
-  const CK_RV opened = functions_->C_OpenSession(slot, CKF_SERIAL_SESSION | CKF_RW_SESSION,
-                                                 nullptr, nullptr, &session_);
+  const CK_RV opened = functions_->C_OpenSession(slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, nullptr,
+                                                 nullptr, &session_);
   if (opened != CKR_OK) {
     session_ = CK_INVALID_HANDLE;
     return Failed("to open a session", opened);
@@ -92,8 +89,8 @@ Status Pkcs11Token::OpenSession(CK_SLOT_ID slot) {
   ASSIGN_OR_RETURN(std::string pin, ReadWholeFile(disk_, options_.pin_file, kPinFileBytesMax));
   std::size_t size = pin.size();
   while (size > 0 && (pin[size - 1] == '\n' || pin[size - 1] == '\r')) --size;
-  const CK_RV logged_in = functions_->C_Login(
-      session_, CKU_USER, reinterpret_cast<CK_UTF8CHAR*>(pin.data()), size);
+  const CK_RV logged_in =
+      functions_->C_Login(session_, CKU_USER, reinterpret_cast<CK_UTF8CHAR*>(pin.data()), size);
   seal::Wipe(pin);
   if (logged_in == CKR_OK || logged_in == CKR_USER_ALREADY_LOGGED_IN) return Ok();
   return Failed("to log in", logged_in);
@@ -120,8 +117,7 @@ Status Pkcs11Token::LogIn() {
 
 bool Pkcs11Token::Answers() {
   CK_SESSION_INFO info{};
-  return session_ != CK_INVALID_HANDLE &&
-         functions_->C_GetSessionInfo(session_, &info) == CKR_OK &&
+  return session_ != CK_INVALID_HANDLE && functions_->C_GetSessionInfo(session_, &info) == CKR_OK &&
          info.state == CKS_RW_USER_FUNCTIONS;
 }
 

@@ -83,8 +83,9 @@ Status RootBody::Check() const {
   for (std::size_t i = 0; i < records(); ++i) {
     const PageId id = record(i).id;
     if (!id.known()) {
-      return Error{Code::kUnsupported, "the root of keys has pages that this telltale does not "
-                                       "know: use a newer telltale"};
+      return Error{Code::kUnsupported,
+                   "the root of keys has pages that this telltale does not "
+                   "know: use a newer telltale"};
     }
     if (!seen.insert(id).second) return Error{Code::kCorrupt, "a root with one page twice"};
   }
@@ -106,8 +107,7 @@ Result<std::string> SealRoot(RootHead head, const RootBody& body, Key file_key) 
   head.body_bytes = body.bytes().size();
   std::string out = head.Encode();
   const std::string bound = out;
-  RETURN_IF_ERROR(
-      SealBytes({.key = file_key, .nonce = {}, .bound = bound}, body.bytes(), out));
+  RETURN_IF_ERROR(SealBytes({.key = file_key, .nonce = {}, .bound = bound}, body.bytes(), out));
   return out;
 }
 
