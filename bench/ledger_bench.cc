@@ -1,6 +1,7 @@
 // The presence ledger at fleet size: noting, folding, and the report "outside the window", with the
 // files of the ledger on a real disk.
-// usage: ledger_bench FOLDER [VEHICLES [HOURS [ACTIVE_PERCENT]]]; FOLDER must be empty
+// usage: ledger_bench FOLDER [VEHICLES [HOURS [ACTIVE_PERCENT]]]; FOLDER is filled, or asked again
+// when it is full from an earlier run with the same numbers
 #include <fmt/format.h>
 #include <sys/resource.h>
 
@@ -108,7 +109,7 @@ int Run(const Fleet& fleet) {
   auto ledger = PresenceLedger::Open(disk, begin, options);
   const auto window = static_cast<std::uint32_t>(fleet.hours + 24);
   if (!ledger.ok() || !(*ledger)->SetWindow(RetentionClass::kPosition, window, begin).ok() ||
-      !Fill(**ledger, fleet)) {
+      ((*ledger)->View().hours.empty() && !Fill(**ledger, fleet))) {
     std::fprintf(stderr, "%s: cannot be written\n", fleet.folder.c_str());
     return 1;
   }
