@@ -2,7 +2,7 @@
 
 #include <roaring/roaring.h>
 
-#include <bit>
+#include <algorithm>
 
 namespace telltale::vault {
 namespace {
@@ -27,14 +27,29 @@ bool ReadArray(ByteReader& reader, std::uint32_t count) {
   return true;
 }
 
+// Sixteen words at a time in eight counts of a byte: without an instruction for it, std::popcount
+// of each word takes most of the time that reading a set takes.
+std::uint32_t BitsIn(ByteSpan bytes) {
+  constexpr std::size_t kBlockBytes = 16 * 8;
+  static_assert(kBitsetBytes % kBlockBytes == 0);
+  std::uint32_t bits = 0;
+  for (std::size_t block = 0; block < bytes.size(); block += kBlockBytes) {
+    std::uint64_t sums = 0;  // each byte at most 16 * 8
+    for (std::size_t at = block; at < block + kBlockBytes; at += 8) {
+      auto word = GetLe<std::uint64_t>(bytes.data() + at);
+      word -= (word >> 1) & 0x5555555555555555;
+      word = (word & 0x3333333333333333) + ((word >> 2) & 0x3333333333333333);
+      sums += (word + (word >> 4)) & 0x0f0f0f0f0f0f0f0f;
+    }
+    const std::uint64_t pairs = (sums & 0x00ff00ff00ff00ff) + ((sums >> 8) & 0x00ff00ff00ff00ff);
+    bits += static_cast<std::uint32_t>((pairs * 0x0001000100010001) >> 48);
+  }
+  return bits;
+}
+
 bool ReadBitset(ByteReader& reader, std::uint32_t count) {
   const ByteSpan bytes = reader.Take(kBitsetBytes);
-  if (!reader.ok()) return false;
-  int bits = 0;
-  for (std::size_t at = 0; at < kBitsetBytes; at += 8) {
-    bits += std::popcount(GetLe<std::uint64_t>(bytes.data() + at));
-  }
-  return static_cast<std::uint32_t>(bits) == count;
+  return reader.ok() && BitsIn(bytes) == count;
 }
 
 bool ReadRuns(ByteReader& reader, std::uint32_t count) {
@@ -141,7 +156,8 @@ std::string OrdinalSet::Encode() const {
 Result<OrdinalSet> OrdinalSet::Parse(ByteSpan bytes) {
   const Error corrupt{Code::kCorrupt, "not a set of vehicles"};
   if (!IsBitmap(bytes)) return corrupt;
-  OrdinalSet set(roaring_bitmap_portable_deserialize_safe(AsText(bytes).data(), bytes.size()));
+  OrdinalSet set(roaring_bitmap_portable_deserialize_safe(
+      reinterpret_cast<const char*>(bytes.data()), bytes.size()));
   if (set.bitmap_ == nullptr) return corrupt;
   return set;
 }

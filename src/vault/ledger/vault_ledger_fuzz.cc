@@ -79,7 +79,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     case 2:
       ReadJournal(std::string(AsText(bytes)));
       break;
-    case 3:
+    default:
       ReadFiles(std::string(AsText(bytes)));
       break;
   }
