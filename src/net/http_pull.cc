@@ -45,9 +45,9 @@ void HttpPull::Next() {
       });
     };
   }
-  Run([self = shared_from_this(), source = source_, wake = wake_]() mutable {
+  Run([self = shared_from_this(), source = source_]() mutable {
     HttpPiece piece;
-    if (!self->is_cancelled_) piece = source->Pull(kHttpPieceBytesMax, wake);
+    if (!self->is_cancelled_) piece = source->Pull(kHttpPieceBytesMax, self->wake_);
     CHECK(piece.bytes.size() <= kHttpPieceBytesMax);
     source.reset();  // where it may block
     const std::shared_ptr<HttpPost> post = self->post_;

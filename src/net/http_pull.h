@@ -43,8 +43,8 @@ class HttpPull final : public std::enable_shared_from_this<HttpPull> {
   std::shared_ptr<HttpSource> source_;  // null: has ended
   HttpWorkers* const workers_;
   const std::shared_ptr<HttpPost> post_;
-  Owner* owner_;  // null: has ended
-  HttpSource::Wake wake_ = {};
+  Owner* owner_;                // null: has ended
+  HttpSource::Wake wake_ = {};  // set by the first Next(), before any other thread reads it
   std::atomic<bool> is_cancelled_{false};
   bool asking_ = false;   // a Pull() is under way
   bool waiting_ = false;  // after kNotYet

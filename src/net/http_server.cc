@@ -35,7 +35,7 @@ class Server final : public HttpServer, public HttpConnectionOwner {
   ~Server() override {
     boost::asio::post(io_, [this] {
       boost::system::error_code ignored;
-      acceptor_.close(ignored);
+      static_cast<void>(acceptor_.close(ignored));
       const auto all = connections_;  // Close() takes them out of the set
       for (const auto& connection : all) connection->Close();
     });
@@ -154,7 +154,7 @@ class Server final : public HttpServer, public HttpConnectionOwner {
   }
   void Admit(tcp::socket socket) {
     boost::system::error_code ignored;
-    socket.set_option(tcp::no_delay(true), ignored);
+    static_cast<void>(socket.set_option(tcp::no_delay(true), ignored));
     const bool full = connections_.size() >= kHttpConnectionsMax;
     if (full) refused_.Add();
     shared_.connections.Add();
