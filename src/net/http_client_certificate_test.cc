@@ -24,7 +24,14 @@ constexpr std::int64_t kDayUs = 86'400'000'000;
 
 class Never final : public HttpSource {
  public:
+  explicit Never(std::promise<void>* destroyed = nullptr) : destroyed_(destroyed) {}
+  ~Never() override {
+    if (destroyed_ != nullptr) destroyed_->set_value();
+  }
   HttpPiece Pull(std::size_t, const Wake&) override { return {HttpPiece::State::kNotYet}; }
+
+ private:
+  std::promise<void>* const destroyed_;
 };
 
 // Says who asks.
@@ -35,9 +42,18 @@ class Who final : public HttpHandler {
   }
   HttpAnswer Serve(const HttpRequest& request) override {
     if (request.path == "/never") return {HttpResponse{}, std::make_shared<Never>()};
+    if (request.path == "/slow") {
+      begun.set_value();
+      let_go.get_future().wait();
+      return {HttpResponse{}, std::make_shared<Never>(&destroyed)};
+    }
     return HttpResponse{200, "text/plain",
                         request.peer.common_name + " " + request.peer.certificate_sha256 + "\n"};
   }
+
+  std::promise<void> begun;
+  std::promise<void> let_go;
+  std::promise<void> destroyed;
 };
 
 class MovableClock final : public Clock {
@@ -218,6 +234,19 @@ TEST_F(HttpClientCertificateTest, ARevokedClientsOpenConnectionsEndAndOthersStay
   EXPECT_EQ(Ask(ann), Expected("ann"));
   EXPECT_EQ(AskOnce(Named("bob")), "");
   EXPECT_EQ(ended(), 2u);
+}
+
+TEST_F(HttpClientCertificateTest, WhoIsRevokedDuringTheWorkGetsNoAnswer) {
+  HttpTestClient bob(Named("bob"));
+  bob.Get("/slow");
+  who_.begun.get_future().wait();
+  Revoke("bob");
+  EXPECT_TRUE(*server_->ReloadTls());
+  EXPECT_EQ(bob.Rest(), "");
+  who_.let_go.set_value();
+  who_.destroyed.get_future().wait();
+  EXPECT_EQ(ended(), 1u);
+  EXPECT_EQ(AskOnce(Named("ann")), Expected("ann"));
 }
 
 TEST_F(HttpClientCertificateTest, ACertificateThatExpiresEndsItsConnection) {

@@ -103,16 +103,11 @@ class Connection final : public HttpConnection,
     WriteStream(std::move(text));
   }
 
-  void CloseIfCertificateEnded() override {
-    if (closed_ || IsCertificateGood()) return;
-    shared_.certificates_ended.Add();
-    Close();
-  }
+  void CloseIfCertificateEnded() override { CertificateEnds(); }
 
   // HttpPull::Owner
   void OnPulled(std::string chunk, bool is_last) override {
-    CloseIfCertificateEnded();
-    if (closed_) return;
+    if (CertificateEnds()) return;
     is_last_ = is_last;
     WriteStream(std::move(chunk));
   }
@@ -152,6 +147,15 @@ class Connection final : public HttpConnection,
     return true;
   }
 
+  // True: the connection is closed.
+  bool CertificateEnds() {
+    if (closed_) return true;
+    if (IsCertificateGood()) return false;
+    shared_.certificates_ended.Add();
+    Close();
+    return true;
+  }
+
   void ReadRequest() {
     parser_.emplace();
     parser_->header_limit(kHttpHeaderBytesMax);
@@ -171,10 +175,12 @@ class Connection final : public HttpConnection,
     if (error == http::error::end_of_stream || error == beast::error::timeout ||
         error == boost::asio::error::operation_aborted) {
       Close();
-    } else if (error == http::error::body_limit) {
-      Respond(TooLargeHttpBody(), true);
     } else {
-      Respond({400, "text/plain", "not a request this server understands\n"}, true);
+      has_unread_body_ = true;
+      Respond(error == http::error::body_limit
+                  ? TooLargeHttpBody()
+                  : HttpResponse{400, "text/plain", "not a request this server understands\n"},
+              true);
     }
     return false;
   }
@@ -197,12 +203,13 @@ class Connection final : public HttpConnection,
 
   void OnHead() {
     const HttpHead head = HeadOf();
+    has_unread_body_ = true;  // for all that is known
     if (auto refusal = RefuseFraming(head)) return Respond(std::move(*refusal), true);
     has_unread_body_ = HasHttpBody(head);
     close_ = !parser_->get().keep_alive();
     const bool close = close_ || has_unread_body_;
     if (refuse_) return Respond({503, "text/plain", "too many connections\n"}, true);
-    if (!IsCertificateGood()) return CloseIfCertificateEnded();
+    if (CertificateEnds()) return;
     if (!IsAuthorized()) {
       shared_.unauthorized.Add();
       return Respond({401, "text/plain", "a token is needed: Authorization: Bearer TOKEN\n"}, true);
@@ -250,11 +257,13 @@ class Connection final : public HttpConnection,
     tcp().expires_never();  // nothing is read or written until the answer is there
     // Weak, and locked on this thread: a connection never ends on another one.
     const std::weak_ptr<Connection> weak = this->weak_from_this();
-    const bool has_room = shared_.workers->TryPost(
-        [weak, post = shared_.post, &handler = shared_.handler, request = std::move(request_)] {
-          auto answer = std::make_shared<HttpAnswer>(handler.Serve(request));
-          post->Post([weak, answer] {
-            if (const auto self = weak.lock()) self->OnAnswer(std::move(*answer));
+    const bool has_room =
+        shared_.workers->TryPost([weak, &shared = shared_, request = std::move(request_)] {
+          auto answer = std::make_shared<HttpAnswer>(shared.handler.Serve(request));
+          shared.post->Post([weak, answer, &workers = *shared.workers] {
+            if (const auto self = weak.lock()) return self->OnAnswer(std::move(*answer));
+            // Closed meanwhile. A source's end may block.
+            workers.Post([source = std::move(answer->source)]() mutable { source.reset(); });
           });
         });
     if (has_room) return;
@@ -400,13 +409,22 @@ class Connection final : public HttpConnection,
                         if (error) return self->Close();
                         if (!close) return self->ReadRequest();
                         if (!self->has_unread_body_) return self->SayGoodbye();
-                        self->tcp().expires_after(kDrainTimeout);
-                        self->Drain(0);
+                        self->StartDrain();
                       });
   }
 
   // Closing on bytes that were not read would reset the connection, and the client might never see
   // why it was refused.
+  void StartDrain() {
+    if constexpr (!kIsTls) {
+      error_code ignored;
+      static_cast<void>(
+          tcp().socket().shutdown(boost::asio::ip::tcp::socket::shutdown_send, ignored));
+    }
+    tcp().expires_after(kDrainTimeout);
+    Drain(0);
+  }
+
   void Drain(std::size_t drained) {
     outgoing_.resize(kHttpHeaderBytesMax);
     stream_.async_read_some(

@@ -171,6 +171,13 @@ TEST_P(HttpMethodsTest, ARequestInsideARequestIsNeverServed) {
   EXPECT_EQ(StatusOf("POST /any HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
                      "10000000000000000\r\nabc\r\n0\r\n\r\n"),
             "400");
+  const std::string long_text(kHttpHeaderBytesMax + 1, 'x');
+  for (const std::string& body :
+       {"1;" + long_text + "\r\na\r\n0\r\n\r\n", "1\r\na\r\n0\r\nT: " + long_text + "\r\n\r\n"}) {
+    EXPECT_EQ(
+        StatusOf("POST /any HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + body),
+        "400");
+  }
   EXPECT_EQ(StatusOf("GET /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"), "400");
   EXPECT_EQ(echo_.served(), 0);
 }

@@ -155,6 +155,8 @@ class Server final : public HttpServer, public HttpConnectionOwner {
   void Admit(tcp::socket socket) {
     boost::system::error_code ignored;
     static_cast<void>(socket.set_option(tcp::no_delay(true), ignored));
+    // A pulled answer that waits for its source writes nothing: only this tells a dead peer.
+    static_cast<void>(socket.set_option(boost::asio::socket_base::keep_alive(true), ignored));
     const bool full = connections_.size() >= kHttpConnectionsMax;
     if (full) refused_.Add();
     shared_.connections.Add();

@@ -5,6 +5,10 @@
 // Threads: Pull() and the destructor run where HttpHandler::Serve() does: on a worker, where they
 // may block, or on the server's thread when there are no workers, where they must be quick. Never
 // two calls of Pull() at one time. Cancel() comes from the server's thread, also during a Pull().
+// A source that was never pulled may be destroyed without Cancel(); what is left when the server
+// ends is destroyed by who ends it.
+//
+// A source that has nothing yet may take as long as its client stays; it holds no worker.
 //
 // The client sees where an answer ends: it is sent in chunks (HTTP/1.1), and only kEnd sends the
 // last one. After it the connection is closed; a client that sends anything while it is answered is
