@@ -216,6 +216,7 @@ TEST_P(HttpSourceTest, AClientThatHangsUpCancelsItsSource) {
     HttpTestClient client({.port = server_->port()});
     client.Get("/pull");
     client.Until("\r\n\r\n");
+    ASSERT_TRUE(script_.board.Wait([&] { return script_.pulls == 1; }));
   }
   EXPECT_TRUE(WaitDestroyed());
   EXPECT_EQ(script_.cancelled, 1);
