@@ -82,6 +82,11 @@ constexpr Described kDescribed[] = {
     {"", "http_connections_refused_total", "HTTP connections over the limit, told so."},
     {"", "http_slow_readers_total", "Followers ended: they took nothing for 30 s."},
     {"", "http_unauthorized_total", "HTTP requests without the token."},
+    {"", "http_workers_full_total", "HTTP requests told to come back: no worker was free."},
+    {"", "http_answers_failed_total", "HTTP answers cut: what made them failed."},
+    {"", "http_answers_abandoned_total", "HTTP answers cut: their client left or was too slow."},
+    {"", "http_certificates_ended_total",
+     "HTTP connections ended: their client's certificate was revoked or had expired."},
 
     {"worker", "safety_records_total", "Records of the stream safety that were read."},
     {"worker", "safety_evaluable_total", "Of those, records that rules looked at."},

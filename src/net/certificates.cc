@@ -21,6 +21,8 @@ namespace {
 constexpr std::int64_t kDay = 86'400;
 constexpr std::int64_t kAuthoritySeconds = 3652 * kDay;
 constexpr std::int64_t kServerSeconds = 730 * kDay;
+constexpr std::int64_t kClientSeconds = 183 * kDay;
+constexpr std::size_t kCommonNameCharactersMax = 64;  // X.520
 // Clocks of cars and servers differ: a certificate is good from a little before it was made.
 constexpr std::int64_t kBackdatedSeconds = kDay;
 constexpr std::uint64_t kPemBytesMax = 64u << 10;
@@ -169,6 +171,21 @@ Result<CertificateAndKey> CertificateAuthority::IssueVehicle(std::string_view vi
                 .usage = "clientAuth",
                 .not_before = now.value / 1'000'000 - kBackdatedSeconds,
                 .not_after = EndOf(certificate_.get())});
+}
+
+Result<CertificateAndKey> CertificateAuthority::IssueClient(const std::string& common_name,
+                                                            Micros now) const {
+  if (common_name.empty() || common_name.size() > kCommonNameCharactersMax ||
+      !std::all_of(common_name.begin(), common_name.end(),
+                   [](char c) { return c >= ' ' && c <= '~'; })) {
+    return Error{Code::kInvalid, "a common name is 1 to 64 printable ASCII characters"};
+  }
+  const std::int64_t now_s = now.value / 1'000'000;
+  return Issue({.common_name = common_name,
+                .alternative_names = "",
+                .usage = "clientAuth",
+                .not_before = now_s - kBackdatedSeconds,
+                .not_after = std::min(now_s + kClientSeconds, EndOf(certificate_.get()))});
 }
 
 Result<CertificateAndKey> CertificateAuthority::Issue(const Leaf& leaf) const {

@@ -50,6 +50,9 @@ class CertificateAuthority {
   //   kInvalid  not a VIN (net/tls_identity.h)
   Result<CertificateAndKey> IssueVehicle(std::string_view vin, Micros now,
                                          VinPlace place = VinPlace::kUriSan) const;
+  // For a person or a program that asks over HTTP: half a year.
+  //   kInvalid  `common_name` is not 1 to 64 printable ASCII characters
+  Result<CertificateAndKey> IssueClient(const std::string& common_name, Micros now) const;
 
   // `list_pem` (empty = none yet) with `certificate_pem` on it, as a new list: dated `now`, its
   // number one higher. A certificate that is on it already gives a fresh list all the same.

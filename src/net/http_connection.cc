@@ -8,8 +8,12 @@
 #include <boost/beast/http.hpp>
 #include <boost/beast/ssl.hpp>
 #include <optional>
+#include <sstream>
 #include <type_traits>
 
+#include "net/http_peer.h"
+#include "net/http_pull.h"
+#include "net/http_rules.h"
 #include "net/http_target.h"
 #include "net/http_token.h"
 
@@ -29,6 +33,10 @@ constexpr std::string_view kStreamHead =
     "retry: 1000\n"
     ": telltale alert feed\n\n";
 constexpr std::string_view kHeartbeat = ": still here\n\n";
+constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+// What is still taken of a request that was refused before its end.
+constexpr std::chrono::seconds kDrainTimeout{1};
+constexpr std::size_t kDrainBytesMax = 1u << 20;
 
 using PlainStream = beast::tcp_stream;
 using TlsStream = beast::ssl_stream<beast::tcp_stream>;
@@ -36,13 +44,14 @@ using TlsStream = beast::ssl_stream<beast::tcp_stream>;
 // One in the clear or over TLS: after the handshake both are the same.
 template <typename Stream>
 class Connection final : public HttpConnection,
+                         public HttpPull::Owner,
                          public std::enable_shared_from_this<Connection<Stream>> {
  public:
   // `with` is what a Stream is made from.
   template <typename... With>
   Connection(HttpShared& shared, HttpConnectionOwner& owner, With&&... with)
       : stream_(std::forward<With>(with)...),
-        heartbeat_(stream_.get_executor()),
+        timer_(stream_.get_executor()),
         shared_(shared),
         owner_(owner) {}
 
@@ -50,10 +59,14 @@ class Connection final : public HttpConnection,
     refuse_ = refuse;
     if constexpr (kIsTls) {
       tcp().expires_after(shared_.options.request_timeout);
+      if (shared_.clients != nullptr && shared_.options.clock != nullptr) {
+        X509_VERIFY_PARAM_set_time(SSL_get0_param(stream_.native_handle()),
+                                   Now().value / 1'000'000);
+      }
       stream_.async_handshake(boost::asio::ssl::stream_base::server,
                               [self = this->shared_from_this()](error_code error) {
                                 if (self->closed_) return;
-                                if (!error) return self->ReadRequest();
+                                if (!error && self->LearnPeer()) return self->ReadRequest();
                                 self->shared_.handshakes_failed.Add();
                                 self->Close();
                               });
@@ -65,7 +78,9 @@ class Connection final : public HttpConnection,
   void Close() override {
     if (closed_) return;
     closed_ = true;
-    heartbeat_.cancel();
+    timer_.cancel();
+    if (pull_ != nullptr && !is_last_written_) shared_.answers_abandoned.Add();
+    EndPull();
     error_code ignored;
     tcp().socket().shutdown(boost::asio::ip::tcp::socket::shutdown_both, ignored);
     tcp().close();
@@ -88,45 +103,207 @@ class Connection final : public HttpConnection,
     WriteStream(std::move(text));
   }
 
+  void CloseIfCertificateEnded() override { CertificateEnds(); }
+
+  // HttpPull::Owner
+  void OnPulled(std::string chunk, bool is_last) override {
+    if (CertificateEnds()) return;
+    is_last_ = is_last;
+    WriteStream(std::move(chunk));
+  }
+  void OnPullFailed() override {
+    shared_.answers_failed.Add();
+    EndPull();
+    Close();
+  }
+
  private:
   static constexpr bool kIsTls = std::is_same_v<Stream, TlsStream>;
 
   beast::tcp_stream& tcp() { return beast::get_lowest_layer(stream_); }
+  Micros Now() const {
+    const Clock* clock = shared_.options.clock;
+    return clock != nullptr ? clock->NowUtc() : SystemClock().NowUtc();
+  }
+
+  // After the handshake. False: the certificate does not say who it is.
+  bool LearnPeer() {
+    if constexpr (kIsTls) {
+      if (shared_.clients == nullptr) return true;
+      X509* certificate = SSL_get0_peer_certificate(stream_.native_handle());
+      if (certificate == nullptr) return false;
+      auto peer = HttpPeerOf(certificate);
+      if (!peer.ok()) return false;
+      peer_ = std::move(peer).value();
+    }
+    return true;
+  }
+  bool IsCertificateGood() {
+    if constexpr (kIsTls) {
+      if (shared_.clients == nullptr || peer_.common_name.empty()) return true;
+      const X509* certificate = SSL_get0_peer_certificate(stream_.native_handle());
+      return !HasEnded(certificate, Now()) && !shared_.clients->current().IsRevoked(certificate);
+    }
+    return true;
+  }
+
+  // True: the connection is closed.
+  bool CertificateEnds() {
+    if (closed_) return true;
+    if (IsCertificateGood()) return false;
+    shared_.certificates_ended.Add();
+    Close();
+    return true;
+  }
 
   void ReadRequest() {
     parser_.emplace();
     parser_->header_limit(kHttpHeaderBytesMax);
-    parser_->body_limit(0);
+    parser_->body_limit(boost::none);  // judged by OnHead(), before any of it is read
+    request_ = {};
     tcp().expires_after(shared_.options.request_timeout);
-    http::async_read(stream_, buffer_, *parser_,
-                     [self = this->shared_from_this()](error_code error, std::size_t) {
-                       self->OnRequest(error);
-                     });
+    http::async_read_header(stream_, buffer_, *parser_,
+                            [self = this->shared_from_this()](error_code error, std::size_t) {
+                              if (self->CanGoOn(error)) self->OnHead();
+                            });
   }
 
-  void OnRequest(error_code error) {
-    if (closed_) return;
+  // False: the connection has ended, or will with an answer that says why.
+  bool CanGoOn(error_code error) {
+    if (closed_) return false;
+    if (!error) return true;
     if (error == http::error::end_of_stream || error == beast::error::timeout ||
         error == boost::asio::error::operation_aborted) {
-      return Close();
+      Close();
+    } else {
+      has_unread_body_ = true;
+      Respond(error == http::error::body_limit
+                  ? TooLargeHttpBody()
+                  : HttpResponse{400, "text/plain", "not a request this server understands\n"},
+              true);
     }
-    if (error) return Respond({400, "text/plain", "not a request this server understands\n"}, true);
+    return false;
+  }
+
+  HttpHead HeadOf() const {
     const auto& request = parser_->get();
-    const bool close = !request.keep_alive();
+    const auto view = [](const auto& text) { return std::string_view(text.data(), text.size()); };
+    HttpHead head{.is_http_1_1 = request.version() == 11, .method = view(request.method_string())};
+    head.hosts = request.count(http::field::host);
+    head.content_type = view(request[http::field::content_type]);
+    head.expect = view(request[http::field::expect]);
+    for (const auto& field : request) {
+      if (field.name() == http::field::content_length) head.lengths.push_back(view(field.value()));
+      if (field.name() == http::field::transfer_encoding) {
+        head.codings.push_back(view(field.value()));
+      }
+    }
+    return head;
+  }
+
+  void OnHead() {
+    const HttpHead head = HeadOf();
+    has_unread_body_ = true;  // for all that is known
+    if (auto refusal = RefuseFraming(head)) return Respond(std::move(*refusal), true);
+    has_unread_body_ = HasHttpBody(head);
+    close_ = !parser_->get().keep_alive();
+    const bool close = close_ || has_unread_body_;
     if (refuse_) return Respond({503, "text/plain", "too many connections\n"}, true);
+    if (CertificateEnds()) return;
     if (!IsAuthorized()) {
       shared_.unauthorized.Add();
       return Respond({401, "text/plain", "a token is needed: Authorization: Bearer TOKEN\n"}, true);
     }
-    if (request.method() != http::verb::get) {
-      return Respond({405, "text/plain", "only GET\n"}, true);
+    const auto target = parser_->get().target();
+    auto parsed = ParseTarget({target.data(), target.size()});
+    const HttpRoute route =
+        parsed && !IsStream(*parsed) ? shared_.handler.RouteOf(parsed->path) : HttpRoute();
+    HttpMethod method{};
+    if (auto refusal = RefuseByRoute(head, route, method)) {
+      return Respond(std::move(*refusal), close || refusal->status == 405);
     }
-    const auto parsed = ParseTarget({request.target().data(), request.target().size()});
     if (!parsed) return Respond({400, "text/plain", "the path cannot be read\n"}, close);
-    if (shared_.events != nullptr && parsed->path == shared_.handler.stream_path()) {
-      return StartStream(*parsed);
+    request_ = std::move(*parsed);
+    request_.method = method;
+    request_.content_type = head.content_type;
+    request_.peer = peer_;
+    if (!has_unread_body_) return Dispatch();
+    if (!WantsToHear100(head)) return ReadBody();
+    boost::asio::async_write(stream_, boost::asio::buffer(kContinue),
+                             [self = this->shared_from_this()](error_code error, std::size_t) {
+                               if (self->closed_) return;
+                               error ? self->Close() : self->ReadBody();
+                             });
+  }
+
+  bool IsStream(const HttpRequest& request) const {
+    return shared_.events != nullptr && request.path == shared_.handler.stream_path();
+  }
+
+  void ReadBody() {
+    parser_->body_limit(kHttpBodyBytesMax);
+    http::async_read(stream_, buffer_, *parser_,
+                     [self = this->shared_from_this()](error_code error, std::size_t) {
+                       if (!self->CanGoOn(error)) return;
+                       self->has_unread_body_ = false;
+                       self->request_.body = std::move(self->parser_->get().body());
+                       self->Dispatch();
+                     });
+  }
+
+  void Dispatch() {
+    if (IsStream(request_)) return StartStream(request_);
+    if (shared_.workers == nullptr) return OnAnswer(shared_.handler.Serve(request_));
+    tcp().expires_never();  // nothing is read or written until the answer is there
+    // Weak, and locked on this thread: a connection never ends on another one.
+    const std::weak_ptr<Connection> weak = this->weak_from_this();
+    const bool has_room =
+        shared_.workers->TryPost([weak, &shared = shared_, request = std::move(request_)] {
+          auto answer = std::make_shared<HttpAnswer>(shared.handler.Serve(request));
+          shared.post->Post([weak, answer, &workers = *shared.workers] {
+            if (const auto self = weak.lock()) return self->OnAnswer(std::move(*answer));
+            // Closed meanwhile. A source's end may block.
+            workers.Post([source = std::move(answer->source)]() mutable { source.reset(); });
+          });
+        });
+    if (has_room) return;
+    shared_.unavailable.Add();
+    Respond({503, "text/plain", "busy; ask again\n", {{"Retry-After", "1"}}}, close_);
+  }
+
+  void OnAnswer(HttpAnswer answer) {
+    if (answer.source != nullptr) {
+      pull_ = std::make_shared<HttpPull>(std::move(answer.source), shared_.workers, shared_.post,
+                                         *this);
     }
-    Respond(shared_.handler.Handle(*parsed), close);
+    if (closed_) return EndPull();
+    if (!CanBeSent(answer.response)) {
+      EndPull();
+      return Respond({500, "text/plain", "the answer cannot be sent\n"}, true);
+    }
+    if (pull_ == nullptr) return Respond(std::move(answer.response), close_);
+    if (parser_->get().version() != 11) {
+      EndPull();
+      return Respond({505, "text/plain", "this answer needs HTTP/1.1\n"}, true);
+    }
+    tcp().expires_never();  // timer_ watches from here on
+    WriteStream(PulledHead(answer.response));
+    WatchForHangUp();
+  }
+
+  std::string PulledHead(const HttpResponse& answer) {
+    http::response<http::empty_body> head = HeadOfAnswer<http::empty_body>(answer);
+    head.keep_alive(false);
+    head.chunked(true);
+    std::ostringstream text;
+    text << head.base();
+    return text.str();
+  }
+
+  void EndPull() {
+    if (pull_ == nullptr) return;
+    pull_->Cancel();
+    pull_ = nullptr;
   }
 
   bool IsAuthorized() const {
@@ -154,7 +331,7 @@ class Connection final : public HttpConnection,
     }
     after_ = *after;
     streaming_ = true;
-    tcp().expires_never();  // heartbeat_ watches from here on
+    tcp().expires_never();  // timer_ watches from here on
     WriteStream(std::string(kStreamHead));
     WatchForHangUp();
   }
@@ -169,10 +346,10 @@ class Connection final : public HttpConnection,
   void WriteStream(std::string text) {
     writing_ = true;
     outgoing_ = std::move(text);
-    heartbeat_.cancel();
+    timer_.cancel();
     // The timer of what cannot be written; when all is written it beats.
-    heartbeat_.expires_after(shared_.options.write_timeout);
-    heartbeat_.async_wait([self = this->shared_from_this()](error_code error) {
+    timer_.expires_after(shared_.options.write_timeout);
+    timer_.async_wait([self = this->shared_from_this()](error_code error) {
       if (error || self->closed_ || !self->writing_) return;
       self->shared_.slow.Add();
       self->Close();
@@ -187,21 +364,41 @@ class Connection final : public HttpConnection,
     writing_ = false;
     if (closed_) return;
     if (error) return Close();
-    heartbeat_.expires_after(shared_.options.heartbeat);  // cancels the write timeout
-    heartbeat_.async_wait([self = this->shared_from_this()](error_code wait_error) {
+    if (pull_ != nullptr) return OnPieceWritten();
+    timer_.expires_after(shared_.options.heartbeat);  // cancels the write timeout
+    timer_.async_wait([self = this->shared_from_this()](error_code wait_error) {
       if (wait_error || self->closed_ || self->writing_) return;
       self->WriteStream(std::string(kHeartbeat));
     });
     Pump();
   }
 
+  void OnPieceWritten() {
+    timer_.cancel();
+    if (!is_last_) return pull_->Next();
+    is_last_written_ = true;
+    // The watch for a hang-up goes on, so the stream's own timers cannot be set.
+    timer_.expires_after(shared_.options.write_timeout);
+    timer_.async_wait([self = this->shared_from_this()](error_code error) {
+      if (!error) self->Close();
+    });
+    SayGoodbye();
+  }
+
+  template <typename Body>
+  static http::response<Body> HeadOfAnswer(const HttpResponse& answer) {
+    http::response<Body> head;
+    head.version(11);
+    head.result(answer.status);
+    head.set(http::field::content_type, answer.content_type);
+    head.set(http::field::cache_control, "no-store");
+    if (answer.status == 401) head.set(http::field::www_authenticate, "Bearer");
+    for (const auto& [name, value] : answer.fields) head.set(name, value);
+    return head;
+  }
+
   void Respond(HttpResponse answer, bool close) {
-    response_ = {};
-    response_.version(11);
-    response_.result(answer.status);
-    response_.set(http::field::content_type, answer.content_type);
-    response_.set(http::field::cache_control, "no-store");
-    if (answer.status == 401) response_.set(http::field::www_authenticate, "Bearer");
+    response_ = HeadOfAnswer<http::string_body>(answer);
     response_.keep_alive(!close);
     response_.body() = std::move(answer.body);
     response_.prepare_payload();
@@ -210,9 +407,33 @@ class Connection final : public HttpConnection,
                       [self = this->shared_from_this(), close](error_code error, std::size_t) {
                         if (self->closed_) return;
                         if (error) return self->Close();
-                        if (close) return self->SayGoodbye();
-                        self->ReadRequest();
+                        if (!close) return self->ReadRequest();
+                        if (!self->has_unread_body_) return self->SayGoodbye();
+                        self->StartDrain();
                       });
+  }
+
+  // Closing on bytes that were not read would reset the connection, and the client might never see
+  // why it was refused.
+  void StartDrain() {
+    if constexpr (!kIsTls) {
+      error_code ignored;
+      static_cast<void>(
+          tcp().socket().shutdown(boost::asio::ip::tcp::socket::shutdown_send, ignored));
+    }
+    tcp().expires_after(kDrainTimeout);
+    Drain(0);
+  }
+
+  void Drain(std::size_t drained) {
+    outgoing_.resize(kHttpHeaderBytesMax);
+    stream_.async_read_some(
+        boost::asio::buffer(outgoing_),
+        [self = this->shared_from_this(), drained](error_code error, std::size_t size) {
+          if (self->closed_) return;
+          if (error || drained + size > kDrainBytesMax) return self->SayGoodbye();
+          self->Drain(drained + size);
+        });
   }
 
   // The end of a TLS stream is said, so that the peer can tell it from a cut one.
@@ -225,12 +446,19 @@ class Connection final : public HttpConnection,
   }
 
   Stream stream_;
-  boost::asio::steady_timer heartbeat_;
+  boost::asio::steady_timer timer_;  // of streams and pulled answers
   HttpShared& shared_;
   HttpConnectionOwner& owner_;
   beast::flat_buffer buffer_{kHttpHeaderBytesMax};
-  std::optional<http::request_parser<http::empty_body>> parser_;
+  std::optional<http::request_parser<http::string_body>> parser_;
   http::response<http::string_body> response_;
+  HttpRequest request_;
+  HttpPeer peer_;                   // of the handshake
+  std::shared_ptr<HttpPull> pull_;  // the answer, while it is sent
+  bool is_last_ = false;            // what is being written is the end of it
+  bool is_last_written_ = false;
+  bool has_unread_body_ = false;
+  bool close_ = false;  // after this answer
   bool refuse_ = false;
   bool closed_ = false;
   bool streaming_ = false;
@@ -240,17 +468,26 @@ class Connection final : public HttpConnection,
   char ignored_byte_ = 0;
 };
 
+// A reference for the connection: it may outlive the server's, and a reload.
+SSL_CTX* TakeTlsContext(const HttpShared& shared) {
+  if (shared.clients == nullptr) {
+    SSL_CTX_up_ref(shared.tls);
+    return shared.tls;
+  }
+  const TlsContext current = shared.clients->current();
+  SSL_CTX_up_ref(current.get());
+  return current.get();
+}
+
 }  // namespace
 
 std::shared_ptr<HttpConnection> HttpConnection::Make(boost::asio::ip::tcp::socket socket,
                                                      HttpShared& shared,
                                                      HttpConnectionOwner& owner) {
-  if (shared.tls == nullptr) {
+  if (shared.tls == nullptr && shared.clients == nullptr) {
     return std::make_shared<Connection<PlainStream>>(shared, owner, std::move(socket));
   }
-  // The connection's own reference: it may outlive the server's.
-  SSL_CTX_up_ref(shared.tls);
-  boost::asio::ssl::context context(shared.tls);
+  boost::asio::ssl::context context(TakeTlsContext(shared));
   return std::make_shared<Connection<TlsStream>>(shared, owner, std::move(socket), context);
 }
 

@@ -4,7 +4,10 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <memory>
 
+#include "net/http_post.h"
 #include "net/http_server.h"
+#include "net/http_workers.h"
+#include "net/tls_reload.h"
 
 struct ssl_ctx_st;
 
@@ -15,10 +18,17 @@ struct HttpShared {
   HttpHandler& handler;
   Counter& connections;
   Counter& slow;
-  Counter& unauthorized;       // requests without the token
-  Counter& handshakes_failed;  // TLS
-  Counter* events = nullptr;   // null: the handler has no stream
-  ssl_ctx_st* tls = nullptr;   // null: in the clear; the server's
+  Counter& unauthorized;                    // requests without the token
+  Counter& handshakes_failed;               // TLS
+  Counter& unavailable;                     // no room in the workers' queue
+  Counter& answers_failed;                  // by their source
+  Counter& answers_abandoned;               // by their client
+  Counter& certificates_ended;              // on open connections
+  Counter* events = nullptr;                // null: the handler has no stream
+  ssl_ctx_st* tls = nullptr;                // null: in the clear, or `clients`; the server's
+  ReloadableTlsContext* clients = nullptr;  // null: no client certificates
+  HttpWorkers* workers = nullptr;           // null: there are none
+  std::shared_ptr<HttpPost> post = nullptr;
 };
 
 class HttpConnection;
@@ -28,7 +38,8 @@ class HttpConnectionOwner {
   virtual void Remove(const std::shared_ptr<HttpConnection>& connection) = 0;
 };
 
-// The server's thread only. Lives while its owner has it or an operation is under way.
+// The server's thread only: work on other threads has it by a weak pointer, which is locked here.
+// Lives while its owner has it or an operation is under way.
 class HttpConnection {
  public:
   // Over TLS when `shared` has it.
@@ -40,6 +51,8 @@ class HttpConnection {
   // A stream with nothing under way looks for events.
   virtual void Pump() = 0;
   virtual void Close() = 0;
+  // Closes when the client's certificate has expired or been revoked since the handshake.
+  virtual void CloseIfCertificateEnded() = 0;
 };
 
 }  // namespace telltale::net

@@ -117,6 +117,7 @@ Result<TlsContext> TlsContext::ForServer(const TlsFiles& files, const TlsServerO
 Result<TlsContext> TlsContext::ForServer(const TlsPem& pem, const TlsFiles& files,
                                          const TlsServerOptions& options) {
   ASSIGN_OR_RETURN(auto context, Make(true));
+  if (options.only_tls_1_3) SSL_CTX_set_min_proto_version(context.get(), TLS1_3_VERSION);
   RETURN_IF_ERROR(LoadOwn(context.get(), pem, files));
   RETURN_IF_ERROR(LoadCa(context.get(), pem.ca, files.ca, true));
   RETURN_IF_ERROR(LoadTrust(context.get(), pem.revocation_list, files.revocation_list, options));
@@ -142,8 +143,11 @@ Result<TlsContext> TlsContext::ForClientWithoutCertificate(const std::string& ca
 }
 
 bool TlsContext::IsRevoked(const TlsConnection& connection) const {
+  return IsRevoked(SSL_get0_peer_certificate(connection.ssl()));
+}
+
+bool TlsContext::IsRevoked(const X509* peer) const {
   const TlsTrust* trust = TrustOf(context_.get());
-  const X509* peer = SSL_get0_peer_certificate(connection.ssl());
   return trust != nullptr && peer != nullptr && trust->revoked.Contains(peer);
 }
 

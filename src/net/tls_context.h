@@ -12,6 +12,7 @@
 #include "net/tls_tickets.h"
 
 struct ssl_ctx_st;
+struct x509_st;
 
 namespace telltale::net {
 
@@ -21,6 +22,7 @@ struct TlsServerOptions {
   std::shared_ptr<TicketKeys> tickets = nullptr;  // null: every handshake is a whole one
   // Certificates are judged at its time; null: the system's. Must outlive the connections.
   const Clock* clock = nullptr;
+  bool only_tls_1_3 = false;
 };
 
 // Immutable once loaded: any thread. Connections keep what they need of it alive.
@@ -40,6 +42,8 @@ class TlsContext {
   // The peer's certificate is on this server's revocation list, whatever context the connection
   // was accepted with. On the connection's thread, after OnHandshake. Cheap: two look-ups.
   bool IsRevoked(const TlsConnection& connection) const;
+  // The same of a peer's certificate; null is none that could be.
+  bool IsRevoked(const x509_st* peer) const;
   // RevokedSet::Replaces, of the authorities here.
   bool KeepsListsOf(const TlsContext& former) const;
   // RevokedSet::IsStale: warn.
