@@ -30,6 +30,8 @@ enum class Format {
   kReleaseManifest,
   kRules,
   kKafkaMessage,
+  kTransportBundle,
+  kTransportKey,
 };
 
 struct FormatVersion {
@@ -60,6 +62,8 @@ inline constexpr std::array kFormats = {
     FormatVersion{Format::kReleaseManifest, "release manifest", 1, 1, 1},
     FormatVersion{Format::kRules, "rules file", 1, 1, 1},
     FormatVersion{Format::kKafkaMessage, "kafka message", 1, 1, 1},
+    FormatVersion{Format::kTransportBundle, "transport bundle", 1, 1, 1},
+    FormatVersion{Format::kTransportKey, "transport key", 1, 1, 1},
 };
 
 constexpr const FormatVersion& VersionOf(Format format) {
