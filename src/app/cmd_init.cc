@@ -7,6 +7,7 @@
 
 #include "app/commands.h"
 #include "app/init.h"
+#include "app/transport_keys.h"
 #include "base/config_rules.h"
 #include "base/config_schema.h"
 
@@ -51,6 +52,10 @@ Status Run(InitOptions& options, const std::string& rules,
   if (!outcome.warning.empty()) fmt::print(stderr, "warning: {}\n", outcome.warning);
   fmt::print("{} is ready: release {}\nstart it:  telltale serve {}{}\n", options.dir,
              outcome.release.substr(0, 12), options.demo ? "--demo " : "", options.dir);
+  fmt::print(
+      "the vault's offline key is {}: outside a trial it belongs on another machine "
+      "(docs/formats/transport-keys.md)\n",
+      OfflinePrivatePath(Paths(options.dir)));
   return Ok();
 }
 

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "app/cmd_transport_keys.h"
 #include "app/commands.h"
 #include "base/config.h"
 #include "base/local_socket.h"
@@ -241,6 +242,7 @@ void AddVaultCommand(CLI::App& app, int& exit_code) {
   CLI::App* vault = app.add_subcommand("vault", "Ask the vault; every question is recorded");
   vault->require_subcommand(1);
   AddQuery(*vault, flags, exit_code);
+  app::AddTransportKeysCommand(*vault, exit_code);
   CLI::App* audit = vault->add_subcommand("audit", "Who asked what; checks the log's chain");
   audit->add_option("--dir", flags->dir, "The folder that `telltale init` made")->required();
   audit->add_option("--from", flags->from_entry, "First entry to show, from 1");

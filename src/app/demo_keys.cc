@@ -5,13 +5,15 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
+#include "app/transport_keys.h"
 #include "base/free_with.h"
-#include "seal/seal.h"
+#include "seal/transport_keys.h"
 
 namespace telltale::app {
 namespace {
 
 constexpr std::uint64_t kCertificateFileBytesMax = 1u << 20;
+constexpr std::uint64_t kTransportKeyFileBytesMax = 4096;
 
 bool IsAbsent(const Error& error) {
   return error.code == Code::kNotFound || error.code == Code::kRefused;
@@ -44,15 +46,34 @@ bool HasDemoCertificate(const std::string& pem) {
 
 std::vector<std::string> KeyFiles(Disk& disk, const Paths& paths) {
   std::vector<std::string> files;
-  for (const char* name :
-       {"gateway.key", "gateway.pub", "control.key", "control.pub", "vault_seal.pub"}) {
+  for (const char* name : {"gateway.key", "gateway.pub", "control.key", "control.pub",
+                           "vault_seal.pub", "vault_offline.pub"}) {
     files.push_back(paths.keys() + "/" + name);
   }
+  files.push_back(OfflinePrivatePath(paths));
   files.push_back(paths.vault() + "/keys/seal.key");
   const auto gateways = disk.List(paths.vault() + "/gateways");
   if (!gateways.ok()) return files;
   for (const std::string& name : *gateways) {
     if (name.ends_with(".pub")) files.push_back(paths.vault() + "/gateways/" + name);
+  }
+  return files;
+}
+
+Result<bool> IsDemoTransportKey(Disk& disk, const std::string& path) {
+  ASSIGN_OR_RETURN(std::string file, ReadWholeFile(disk, path, kTransportKeyFileBytesMax));
+  const auto head = seal::ParsePrivateHead(AsBytes(file));
+  seal::Wipe(file);
+  return head.ok() && head->is_demo;  // the vault judges what is no key
+}
+
+std::vector<std::string> TransportKeyFiles(Disk& disk, const Paths& paths) {
+  std::vector<std::string> files;
+  const std::string folder = paths.vault() + "/keys/transport";
+  const auto names = disk.List(folder);
+  if (!names.ok()) return files;
+  for (const std::string& name : *names) {
+    if (name.ends_with(".key")) files.push_back(folder + "/" + name);
   }
   return files;
 }
@@ -74,6 +95,11 @@ Result<std::vector<std::string>> FindDemoKeys(Disk& disk, const Paths& paths,
   std::vector<std::string> found;
   for (const std::string& file : KeyFiles(disk, paths)) {
     const Result<bool> is_demo = seal::IsDemoKey(disk, file);
+    if (!is_demo.ok() && !IsAbsent(is_demo.error())) return is_demo.error();
+    if (is_demo.ok() && *is_demo) found.push_back(file);
+  }
+  for (const std::string& file : TransportKeyFiles(disk, paths)) {
+    const Result<bool> is_demo = IsDemoTransportKey(disk, file);
     if (!is_demo.ok() && !IsAbsent(is_demo.error())) return is_demo.error();
     if (is_demo.ok() && *is_demo) found.push_back(file);
   }

@@ -4,7 +4,7 @@
 
 #include "base/sim_disk.h"
 #include "net/certificates.h"
-#include "seal/seal.h"
+#include "seal/transport_keys.h"
 
 namespace telltale::app {
 namespace {
@@ -14,8 +14,9 @@ constexpr Micros kNow{1'764'000'000'000'000};
 class DemoKeysTest : public testing::Test {
  protected:
   DemoKeysTest() {
-    for (const std::string& folder : {paths_.keys(), paths_.ca(), paths_.certs(),
-                                      paths_.vault() + "/keys", paths_.vault() + "/gateways"}) {
+    for (const std::string& folder :
+         {paths_.keys(), paths_.ca(), paths_.certs(), paths_.vault() + "/keys/transport",
+          paths_.root + "/offline", paths_.vault() + "/gateways"}) {
       EXPECT_TRUE(disk_.MakeFolders(folder).ok());
     }
     for (const std::string& file : KeyFiles()) Store(file, false);
@@ -28,6 +29,8 @@ class DemoKeysTest : public testing::Test {
             paths_.keys() + "/control.key",
             paths_.keys() + "/control.pub",
             paths_.keys() + "/vault_seal.pub",
+            paths_.keys() + "/vault_offline.pub",
+            paths_.root + "/offline/vault_offline.key",
             paths_.vault() + "/keys/seal.key",
             paths_.vault() + "/gateways/0011223344556677.pub"};
   }
@@ -55,6 +58,14 @@ TEST_F(DemoKeysTest, KeysOfAnOrdinaryInstallationAreServedEverywhere) {
     config_.environment_kind = kind;
     EXPECT_TRUE(Check(false).ok()) << kind;
   }
+}
+
+TEST_F(DemoKeysTest, APrivateTransportKeyHasTheMarkToo) {
+  const std::string folder = paths_.vault() + "/keys/transport";
+  ASSERT_TRUE(seal::MakeTransportKey(disk_, folder, kNow, kNow + Micros{1}, false).ok());
+  EXPECT_TRUE(Check(false).ok());
+  ASSERT_TRUE(seal::MakeTransportKey(disk_, folder, kNow, kNow + Micros{1}, true).ok());
+  EXPECT_FALSE(Check(false).ok());
 }
 
 TEST_F(DemoKeysTest, EachKeyAloneIsFoundWithItsName) {

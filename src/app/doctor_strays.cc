@@ -7,7 +7,7 @@ namespace telltale::app {
 namespace {
 
 // Below DIR; folders are what lies above a file. Formats: docs/formats/.
-constexpr std::array<std::string_view, 25> kKnown = {
+constexpr std::array<std::string_view, 26> kKnown = {
     "data/control/**",
     "data/contracts/*.desc",
     "data/contracts/*.approvals.yaml",
@@ -30,6 +30,7 @@ constexpr std::array<std::string_view, 25> kKnown = {
     "data/log/lock",
     "data/log/config/#",
     "data/log/unknown.json",
+    "data/log/transport.seen",
     "data/log/*/shard-#/#.seg",
     "data/positions/*/*-#",
     "vault/**",

@@ -8,6 +8,7 @@
 
 #include "app/demo_keys.h"
 #include "app/ownership.h"
+#include "app/transport_keys.h"
 #include "app/users.h"
 #include "base/clock.h"
 #include "base/random.h"
@@ -78,9 +79,6 @@ Status StorePair(Disk& disk, const seal::KeyPair& pair, const KeyPlaces& places,
 
 Result<seal::KeyPair> MakeKeys(Disk& disk, const Paths& paths, bool is_demo) {
   const std::string keys = paths.keys();
-  ASSIGN_OR_RETURN(const seal::KeyPair vault, seal::MakeX25519());
-  RETURN_IF_ERROR(StorePair(
-      disk, vault, {paths.vault() + "/keys/seal.key", {keys + "/vault_seal.pub"}}, is_demo));
   ASSIGN_OR_RETURN(const seal::KeyPair gateway, seal::MakeEd25519());
   const std::string registered =
       paths.vault() + "/gateways/" + HexEncode(seal::KeyId(gateway.public_raw)) + ".pub";
@@ -169,6 +167,7 @@ Result<InitOutcome> Init(const InitOptions& options) {
     const Micros now = clock.NowUtc();
     RETURN_IF_ERROR(MakeCertificates(disk, paths, options.demo, now));
     ASSIGN_OR_RETURN(const seal::KeyPair control_key, MakeKeys(disk, paths, options.demo));
+    RETURN_IF_ERROR(MakeTransportKeys(disk, paths, now, options.demo));
     ASSIGN_OR_RETURN(outcome.release, MakeRelease(disk, options, paths, control_key, now));
     RETURN_IF_ERROR(MakeRegistry(disk, paths, clock));
     RETURN_IF_ERROR(SetOwnership(paths, users));

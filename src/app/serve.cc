@@ -10,6 +10,7 @@
 #include "app/demo_keys.h"
 #include "app/roles.h"
 #include "app/supervisor.h"
+#include "app/transport_keys.h"
 #include "app/users.h"
 #include "base/logging.h"
 #include "base/stop.h"
@@ -232,6 +233,10 @@ Status Serve(const ServeOptions& options) {
   RETURN_IF_ERROR(service.Check());
   if (!users) {
     spdlog::warn("serve: one user runs everything: the boundary around the vault is NOT enforced");
+  }
+  if (const std::string warning = TransportKeysWarning(disk, paths, SystemClock().NowUtc());
+      !warning.empty()) {
+    spdlog::warn("serve: {}", warning);
   }
   ASSIGN_OR_RETURN(const SupervisorLock lock, SupervisorLock::Take(paths.run()));
   RaiseFileLimit();

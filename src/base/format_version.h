@@ -32,6 +32,8 @@ enum class Format {
   kRules,
   kKafkaMessage,
   kPresenceLedger,
+  kTransportBundle,
+  kTransportKey,
 };
 
 struct FormatVersion {
@@ -64,6 +66,8 @@ inline constexpr std::array kFormats = {
     FormatVersion{Format::kRules, "rules file", 1, 1, 1},
     FormatVersion{Format::kKafkaMessage, "kafka message", 1, 1, 1},
     FormatVersion{Format::kPresenceLedger, "presence ledger", 1, 1, 1},
+    FormatVersion{Format::kTransportBundle, "transport bundle", 1, 1, 1},
+    FormatVersion{Format::kTransportKey, "transport key", 1, 1, 1},
 };
 
 constexpr const FormatVersion& VersionOf(Format format) {

@@ -19,12 +19,13 @@ enum class Reason : std::uint16_t {
   kTopic = 6,  // publish to a topic that is not telltale/v1/reports
   kQos = 7,    // QoS 2
   // A connection is ended.
-  kKeepAlive = 8,    // silent for 1.5 x its keep-alive
-  kTakenOver = 9,    // the same client of the same vehicle came again
-  kShed = 10,        // over the limit of arrivals or descriptors
-  kSlowReader = 11,  // does not take its answers
-  kStorage = 12,     // the log cannot be written; nothing was acknowledged
-  kRevoked = 13,     // the certificate is in the revocation list
+  kKeepAlive = 8,        // silent for 1.5 x its keep-alive
+  kTakenOver = 9,        // the same client of the same vehicle came again
+  kShed = 10,            // over the limit of arrivals or descriptors
+  kSlowReader = 11,      // does not take its answers
+  kStorage = 12,         // the log cannot be written; nothing was acknowledged
+  kRevoked = 13,         // the certificate is in the revocation list
+  kNoTransportKey = 14,  // nothing can be sealed for the vault; nothing was acknowledged
   // A batch or report goes to quarantine.
   kBatchMalformed = 20,   // not a ReportBatch
   kReportMalformed = 21,  // one Report's bytes cannot be read
@@ -41,6 +42,10 @@ enum class Reason : std::uint16_t {
   kOutOfRange = 44,        // nulled in the lake
   kOutOfOrderNotEvaluated = 45,
   kConversionFailed = 46,  // a value that its column cannot hold exactly; nulled in the lake
+  // Left out at the door by the choice of the vehicle.
+  kChoicePreciseOff = 47,
+  kChoiceCellOff = 48,
+  kChoiceBehaviourOff = 49,
   // A repeat is dropped downstream.
   kDuplicate = 60,
   kSeqConflict = 61,      // same identity, other content

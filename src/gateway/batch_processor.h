@@ -45,8 +45,13 @@ class BatchProcessor {
   // when there is nothing to write (a batch without reports). A refused report or batch is staged
   // as quarantine and is no error: the sender gets its acknowledgement.
   //   kOverloaded   nothing staged, nothing counted; the same payload again after a commit
-  //   kUnavailable  disk or crypto failed: the payload must not be acknowledged
+  //   kUnavailable  disk or crypto failed, or the vault has no valid transport key: the payload
+  //                 must not be acknowledged
   Result<CommitNumber> Process(const Vehicle& vehicle, ByteSpan payload, std::uint8_t qos);
+  // Of the last kUnavailable: kNoTransportKey or kStorage.
+  Reason unwritten_reason() const {
+    return parts_.sealer.lacks_key() ? Reason::kNoTransportKey : Reason::kStorage;
+  }
 
  private:
   struct Tally;

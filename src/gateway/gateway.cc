@@ -10,7 +10,11 @@
 namespace telltale::gateway {
 
 Gateway::Gateway(const Config& config, const Paths& paths, Parts parts)
-    : config_(config), paths_(paths), parts_(parts) {}
+    : config_(config),
+      paths_(paths),
+      parts_(parts),
+      transport_keys_({paths.keys(), paths.log() + "/transport.seen"}, parts.disk, parts.clock,
+                      parts.counters) {}
 
 Result<std::unique_ptr<Gateway>> Gateway::Start(const Config& config, const Paths& paths,
                                                 Parts parts) {
@@ -34,7 +38,6 @@ Gateway::~Gateway() { Stop(); }
 
 Status Gateway::LoadKeys() {
   ASSIGN_OR_RETURN(gateway_private_, seal::LoadKey(parts_.disk, paths_.keys() + "/gateway.key"));
-  ASSIGN_OR_RETURN(vault_public_, seal::LoadKey(parts_.disk, paths_.keys() + "/vault_seal.pub"));
   ASSIGN_OR_RETURN(control_public_, seal::LoadKey(parts_.disk, paths_.keys() + "/control.pub"));
   const auto or_default = [this](const std::string& set, const char* name) {
     return set.empty() ? paths_.ca() + name : set;
@@ -89,10 +92,11 @@ void Gateway::SaveUnknown() {
 }
 
 Status Gateway::StartShards() {
+  transport_keys_.Refresh();  // after the log, in whose folder it remembers
   const ContentKey content_key = ContentKey::FromSecret(gateway_private_);
   for (std::uint16_t i = 0; i < log_->shards(); ++i) {
     ASSIGN_OR_RETURN(auto sealer,
-                     seal::Sealer::Make(vault_public_, gateway_private_, parts_.clock));
+                     seal::Sealer::Make(transport_keys_, gateway_private_, parts_.clock));
     const Shard::Options options{ShardId{i},
                                  {log_->partitions(), config_.cell_level},
                                  parts_.vehicle_rate,

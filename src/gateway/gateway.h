@@ -16,6 +16,7 @@
 #include "gateway/condition_file.h"
 #include "gateway/door.h"
 #include "gateway/shard.h"
+#include "gateway/transport_keys.h"
 #include "gateway/vehicle_trust.h"
 #include "log/streams.h"
 
@@ -48,6 +49,8 @@ class Gateway {
   // connections whose certificate is revoked are closed. Files that are no good change nothing. To
   // be called every few seconds, on the thread that calls Stop().
   void RefreshTrust();
+  // Looks whether the bundle of the vault's transport keys has changed. As RefreshTrust().
+  void RefreshTransportKeys() { transport_keys_.Refresh(); }
   // True when the log failed: end the process, the supervisor starts a new one. Any thread.
   bool has_failed() const { return has_failed_; }
   // Why vehicles wait. Any thread.
@@ -73,8 +76,8 @@ class Gateway {
   Parts parts_;
   std::atomic<bool> has_failed_{false};
   std::string gateway_private_;
-  std::string vault_public_;
   std::string control_public_;
+  TransportKeys transport_keys_;
   std::unique_ptr<VehicleTrust> trust_;
   UnknownTally unknown_;
   std::uint64_t unknown_written_ = 0;  // unknown_.changes() that the file has

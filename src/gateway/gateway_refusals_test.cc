@@ -76,6 +76,54 @@ TEST_F(GatewayRefusalsTest, NothingIsAcknowledgedThatAFailingDiskDidNotTake) {
   EXPECT_EQ(counters_.Get("acks").value(), 0u);
 }
 
+TEST_F(GatewayRefusalsTest, WithoutATransportKeyWhatNeedsSealingIsNotAcknowledgedUntilThereIsOne) {
+  FakeRegistry registry(paths_.registry_socket());
+  const seal::KeyPair offline = *seal::MakeEd25519();
+  Store("vault_offline.pub", offline.public_raw, false);
+  OpenDoor();
+  const std::string sealable = [] {
+    v1::ReportBatch batch;
+    batch.set_boot_counter(1);
+    batch.set_boot_random(2);
+    v1::Report& report = *batch.add_reports();
+    report.set_seq(1);
+    report.set_event_time_us(1'700'000'000'000'000);
+    report.set_latitude_deg(52.5);
+    std::string bytes;
+    AppendPublish(bytes, {.topic = kReportsTopic,
+                          .payload = batch.SerializeAsString(),
+                          .qos = 1,
+                          .packet_id = 1,
+                          .version = MqttVersion::k5});
+    return bytes;
+  }();
+  auto car = ConnectedCar(kVin, MqttVersion::k5);
+  const std::size_t welcome = car->received().size();
+  car->Send(sealable);
+  ASSERT_TRUE(car->WaitClosed());
+  EXPECT_EQ(HexEncode(car->received().substr(welcome)), "e00188") << "no PUBACK";
+  EXPECT_EQ(Drops(Reason::kNoTransportKey), 1u);
+  EXPECT_EQ(counters_.Get("transport_keys_missing").value(), 1u);
+  auto plain = ConnectedCar(kOtherVin, MqttVersion::k5);
+  const std::size_t before = plain->received().size();
+  plain->Send(Publish5(1));
+  EXPECT_TRUE(plain->WaitBytes(before + 4)) << "nothing in it needs sealing";
+
+  CHECK(disk_.MakeFolders("/transport").ok());
+  const Micros now = clock_.NowUtc();
+  const auto key =
+      *seal::MakeTransportKey(disk_, "/transport", now, now + Micros::Seconds(86'400), false);
+  Put(paths_.keys() + "/transport.bundle",
+      *seal::SignBundle(seal::EncodeUnsigned({1, now, {key}}), offline.private_raw));
+  gateway_->RefreshTransportKeys();
+  auto again = ConnectedCar(kVin, MqttVersion::k5);
+  const std::size_t welcomed = again->received().size();
+  again->Send(sealable);
+  EXPECT_TRUE(again->WaitBytes(welcomed + 4));
+  EXPECT_EQ(HexEncode(again->received().substr(welcomed, 1)), "40");
+  EXPECT_EQ(Drops(Reason::kNoTransportKey), 1u);
+}
+
 TEST_F(GatewayRefusalsTest, MoreUnderWayThanTheReceiveMaximumIsRefusedInMqtt5) {
   FakeRegistry registry(paths_.registry_socket());
   OpenDoor();

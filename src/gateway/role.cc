@@ -73,7 +73,10 @@ class Process {
         const Status told = condition_file.Write(gateway.conditions());
         if (!told.ok()) spdlog::warn("gateway: {}", told.error().ToString());
       }
-      if (turn % kTurnsPerTrust == 0) gateway.RefreshTrust();
+      if (turn % kTurnsPerTrust == 0) {
+        gateway.RefreshTrust();
+        gateway.RefreshTransportKeys();
+      }
     }
     return Ok();
   }

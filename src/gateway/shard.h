@@ -69,6 +69,7 @@ class Shard {
   Micros now_monotonic() const { return parts_.clock.NowMonotonic(); }
   bool has_room() const { return has_room_; }
   Result<CommitNumber> Process(const Vehicle& vehicle, ByteSpan payload, std::uint8_t qos);
+  Reason unwritten_reason() const { return processor_.unwritten_reason(); }  // of its kUnavailable
   void AwaitDurable(VehicleConnection& connection);
   // Counts what a connection's vehicle has sent. False: it has sent enough for now; do not read it
   // until OnBudget().

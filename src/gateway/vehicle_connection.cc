@@ -172,17 +172,23 @@ bool VehicleConnection::Handle(const PublishPacket& publish) {
   const auto commit = shard_.Process(vehicle_, publish.payload, publish.qos);
   if (!commit.ok()) {
     // Overloaded: the shard has paused every connection; this packet is read again afterwards.
-    if (commit.error().code != Code::kOverloaded) {
-      spdlog::error("gateway: vehicle {}: not written, so not acknowledged: {}",
-                    vehicle_.ref.ToHex(), commit.error().ToString());
-      Refuse(Reason::kStorage, MqttCode::kImplementation, "the log cannot be written");
-    }
+    if (commit.error().code != Code::kOverloaded) RefuseUnwritten(commit.error());
     return false;
   }
   if (publish.qos == 0) return true;
   acks_.Push(publish.packet_id, *commit);
   shard_.AwaitDurable(*this);
   return true;
+}
+
+void VehicleConnection::RefuseUnwritten(const Error& why) {
+  if (shard_.unwritten_reason() == Reason::kNoTransportKey) {  // its alarm is given elsewhere
+    return Refuse(Reason::kNoTransportKey, MqttCode::kServerUnavailable,
+                  "the vault has no valid transport key");
+  }
+  spdlog::error("gateway: vehicle {}: not written, so not acknowledged: {}", vehicle_.ref.ToHex(),
+                why.ToString());
+  Refuse(Reason::kStorage, MqttCode::kImplementation, "the log cannot be written");
 }
 
 void VehicleConnection::OnDurable(CommitNumber durable) {

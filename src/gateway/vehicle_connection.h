@@ -77,6 +77,7 @@ class VehicleConnection final : public net::TlsConnection::Owner {
   void Answer(const SubscribePacket& subscribe);
   void Answer(const UnsubscribePacket& unsubscribe);
   void Refuse(Reason reason, MqttCode code, const char* rule);
+  void RefuseUnwritten(const Error& why);
   void Leave();
 
   Shard& shard_;

@@ -78,6 +78,8 @@ std::string SignedPart(const EnvelopeHead& head);
 // HKDF-SHA256 info text and salt are fixed in docs/formats/sealed-envelope.md.
 inline constexpr std::string_view kHkdfInfo = "telltale sealed envelope v1";
 
+class SealKeys;  // seal/transport_keys.h
+
 class Sealer {
  public:
   virtual ~Sealer() = default;
@@ -88,17 +90,26 @@ class Sealer {
   // repeats.
   static Result<std::unique_ptr<Sealer>> Make(std::string_view vault_public,
                                               std::string_view gateway_private, Clock& clock);
+  // For whichever key `vault_keys` names when an ephemeral key is made. It must outlive the Sealer;
+  // that it has no key is no error here.
+  static Result<std::unique_ptr<Sealer>> Make(const SealKeys& vault_keys,
+                                              std::string_view gateway_private, Clock& clock);
   // Appends the envelope to `out`.
-  //   kUnavailable  the crypto library refused; the batch must then not be acknowledged
+  //   kUnavailable  no transport key is valid (lacks_key()), or the crypto library refused; the
+  //                 batch must then not be acknowledged
   virtual Status Seal(const Binding& binding, ByteSpan plaintext, std::string& out) = 0;
+  // The last Seal() failed because none of the vault's keys is valid now.
+  virtual bool lacks_key() const { return false; }
 };
 
 // Key files: 32 raw bytes as 64 hex digits and a newline, mode 0600 (private) or 0644 (public). A
 // key that was made for a demonstration has " demo" behind its digits.
-//   <keys>/vault_seal.pub            X25519, the vault's
+//   <keys>/vault_offline.pub         Ed25519, signs <keys>/transport.bundle (seal/transport_keys.h)
+//   <keys>/vault_seal.pub            X25519, the vault's; before transport keys had dates
 //   <keys>/gateway.key, gateway.pub  Ed25519
 //   <keys>/control.key, control.pub  Ed25519, signs config records
-//   <vault>/keys/seal.key            X25519, the vault's private half
+//   <vault>/keys/seal.key            X25519, the private half of vault_seal.pub
+//   <offline>/vault_offline.key      Ed25519; belongs on another machine
 //   <vault>/gateways/<gateway id>.pub  gateway keys that `init` registered
 Result<std::string> LoadKey(Disk& disk, const std::string& path);  // 32 raw bytes
 // Whether the key in the file has the demonstration's mark. Errors of LoadKey.

@@ -5,6 +5,7 @@
 
 #include "seal/derive.h"
 #include "seal/seal.h"
+#include "seal/transport_keys.h"
 
 namespace telltale::seal {
 namespace {
@@ -27,20 +28,21 @@ void CopyInto(std::array<std::uint8_t, N>& out, std::string_view bytes) {
 
 class GcmSealer final : public Sealer {
  public:
-  GcmSealer(std::string vault_public, std::string_view gateway_private,
+  // Of the two sources of keys one: `owned` may be null.
+  GcmSealer(const SealKeys& keys, std::unique_ptr<SealKeys> owned, std::string_view gateway_private,
             std::string_view gateway_public, Clock& clock)
-      : vault_public_(std::move(vault_public)), clock_(clock), cipher_(EVP_CIPHER_CTX_new()) {
+      : owned_keys_(std::move(owned)), keys_(keys), clock_(clock), cipher_(EVP_CIPHER_CTX_new()) {
     CHECK(gateway_private.size() == gateway_private_.size());
     std::copy(gateway_private.begin(), gateway_private.end(), gateway_private_.data());
     head_.version = kEnvelopeVersion;
-    CopyInto(head_.vault_key_id, KeyId(vault_public_));
     CopyInto(head_.gateway_id, KeyId(gateway_public));
   }
 
   Status Seal(const Binding& binding, ByteSpan plaintext, std::string& out) override {
+    const Micros now = clock_.NowUtc();
     const auto minute =
-        static_cast<std::uint64_t>(std::max<std::int64_t>(clock_.NowUtc().value, 0) / kMinuteUs);
-    if (!has_key_ || minute != head_.minute) RETURN_IF_ERROR(NewKey(minute));
+        static_cast<std::uint64_t>(std::max<std::int64_t>(now.value, 0) / kMinuteUs);
+    if (!has_key_ || minute != head_.minute) RETURN_IF_ERROR(NewKey(now, minute));
     const std::size_t start = out.size();
     if (!Encrypt(binding, plaintext, out)) {
       out.resize(start);
@@ -50,23 +52,30 @@ class GcmSealer final : public Sealer {
     ++head_.counter;
     return Ok();
   }
+  bool lacks_key() const override { return lacks_key_; }
 
  private:
-  // A fresh key for this minute. On failure the old one is gone too: never seal under a doubtful
-  // state.
-  Status NewKey(std::uint64_t minute) {
+  // A fresh key for this minute, agreed with the vault's key that is in force now. On failure the
+  // old one is gone too: never seal under a doubtful state.
+  Status NewKey(Micros now, std::uint64_t minute) {
     has_key_ = false;
+    const std::string vault_public = keys_.PublicAt(now);
+    lacks_key_ = vault_public.empty();
+    if (lacks_key_) {
+      return Error{Code::kUnavailable, "no transport key of the vault is valid: nothing is sealed"};
+    }
     ASSIGN_OR_RETURN(KeyPair ephemeral, MakeX25519());
     EnvelopeHead head = head_;
+    CopyInto(head.vault_key_id, KeyId(vault_public));
     head.minute = minute;
     head.counter = 0;
     CopyInto(head.ephemeral_public, ephemeral.public_raw);
     SecretKey shared;
-    const Status agreed = AgreeX25519(ephemeral.private_raw, vault_public_, shared);
+    const Status agreed = AgreeX25519(ephemeral.private_raw, vault_public, shared);
     Wipe(ephemeral.private_raw);
     RETURN_IF_ERROR(agreed);
     SecretKey key;
-    RETURN_IF_ERROR(DeriveEnvelopeKey(shared, head, vault_public_, key));
+    RETURN_IF_ERROR(DeriveEnvelopeKey(shared, head, vault_public, key));
     ASSIGN_OR_RETURN(const std::string signature,
                      SignEd25519(gateway_private_.text(), SignedPart(head)));
     CopyInto(head.signature, signature);
@@ -100,12 +109,14 @@ class GcmSealer final : public Sealer {
                1;
   }
 
-  const std::string vault_public_;
+  const std::unique_ptr<SealKeys> owned_keys_;
+  const SealKeys& keys_;
   SecretKey gateway_private_;
   Clock& clock_;
   std::unique_ptr<EVP_CIPHER_CTX, CipherFree> cipher_;
   EnvelopeHead head_;
   bool has_key_ = false;
+  bool lacks_key_ = false;
 };
 
 Result<std::string> PublicOfEd25519(std::string_view private_raw) {
@@ -135,9 +146,21 @@ Result<std::unique_ptr<Sealer>> Sealer::Make(std::string_view vault_public,
   const Status usable = AgreeX25519(probe.private_raw, vault_public, shared);
   Wipe(probe.private_raw);
   if (!usable.ok()) return Annotate(usable.error(), "trying the vault's public key");
-  ASSIGN_OR_RETURN(std::string gateway_public, PublicOfEd25519(gateway_private));
-  return std::unique_ptr<Sealer>(std::make_unique<GcmSealer>(
-      std::string(vault_public), gateway_private, gateway_public, clock));
+  ASSIGN_OR_RETURN(const std::string gateway_public, PublicOfEd25519(gateway_private));
+  auto key = std::make_unique<UndatedSealKey>(std::string(vault_public));
+  const SealKeys& keys = *key;
+  return std::unique_ptr<Sealer>(
+      std::make_unique<GcmSealer>(keys, std::move(key), gateway_private, gateway_public, clock));
+}
+
+Result<std::unique_ptr<Sealer>> Sealer::Make(const SealKeys& vault_keys,
+                                             std::string_view gateway_private, Clock& clock) {
+  if (gateway_private.size() != kKeyBytes) {
+    return Error{Code::kInvalid, "the gateway's key has 32 bytes"};
+  }
+  ASSIGN_OR_RETURN(const std::string gateway_public, PublicOfEd25519(gateway_private));
+  return std::unique_ptr<Sealer>(
+      std::make_unique<GcmSealer>(vault_keys, nullptr, gateway_private, gateway_public, clock));
 }
 
 }  // namespace telltale::seal

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 namespace telltale::vault {
 namespace {
@@ -11,25 +12,10 @@ namespace {
 constexpr std::size_t kSessionsMax = 256;  // gateways x shards x minutes in flight
 constexpr Micros kReloadPause = Micros::Seconds(1);
 
-struct PKeyFree {
-  void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
-};
 struct CipherFree {
   void operator()(EVP_CIPHER_CTX* context) const { EVP_CIPHER_CTX_free(context); }
 };
 using Cipher = std::unique_ptr<EVP_CIPHER_CTX, CipherFree>;
-
-Result<std::string> PublicOfX25519(std::string_view private_raw) {
-  const std::unique_ptr<EVP_PKEY, PKeyFree> key(EVP_PKEY_new_raw_private_key(
-      EVP_PKEY_X25519, nullptr, AsBytes(private_raw).data(), private_raw.size()));
-  std::string raw(seal::kKeyBytes, '\0');
-  std::size_t size = raw.size();
-  if (key == nullptr || EVP_PKEY_get_raw_public_key(
-                            key.get(), reinterpret_cast<std::uint8_t*>(raw.data()), &size) != 1) {
-    return Error{Code::kInvalid, "the vault's seal key is not an X25519 private key"};
-  }
-  return raw;
-}
 
 bool Decrypt(EVP_CIPHER_CTX* cipher, const seal::Binding& binding, std::uint64_t counter,
              ByteSpan envelope, std::string& plaintext) {
@@ -93,25 +79,42 @@ struct Opener::Session {
   Cipher cipher;
 };
 
-Opener::Opener(std::string_view private_raw, std::string public_raw, GatewayKeys& gateways,
-               Clock& clock)
-    : public_raw_(std::move(public_raw)),
-      key_id_(seal::KeyId(public_raw_)),
+Opener::Opener(TransportKeys* keys, GatewayKeys& gateways, Clock& clock)
+    : keys_(*keys),
       gateways_(gateways),
       clock_(clock),
-      reloaded_at_(std::numeric_limits<std::int64_t>::min() / 2) {
-  std::copy(private_raw.begin(), private_raw.end(), private_key_.data());
-}
+      reloaded_at_(std::numeric_limits<std::int64_t>::min() / 2),
+      missed_at_(reloaded_at_) {}
 
 Opener::~Opener() = default;
 
+std::unique_ptr<Opener> Opener::Make(TransportKeys& keys, GatewayKeys& gateways, Clock& clock) {
+  return std::unique_ptr<Opener>(new Opener(&keys, gateways, clock));
+}
+
 Result<std::unique_ptr<Opener>> Opener::Make(std::string_view private_raw, GatewayKeys& gateways,
                                              Clock& clock) {
-  if (private_raw.size() != seal::kKeyBytes) {
-    return Error{Code::kInvalid, "the vault's seal key has 32 bytes"};
-  }
-  ASSIGN_OR_RETURN(std::string public_raw, PublicOfX25519(private_raw));
-  return std::unique_ptr<Opener>(new Opener(private_raw, std::move(public_raw), gateways, clock));
+  auto keys = std::make_unique<TransportKeys>();
+  RETURN_IF_ERROR(keys->AddUndated(private_raw));
+  std::unique_ptr<Opener> made = Make(*keys, gateways, clock);
+  made->own_keys_ = std::move(keys);
+  return made;
+}
+
+// A key that is not here may have been made since the start, however short a time ago: its first
+// envelope must not be kept aside for ever.
+const TransportKeys::Key* Opener::KeyOf(const seal::VaultKeyId& id) {
+  if (const TransportKeys::Key* known = keys_.Find(id)) return known;
+  const Micros now = clock_.NowMonotonic();
+  if (id == missed_ && now - missed_at_ < kReloadPause) return nullptr;
+  missed_ = id;
+  missed_at_ = now;
+  (void)keys_.Reload();  // what is wrong with other files is the caller's to log
+  return keys_.Find(id);
+}
+
+void Opener::ForgetSessions() {
+  if (std::exchange(forgotten_, keys_.forgotten()) != keys_.forgotten()) sessions_.clear();
 }
 
 Status Opener::CheckSignature(const seal::EnvelopeHead& head) {
@@ -141,9 +144,13 @@ Result<Opener::Session*> Opener::SessionOf(const seal::EnvelopeHead& head) {
   RETURN_IF_ERROR(CheckSignature(head));
   seal::SecretKey shared;
   seal::SecretKey key;
-  RETURN_IF_ERROR(seal::AgreeX25519(AsText({private_key_.data(), private_key_.size()}),
-                                    AsText(head.ephemeral_public), shared));
-  RETURN_IF_ERROR(seal::DeriveEnvelopeKey(shared, head, public_raw_, key));
+  const TransportKeys::Key* const mine = KeyOf(head.vault_key_id);
+  if (mine == nullptr) {
+    return Error{Code::kCorrupt, "the envelope is sealed for a key that this vault does not have"};
+  }
+  RETURN_IF_ERROR(
+      seal::AgreeX25519(mine->private_raw.text(), AsText(head.ephemeral_public), shared));
+  RETURN_IF_ERROR(seal::DeriveEnvelopeKey(shared, head, mine->public_raw, key));
   Session session{signed_part, head.signature, Cipher(EVP_CIPHER_CTX_new())};
   if (session.cipher == nullptr || EVP_DecryptInit_ex(session.cipher.get(), EVP_aes_256_gcm(),
                                                       nullptr, key.data(), nullptr) != 1) {
@@ -160,9 +167,7 @@ Result<std::string> Opener::Open(const seal::Binding& binding, ByteSpan envelope
   if (envelope.size() > static_cast<std::size_t>(std::numeric_limits<int>::max())) {
     return Error{Code::kCorrupt, "the sealed envelope is larger than any we write"};
   }
-  if (AsText(head.vault_key_id) != key_id_) {
-    return Error{Code::kCorrupt, "the envelope is sealed for another vault key"};
-  }
+  ForgetSessions();
   ASSIGN_OR_RETURN(Session* const session, SessionOf(head));
   std::string plaintext;
   if (!Decrypt(session->cipher.get(), binding, head.counter, envelope, plaintext)) {

@@ -13,6 +13,7 @@
 #include "base/reasons.h"
 #include "seal/derive.h"
 #include "seal/seal.h"
+#include "vault/transport_keys.h"
 
 namespace telltale::vault {
 
@@ -37,7 +38,9 @@ class GatewayKeys {
 // One thread.
 class Opener {
  public:
-  // `private_raw` 32 bytes X25519. `gateways` and `clock` must outlive this object.
+  // With every key that `keys` has by the time an envelope names it; all must outlive this object.
+  static std::unique_ptr<Opener> Make(TransportKeys& keys, GatewayKeys& gateways, Clock& clock);
+  // With one key without an end: `private_raw` 32 bytes X25519.
   //   kInvalid  not such a key
   static Result<std::unique_ptr<Opener>> Make(std::string_view private_raw, GatewayKeys& gateways,
                                               Clock& clock);
@@ -52,16 +55,20 @@ class Opener {
 
  private:
   struct Session;  // one ephemeral key, checked and agreed
-  Opener(std::string_view private_raw, std::string public_raw, GatewayKeys& gateways, Clock& clock);
+  Opener(TransportKeys* keys, GatewayKeys& gateways, Clock& clock);
   Result<Session*> SessionOf(const seal::EnvelopeHead& head);
   Status CheckSignature(const seal::EnvelopeHead& head);
+  const TransportKeys::Key* KeyOf(const seal::VaultKeyId& id);
+  void ForgetSessions();
 
-  seal::SecretKey private_key_;
-  const std::string public_raw_;
-  const std::string key_id_;
+  std::unique_ptr<TransportKeys> own_keys_;  // null: the caller's
+  TransportKeys& keys_;
   GatewayKeys& gateways_;
   Clock& clock_;
   Micros reloaded_at_;
+  seal::VaultKeyId missed_{};  // the vault key that was looked for in vain, and when
+  Micros missed_at_;
+  std::uint64_t forgotten_ = 0;
   std::list<Session> sessions_;  // newest first; few are alive at a time
   Reason reason_ = Reason::kNone;
 };

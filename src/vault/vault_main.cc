@@ -20,6 +20,20 @@ namespace {
 
 constexpr std::int64_t kDayUs = 86'400 * 1'000'000ll;
 
+// With the key without an end of an installation from before they had dates, if there is one.
+Status LoadTransportKeys(Disk& disk, const Paths& paths, TransportKeys& keys) {
+  if (const Status loaded = keys.Reload(); !loaded.ok()) {
+    spdlog::error("vault: {}; what is sealed for it is kept aside", loaded.error().ToString());
+  }
+  Result<std::string> undated = seal::LoadKey(disk, paths.vault() + "/keys/seal.key");
+  if (!undated.ok()) {
+    return undated.error().code == Code::kNotFound ? Ok() : Status(undated.error());
+  }
+  const Status added = keys.AddUndated(*undated);
+  seal::Wipe(*undated);
+  return added;
+}
+
 Status RunVault(const std::string& dir) {
   RETURN_IF_ERROR(seal::ForbidDumps());
   if (const Status locked = seal::LockKeysInMemory(); !locked.ok()) {
@@ -37,13 +51,13 @@ Status RunVault(const std::string& dir) {
   ASSIGN_OR_RETURN(const Config config, Config::Load(disk, paths.config()));
   RETURN_IF_ERROR(ConfigureLogging("vault", config.logging_format, config.logging_level));
 
-  ASSIGN_OR_RETURN(std::string private_key, seal::LoadKey(disk, paths.vault() + "/keys/seal.key"));
+  TransportKeys transport_keys(disk, paths.vault() + "/keys/transport");
+  RETURN_IF_ERROR(LoadTransportKeys(disk, paths, transport_keys));
   GatewayKeys gateways(disk, paths.vault() + "/gateways");
   if (const Status loaded = gateways.Reload(); !loaded.ok()) {
     spdlog::warn("vault: {}", loaded.error().ToString());
   }
-  ASSIGN_OR_RETURN(const auto opener, Opener::Make(private_key, gateways, clock));
-  seal::Wipe(private_key);
+  const auto opener = Opener::Make(transport_keys, gateways, clock);
   const Result<std::string> control = seal::LoadKey(disk, paths.keys() + "/control.pub");
   if (!control.ok()) spdlog::warn("vault: {}", control.error().ToString());
 

@@ -33,7 +33,8 @@ PLACES = {
     "audit-log": ["vault/audit/audit.log"],
     # No formats of ours, but what the others are read with. The keys were made for this alone and
     # carry the demonstration's mark.
-    "keys": ["keys/*.pub", "vault/keys/seal.key", "vault/gateways/*.pub"],
+    "keys": ["keys/*.pub", "keys/transport.bundle", "vault/keys/seal.key",
+             "vault/keys/transport/*.key", "vault/gateways/*.pub"],
     "table": ["data/lake/catalog.db", "data/lake/warehouse/*/metadata/*",
               "data/lake/warehouse/*/data/*/*.parquet"],
 }

@@ -143,8 +143,14 @@ def test_with_two_users_only_the_vaults_user_can_enter_the_vault(new_installatio
     assert not may("telltale-vault", "cat", installation.dir / "keys" / "gateway.key")
     for key in (installation.dir / "keys").glob("*.key"):
         assert stat.S_IMODE(key.stat().st_mode) == 0o600
-    vault_key = installation.dir / "vault" / "keys" / "seal.key"
+    vault_key = next((installation.dir / "vault" / "keys" / "transport").glob("*.key"))
     assert (vault_key.stat().st_uid, stat.S_IMODE(vault_key.stat().st_mode)) == (vault, 0o600)
+    installation.run("vault", "transport-keys", "rotate", "--dir", installation.dir)
+    for made_later in vault_key.parent.glob("*.key"):
+        assert (made_later.stat().st_uid, stat.S_IMODE(made_later.stat().st_mode)) == (vault, 0o600)
+    offline_key = installation.dir / "offline" / "vault_offline.key"
+    assert stat.S_IMODE(offline_key.stat().st_mode) == 0o600
+    assert not may("telltale", "cat", offline_key)
     assert "cannot be read" not in installation.log_end()
 
 
