@@ -47,6 +47,7 @@ constexpr Named kNames[] = {
     {Reason::kExpiredOnArrival, "expired_on_arrival"},
     {Reason::kSignatureInvalid, "signature_invalid"},
     {Reason::kUnsealFailed, "unseal_failed"},
+    {Reason::kErased, "erased"},
 };
 
 }  // namespace

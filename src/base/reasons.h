@@ -50,6 +50,8 @@ enum class Reason : std::uint16_t {
   kExpiredOnArrival = 80,
   kSignatureInvalid = 81,
   kUnsealFailed = 82,
+  // Any store.
+  kErased = 90,  // the vehicle is in the erasure list
 };
 
 // snake_case, as counters and messages show it: "batch_malformed".

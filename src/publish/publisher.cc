@@ -15,11 +15,13 @@ Publisher::Publisher(PublisherOptions options, AlertStore store, Disk& disk, con
       disk_(disk),
       clock_(clock),
       on_changes_(std::move(on_changes)),
+      erased_(disk, options_.erasure_list),
       opened_(counters.Get("alerts_total")),
       changes_(counters.Get("alert_changes_total")),
       repeats_(counters.Get("outputs_repeated_total")),
       superseded_(counters.Drops("publish", Reason::kAlertSuperseded)),
       cells_refused_(counters.Drops("publish", Reason::kPositionInvalid)),
+      erased_count_(counters.Drops("publish", Reason::kErased)),
       transactions_(counters.Get("transactions_total")),
       deposed_(counters.Get("outputs_without_authority_total")),
       stopped_(counters.Get("journals_stopped")),
@@ -123,7 +125,8 @@ Status Publisher::CommitParts(Follower& follower) {
                         .expected = {},
                         .parts = follower.uncommitted,
                         .journal_position = follower.journal.SafePosition(),
-                        .publish_time = clock_.NowUtc()};
+                        .publish_time = clock_.NowUtc(),
+                        .erased = options_.erasure_list.empty() ? nullptr : &erased_};
   for (const auto& [partition, part] : commitment.parts) {
     commitment.expected[partition] = authority_.at(partition);
   }
@@ -140,6 +143,7 @@ Status Publisher::CommitParts(Follower& follower) {
   repeats_.Add(done.repeats);
   superseded_.Add(done.superseded);
   cells_refused_.Add(done.cells_refused);
+  erased_count_.Add(done.erased);
   if (done.changes > 0) on_changes_();
   return Ok();
 }

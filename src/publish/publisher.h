@@ -19,8 +19,9 @@ inline constexpr std::size_t kEntriesPerTurnMax = 4096;
 inline constexpr std::int64_t kPositionPaceUs = 500'000;
 
 struct PublisherOptions {
-  std::string journal_dir;    // <release>/ below it
-  std::string positions_dir;  // "" = do not save positions
+  std::string journal_dir;        // <release>/ below it
+  std::string positions_dir;      // "" = do not save positions
+  std::string erasure_list = {};  // "" = there is none
   std::uint16_t partitions = 64;
   std::uint16_t shards = 2;
 };
@@ -68,11 +69,13 @@ class Publisher {
   std::map<PartitionId, Authority> authority_;
   std::map<PartitionId, Offset> published_;
   std::vector<std::unique_ptr<Follower>> followers_;
+  ErasureList erased_;
   Counter& opened_;
   Counter& changes_;
   Counter& repeats_;
   Counter& superseded_;
   Counter& cells_refused_;
+  Counter& erased_count_;
   Counter& transactions_;
   Counter& deposed_;
   Counter& stopped_;

@@ -161,7 +161,8 @@ Status Run(const WorkerOptions& options) {
                  .shard = shard,
                  .shards = config.log_shards,
                  .partitions = config.log_partitions,
-                 .rules = rules}};
+                 .rules = rules},
+        .erasure_list = paths.erasure_list()};
     threads.emplace_back([shard_options = std::move(shard_options), &engine, &paths, &shared] {
       RunShard(shard_options, engine, paths.log_socket(), shared);
     });
