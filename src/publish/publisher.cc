@@ -50,7 +50,8 @@ Result<bool> Publisher::LoadAuthority() {
           .journal = JournalFollower(disk_, options_.journal_dir + "/" + release, ShardId{n}),
           .uncommitted = {},
           .committed_at = {},
-          .moved = false}));
+          .moved = false,
+          .goes_on_at = {}}));
     }
   }
   return !authority_.empty();
@@ -135,6 +136,7 @@ Status Publisher::CommitParts(Follower& follower) {
     published_[partition] = std::max(published_[partition], part.next);
   }
   follower.uncommitted.clear();
+  if (commitment.journal_position) follower.goes_on_at = commitment.journal_position;
   follower.committed_at = clock_.NowMonotonic();
   follower.moved = true;
   transactions_.Add();
@@ -150,6 +152,12 @@ Status Publisher::CommitParts(Follower& follower) {
 
 Status Publisher::SavePosition(const Follower& follower) {
   if (options_.positions_dir.empty()) return Ok();
+  // For the worker, which keeps its journal no longer than it is needed.
+  if (follower.goes_on_at) {
+    RETURN_IF_ERROR(
+        log::SavePosition(disk_, options_.journal_dir + "/" + follower.release + "/positions",
+                          "publisher", "journal", follower.shard, *follower.goes_on_at));
+  }
   log::Position position{.next = std::vector<Offset>(options_.partitions)};
   for (const auto& [partition, next] : published_) {
     if (partition.value < options_.partitions &&

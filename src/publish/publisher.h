@@ -54,7 +54,9 @@ class Publisher {
     std::map<PartitionId, Part> uncommitted;  // taken from `journal`, not yet in the store
     Micros committed_at;                      // monotonic
     bool moved = false;                       // positions committed since the last SavePosition
-    bool stopped = false;                     // its journal is broken
+    // Where it goes on after a restart, as the store has it; none: from the beginning.
+    std::optional<log::Position> goes_on_at;
+    bool stopped = false;  // its journal is broken
   };
   Result<bool> Turn(Follower& follower, bool pace);
   Status CommitParts(Follower& follower);
