@@ -7,7 +7,7 @@ namespace telltale::app {
 namespace {
 
 // Below DIR; folders are what lies above a file. Formats: docs/formats/.
-constexpr std::array<std::string_view, 26> kKnown = {
+constexpr std::array<std::string_view, 30> kKnown = {
     "data/control/**",
     "data/contracts/*.desc",
     "data/contracts/*.approvals.yaml",
@@ -16,6 +16,7 @@ constexpr std::array<std::string_view, 26> kKnown = {
     "data/journal/*/durable.map",
     "data/journal/*/ledger",
     "data/journal/*/lock",
+    "data/journal/*/positions/*/*-#",
     "data/journal/*/journal/shard-#/#.seg",
     "data/worker/*/shard-#.snapshot",
     "data/publish/**",
@@ -33,6 +34,9 @@ constexpr std::array<std::string_view, 26> kKnown = {
     "data/log/transport.seen",
     "data/log/*/shard-#/#.seg",
     "data/positions/*/*-#",
+    "data/erased/list",
+    "data/erased/lock",
+    "data/erased/jobs/*.json",
     "vault/**",
 };
 

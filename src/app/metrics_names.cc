@@ -100,6 +100,8 @@ constexpr Described kDescribed[] = {
     {"worker", "safety_past_horizon_total", "Records older than the identities that are kept."},
     {"worker", "episodes_opened_total", "Episodes that rules opened."},
     {"worker", "episodes_closed_total", "Episodes that rules closed."},
+    {"worker", "journal_segments_removed_total",
+     "Segments of its journal that were published, older than retention, and removed."},
     {"worker", "snapshots_total", "Snapshots written."},
     {"worker", "partitions_stopped", "Partitions that cannot be evaluated on; see its log."},
     {"worker", "shards_stopped", "Shards that cannot be read on; see its log."},

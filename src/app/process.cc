@@ -25,6 +25,7 @@ struct Prepared {
   const User* user = nullptr;
   pid_t parent = 0;
   int report_fd = -1;  // closed by a successful exec; carries errno otherwise
+  int output_fd = -1;
 };
 
 [[noreturn]] void GiveUp(int report_fd) {
@@ -53,6 +54,9 @@ void ResetSignals() {
   // After setuid, which clears it. If the parent died before this line, it will not tell us.
   if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) GiveUp(prepared.report_fd);
   if (getppid() != prepared.parent) _exit(127);
+  if (prepared.output_fd >= 0 && dup2(prepared.output_fd, STDOUT_FILENO) < 0) {
+    GiveUp(prepared.report_fd);
+  }
   execve(prepared.arguments[0], prepared.arguments.data(), prepared.variables.data());
   GiveUp(prepared.report_fd);
 }
@@ -96,7 +100,8 @@ Result<pid_t> Start(const Program& program) {
                           .variables = Pointers(variables),
                           .user = program.user ? &*program.user : nullptr,
                           .parent = getpid(),
-                          .report_fd = report[1]};
+                          .report_fd = report[1],
+                          .output_fd = program.output_fd};
   const pid_t pid = fork();
   if (pid == 0) BecomeProgram(prepared);
   const int fork_error = errno;

@@ -17,6 +17,7 @@ struct Program {
   std::vector<std::string> arguments;  // arguments[0] is the path of the program
   std::vector<std::string> variables;  // "NAME=value", added to ours
   std::optional<User> user;            // nullopt = ours
+  int output_fd = -1;                  // becomes its standard output; -1 = ours
 };
 
 // Starts it with signals as a fresh process has them. It is killed when this process dies, however

@@ -116,6 +116,8 @@ struct Paths {
   std::string publish() const { return data() + "/publish"; }  // alerts.db
   std::string lake() const { return data() + "/lake"; }        // handoff/, warehouse/, catalog.db
   std::string positions() const { return data() + "/positions"; }
+  std::string erased() const { return data() + "/erased"; }  // list, jobs/, lock
+  std::string erasure_list() const { return erased() + "/list"; }
   std::string vault() const { return root + "/vault"; }                // 0700, the vault's own user
   std::string run() const { return root + "/run"; }                    // sockets, ports, counters
   std::string log_socket() const { return run() + "/log/wake.sock"; }  // wake-ups

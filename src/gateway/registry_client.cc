@@ -100,6 +100,12 @@ void RegistryClient::FollowOnce() {
   RegistryRequest request;
   request.mutable_subscribe();
   if (!connection->Send(request.SerializeAsString()).ok()) return;
+  {
+    // What was erased while nobody told this process is not in the map that comes now.
+    MutexLock lock(mutex_);
+    unnamed_.clear();
+    for (const auto& [vin, vehicle] : by_vin_) unnamed_.insert(vin);
+  }
   while (!is_stopping_) {
     auto frame = connection->Receive(kPatience);
     if (!frame.ok()) return;
@@ -129,10 +135,33 @@ Status RegistryClient::TakeRows(const std::string& frame, const std::string* wan
       const auto [at, is_new] = by_vin_.try_emplace(row.vin(), vehicle);
       if (!is_new) former = at->second.ref;
       at->second = vehicle;
+      unnamed_.erase(row.vin());
     }
     if (former && on_change_) on_change_(*former, vehicle);
   }
+  for (const std::string& vin : message.rows().removed_vins()) ForgetVin(vin);
+  // Of the map alone: an answer to a question says nothing of the others.
+  if (wanted != nullptr || !message.rows().complete()) return Ok();
+  std::unordered_set<std::string> gone;
+  {
+    MutexLock lock(mutex_);
+    gone.swap(unnamed_);
+  }
+  for (const std::string& vin : gone) ForgetVin(vin);
   return Ok();
+}
+
+// Its connections end: their car comes back by itself and gets another reference.
+void RegistryClient::ForgetVin(const std::string& vin) {
+  std::optional<VehicleRef> former;
+  {
+    MutexLock lock(mutex_);
+    const auto at = by_vin_.find(vin);
+    if (at == by_vin_.end()) return;
+    former = at->second.ref;
+    by_vin_.erase(at);
+  }
+  if (on_change_) on_change_(*former, Vehicle{});
 }
 
 // One connection for questions, made when needed and kept while it works.

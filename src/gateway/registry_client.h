@@ -9,6 +9,7 @@
 #include <string>
 #include <thread>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "base/counters.h"
 #include "base/mutex.h"
@@ -24,8 +25,9 @@ class RegistryClient {
   RegistryClient(std::string socket_path, Counters& counters);
   ~RegistryClient();  // ends its threads, < 0.5 s; answers that are outstanding are dropped
 
-  // `on_change` gets the former reference and the row of a vehicle that was known already; called
-  // on the client's thread. While the registry is away the map stays and the client keeps trying.
+  // `on_change` gets the former reference and the row of a vehicle that was known already, or an
+  // empty row when the registry has none any more; called on the client's thread. While the
+  // registry is away the map stays and the client keeps trying.
   void Start(std::function<void(VehicleRef, const Vehicle&)> on_change);
 
   std::optional<Vehicle> Find(const std::string& vin) const;  // any thread
@@ -45,6 +47,7 @@ class RegistryClient {
   void FollowMap();
   void FollowOnce();
   void AnswerQuestions();
+  void ForgetVin(const std::string& vin);
   Status TakeRows(const std::string& frame, const std::string* wanted,
                   std::optional<Vehicle>* found);
 
@@ -59,6 +62,8 @@ class RegistryClient {
   CondVar asked_;
   std::unordered_map<std::string, Vehicle> by_vin_ GUARDED_BY(mutex_);
   std::deque<Question> questions_ GUARDED_BY(mutex_);
+  // While the map comes anew: known VINs that it has not named yet.
+  std::unordered_set<std::string> unnamed_ GUARDED_BY(mutex_);
 
   std::thread follower_;
   std::thread answerer_;

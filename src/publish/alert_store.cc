@@ -119,6 +119,14 @@ void BindStamps(const Output& output, const Authority& authority, Micros publish
       .BindInt(28, change_number);
 }
 
+bool IsErased(const Commitment& commitment, const Output& output) {
+  if (commitment.erased == nullptr || commitment.erased->empty()) return false;
+  VehicleRef ref;
+  const std::string& bytes = output.alert().vehicle_ref();  // 16: JournalFollower has checked it
+  std::copy_n(bytes.begin(), std::min(bytes.size(), ref.bytes.size()), ref.bytes.begin());
+  return commitment.erased->Contains(ref);
+}
+
 }  // namespace
 
 struct AlertStore::Statements {
@@ -135,6 +143,8 @@ Result<AlertStore> AlertStore::Open(const std::string& path, const store::DiskVf
       store::Database database,
       store::Database::Open(
           path, {.application_id = kApplicationId, .migrations = kMigrations, .vfs = vfs}));
+  // What is replaced or removed is overwritten: an erased vehicle leaves no bytes in free pages.
+  RETURN_IF_ERROR(database.Execute("PRAGMA secure_delete = ON"));
   AlertStore store(std::move(database));
   RETURN_IF_ERROR(store.Prepare(false));
   return store;
@@ -159,7 +169,9 @@ Status AlertStore::Prepare(bool read_only) {
     return statement.ok() ? Ok() : Status(statement.error());
   };
   Statements& s = *statements_;
-  RETURN_IF_ERROR(prepare(s.newest, "SELECT coalesce(max(number), 0) FROM alert_changes"));
+  RETURN_IF_ERROR(prepare(s.newest,
+                          "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE "
+                          "name = 'alert_changes'), 0)"));
   RETURN_IF_ERROR(prepare(s.after,
                           "SELECT number, data FROM alert_changes WHERE number > ?1 "
                           "ORDER BY number LIMIT 1000"));
@@ -250,6 +262,15 @@ Result<std::optional<log::Position>> AlertStore::ReadJournalPosition(const std::
 Result<Committed> AlertStore::Commit(const Commitment& commitment) {
   Committed done;
   ASSIGN_OR_RETURN(store::Transaction transaction, database_.Begin());
+  // After the lock is taken: who erases has written the list before it takes the lock, so either it
+  // removes what is committed here, or the list is seen here.
+  if (commitment.erased != nullptr) {
+    // Whatever is wrong with it: nothing is published that may be of somebody erased, and it is
+    // tried again.
+    if (const auto looked = commitment.erased->Refresh(); !looked.ok()) {
+      return Error{Code::kUnavailable, "the erasure list: " + looked.error().message};
+    }
+  }
   for (const auto& [partition, part] : commitment.parts) {
     RETURN_IF_ERROR(CommitPart(commitment, partition, part, done));
   }
@@ -284,6 +305,10 @@ Status AlertStore::CommitPart(const Commitment& commitment, PartitionId partitio
   for (const Output& output : part.outputs) {
     if (Offset{output.input_offset()} < from) {
       ++done.repeats;
+      continue;
+    }
+    if (IsErased(commitment, output)) {
+      ++done.erased;
       continue;
     }
     RETURN_IF_ERROR(Upsert(commitment, expected->second, output, done));

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/erasure_list.h"
 #include "internal/v1/internal.pb.h"
 #include "log/log.h"
 #include "publish/authority.h"
@@ -29,6 +30,7 @@ struct Commitment {
   std::map<PartitionId, Part> parts;
   std::optional<log::Position> journal_position;
   Micros publish_time;
+  ErasureList* erased = nullptr;  // looked at again inside the transaction; null = nobody is
 };
 
 struct Committed {
@@ -37,6 +39,12 @@ struct Committed {
   std::uint64_t repeats = 0;
   std::uint64_t superseded = 0;
   std::uint64_t cells_refused = 0;  // finer than level 12: left out
+  std::uint64_t erased = 0;         // of vehicles that were erased: left out
+};
+
+struct VehicleErased {
+  std::uint64_t alerts = 0;
+  std::uint64_t changes = 0;
 };
 
 struct AlertChange {
@@ -65,9 +73,22 @@ class AlertStore {
                                                            ShardId shard);
 
   // All of it in one transaction, or nothing.
-  //   kRefused  an authority row is not the expected one any more: read it again
+  //   kRefused      an authority row is not the expected one any more: read it again
+  //   kUnavailable  also: the erasure list cannot be read
   Result<Committed> Commit(const Commitment& commitment);
 
+  // Removes every row of `vehicle`, from the files too: what is freed is overwritten, and what the
+  // write-ahead log holds goes into the database and out of the log. Safe to repeat; numbers of
+  // changes are not given again. The caller has put the vehicle on the erasure list before, so that
+  // no commit brings a row back.
+  //   kUnavailable  also: the rows are gone, but somebody reads what the log still holds; again
+  Result<VehicleErased> EraseVehicle(const VehicleRef& vehicle);
+  // How many rows there are of it.
+  Result<VehicleErased> CountVehicle(const VehicleRef& vehicle);
+  // The newest version of each of its alerts, a line of JSON each, in order of change.
+  Result<std::vector<std::string>> AlertsOf(const VehicleRef& vehicle);
+
+  // The highest number ever given, also when its row is gone.
   Result<std::uint64_t> NewestChange();
   Result<std::vector<AlertChange>> ChangesAfter(std::uint64_t after, std::size_t bytes_max);
   // {"alerts": [...]}, newest change first.

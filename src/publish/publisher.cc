@@ -15,11 +15,13 @@ Publisher::Publisher(PublisherOptions options, AlertStore store, Disk& disk, con
       disk_(disk),
       clock_(clock),
       on_changes_(std::move(on_changes)),
+      erased_(disk, options_.erasure_list),
       opened_(counters.Get("alerts_total")),
       changes_(counters.Get("alert_changes_total")),
       repeats_(counters.Get("outputs_repeated_total")),
       superseded_(counters.Drops("publish", Reason::kAlertSuperseded)),
       cells_refused_(counters.Drops("publish", Reason::kPositionInvalid)),
+      erased_count_(counters.Drops("publish", Reason::kErased)),
       transactions_(counters.Get("transactions_total")),
       deposed_(counters.Get("outputs_without_authority_total")),
       stopped_(counters.Get("journals_stopped")),
@@ -48,7 +50,8 @@ Result<bool> Publisher::LoadAuthority() {
           .journal = JournalFollower(disk_, options_.journal_dir + "/" + release, ShardId{n}),
           .uncommitted = {},
           .committed_at = {},
-          .moved = false}));
+          .moved = false,
+          .goes_on_at = {}}));
     }
   }
   return !authority_.empty();
@@ -123,7 +126,8 @@ Status Publisher::CommitParts(Follower& follower) {
                         .expected = {},
                         .parts = follower.uncommitted,
                         .journal_position = follower.journal.SafePosition(),
-                        .publish_time = clock_.NowUtc()};
+                        .publish_time = clock_.NowUtc(),
+                        .erased = options_.erasure_list.empty() ? nullptr : &erased_};
   for (const auto& [partition, part] : commitment.parts) {
     commitment.expected[partition] = authority_.at(partition);
   }
@@ -132,6 +136,7 @@ Status Publisher::CommitParts(Follower& follower) {
     published_[partition] = std::max(published_[partition], part.next);
   }
   follower.uncommitted.clear();
+  if (commitment.journal_position) follower.goes_on_at = commitment.journal_position;
   follower.committed_at = clock_.NowMonotonic();
   follower.moved = true;
   transactions_.Add();
@@ -140,12 +145,19 @@ Status Publisher::CommitParts(Follower& follower) {
   repeats_.Add(done.repeats);
   superseded_.Add(done.superseded);
   cells_refused_.Add(done.cells_refused);
+  erased_count_.Add(done.erased);
   if (done.changes > 0) on_changes_();
   return Ok();
 }
 
 Status Publisher::SavePosition(const Follower& follower) {
   if (options_.positions_dir.empty()) return Ok();
+  // For the worker, which keeps its journal no longer than it is needed.
+  if (follower.goes_on_at) {
+    RETURN_IF_ERROR(
+        log::SavePosition(disk_, options_.journal_dir + "/" + follower.release + "/positions",
+                          "publisher", "journal", follower.shard, *follower.goes_on_at));
+  }
   log::Position position{.next = std::vector<Offset>(options_.partitions)};
   for (const auto& [partition, next] : published_) {
     if (partition.value < options_.partitions &&

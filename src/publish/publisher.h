@@ -19,8 +19,9 @@ inline constexpr std::size_t kEntriesPerTurnMax = 4096;
 inline constexpr std::int64_t kPositionPaceUs = 500'000;
 
 struct PublisherOptions {
-  std::string journal_dir;    // <release>/ below it
-  std::string positions_dir;  // "" = do not save positions
+  std::string journal_dir;        // <release>/ below it
+  std::string positions_dir;      // "" = do not save positions
+  std::string erasure_list = {};  // "" = there is none
   std::uint16_t partitions = 64;
   std::uint16_t shards = 2;
 };
@@ -53,7 +54,9 @@ class Publisher {
     std::map<PartitionId, Part> uncommitted;  // taken from `journal`, not yet in the store
     Micros committed_at;                      // monotonic
     bool moved = false;                       // positions committed since the last SavePosition
-    bool stopped = false;                     // its journal is broken
+    // Where it goes on after a restart, as the store has it; none: from the beginning.
+    std::optional<log::Position> goes_on_at;
+    bool stopped = false;  // its journal is broken
   };
   Result<bool> Turn(Follower& follower, bool pace);
   Status CommitParts(Follower& follower);
@@ -68,11 +71,13 @@ class Publisher {
   std::map<PartitionId, Authority> authority_;
   std::map<PartitionId, Offset> published_;
   std::vector<std::unique_ptr<Follower>> followers_;
+  ErasureList erased_;
   Counter& opened_;
   Counter& changes_;
   Counter& repeats_;
   Counter& superseded_;
   Counter& cells_refused_;
+  Counter& erased_count_;
   Counter& transactions_;
   Counter& deposed_;
   Counter& stopped_;

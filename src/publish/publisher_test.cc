@@ -36,6 +36,7 @@ class Installation {
   void Start() {
     publisher_ = std::make_unique<Publisher>(PublisherOptions{.journal_dir = "/journal",
                                                               .positions_dir = "/positions",
+                                                              .erasure_list = "/erased/list",
                                                               .partitions = kPartitions,
                                                               .shards = 1},
                                              Must(AlertStore::Open(database())), disk_, clock_,
@@ -89,6 +90,23 @@ internal::v1::JournalEntry Mark(std::uint16_t partition, std::uint64_t below) {
   entry.mutable_progress()->set_partition(partition);
   entry.mutable_progress()->set_below_offset(below);
   return entry;
+}
+
+TEST(PublisherTest, AlertsOfAnErasedVehicleAreCountedAndNotPublished) {
+  Installation place;
+  place.Authorise();
+  ASSERT_TRUE(place.disk().MakeFolders("/erased").ok());
+  VehicleRef ref;
+  ref.bytes.fill(0x7f);  // as MakeOutput has it
+  ASSERT_TRUE(AppendErasure(place.disk(), "/erased/list", ref, Micros{1}).ok());
+  place.Write(0, {OutputEntry(0, 1, 'x'), Mark(0, 2)});
+  place.Start();
+  ASSERT_TRUE(Must(place.publisher().LoadAuthority()));
+  Must(place.publisher().RunOnce());
+  EXPECT_TRUE(place.Changes().empty());
+  EXPECT_EQ(place.counters().Drops("publish", Reason::kErased).value(), 1u);
+  EXPECT_EQ(Must(Must(AlertStore::Open(place.database())).ReadPositions())[PartitionId{0}],
+            Offset{2});
 }
 
 TEST(PublisherTest, WithoutAuthorityNothingIsPublished) {

@@ -105,6 +105,7 @@ Status Run(const RoleOptions& options) {
 
   Publisher publisher({.journal_dir = paths.journal(),
                        .positions_dir = paths.positions(),
+                       .erasure_list = paths.erasure_list(),
                        .partitions = config.log_partitions,
                        .shards = config.log_shards},
                       std::move(store), disk, clock, counters, [&server] { server->Notify(); });

@@ -58,6 +58,23 @@ Result<Vehicle> Client::FindByVin(std::string_view vin) {
   return AskForOne(connection_, request);
 }
 
+Result<Vehicle> Client::FindByVin(std::string_view vin, std::uint32_t ownership_epoch) {
+  wire::RegistryRequest request;
+  request.mutable_lookup()->set_vin(std::string(vin));
+  request.mutable_lookup()->set_ownership_epoch(ownership_epoch);
+  return AskForOne(connection_, request);
+}
+
+Result<std::uint32_t> Client::Erase(const VehicleRef& ref) {
+  wire::RegistryRequest request;
+  request.mutable_erase()->set_vehicle_ref(ref.bytes.data(), ref.bytes.size());
+  ASSIGN_OR_RETURN(const wire::RegistryMessage message, Ask(connection_, request));
+  if (!message.has_erased()) {
+    return Error{Code::kUnavailable, "the registry's answer is none to an erasure"};
+  }
+  return message.erased().rows();
+}
+
 Result<Vehicle> Client::FindByRef(const VehicleRef& ref) {
   wire::RegistryRequest request;
   request.mutable_lookup()->set_vehicle_ref(ref.bytes.data(), ref.bytes.size());

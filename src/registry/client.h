@@ -24,7 +24,10 @@ class Client {
   };
   Result<Counts> Import(std::span<const VehicleEntry> entries);
   Result<Vehicle> FindByVin(std::string_view vin);
+  Result<Vehicle> FindByVin(std::string_view vin, std::uint32_t ownership_epoch);
   Result<Vehicle> FindByRef(const VehicleRef& ref);
+  // As Registry::Erase; gives how many rows went.
+  Result<std::uint32_t> Erase(const VehicleRef& ref);
 
  private:
   explicit Client(LocalConnection connection) : connection_(std::move(connection)) {}

@@ -42,6 +42,8 @@ const char* const kMigrations[] = {
 
 constexpr const char* kByVin =
     "SELECT " VEHICLE_COLUMNS " FROM vehicles WHERE vin = ? ORDER BY ownership_epoch DESC LIMIT 1";
+constexpr const char* kByVinAndEpoch =
+    "SELECT " VEHICLE_COLUMNS " FROM vehicles WHERE vin = ? AND ownership_epoch = ?";
 constexpr const char* kByRef = "SELECT " VEHICLE_COLUMNS " FROM vehicles WHERE vehicle_ref = ?";
 constexpr const char* kPage =
     "SELECT " VEHICLE_COLUMNS
@@ -98,6 +100,8 @@ Result<Registry> Registry::Open(const std::string& path, ReferenceSource& refere
   options.application_id = kApplicationId;
   options.migrations = kMigrations;
   ASSIGN_OR_RETURN(store::Database database, store::Database::Open(path, options));
+  // What is removed is overwritten: an erased vehicle leaves no bytes in free pages.
+  RETURN_IF_ERROR(database.Execute("PRAGMA secure_delete = ON"));
   return Registry(std::move(database), references, clock);
 }
 
@@ -106,7 +110,7 @@ Result<store::Statement*> Registry::Cached(const char* sql) {
     if (text == sql) return &statement;
   }
   ASSIGN_OR_RETURN(store::Statement prepared, database_.Prepare(sql));
-  statements_.reserve(8);  // pointers handed out stay good: there are fewer statements than this
+  statements_.reserve(16);  // pointers handed out stay good: there are fewer statements than this
   CHECK(statements_.size() < statements_.capacity());
   statements_.emplace_back(sql, std::move(prepared));
   return &statements_.back().second;
@@ -117,6 +121,16 @@ Result<Vehicle> Registry::FindByVin(std::string_view vin) {
   find->BindText(1, vin);
   ASSIGN_OR_RETURN(const bool found, find->Step());
   if (!found) return Error{Code::kNotFound, "no vehicle with this VIN"};
+  Result<Vehicle> vehicle = Row(*find);
+  find->Reset();
+  return vehicle;
+}
+
+Result<Vehicle> Registry::FindByVin(std::string_view vin, std::uint32_t ownership_epoch) {
+  ASSIGN_OR_RETURN(store::Statement * find, Cached(kByVinAndEpoch));
+  find->BindText(1, vin).BindInt(2, ownership_epoch);
+  ASSIGN_OR_RETURN(const bool found, find->Step());
+  if (!found) return Error{Code::kNotFound, "no vehicle with this VIN in this ownership epoch"};
   Result<Vehicle> vehicle = Row(*find);
   find->Reset();
   return vehicle;
@@ -205,7 +219,7 @@ Status Registry::ImportOne(const VehicleEntry& entry, Imported& imported) {
 }
 
 Result<Vehicle> Registry::Insert(const VehicleEntry& entry, const char* change) {
-  const Reference drawn = references_->Draw(entry.vin, entry.ownership_epoch);
+  ASSIGN_OR_RETURN(const Reference drawn, DrawUnused(entry));
   Vehicle vehicle{entry, drawn.vehicle_ref, drawn.odometer_offset_km};
   ASSIGN_OR_RETURN(store::Statement * insert, Cached(kInsert));
   insert->BindText(1, entry.vin).BindInt(2, entry.ownership_epoch);

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/erasure_list.h"
 #include "base/ids.h"
 #include "registry/references.h"
 #include "registry/vehicle_file.h"
@@ -57,7 +58,23 @@ class Registry {
 
   // kNotFound when there is none. By VIN: the highest ownership epoch; by reference: any epoch.
   Result<Vehicle> FindByVin(std::string_view vin);
+  Result<Vehicle> FindByVin(std::string_view vin, std::uint32_t ownership_epoch);  // this epoch
   Result<Vehicle> FindByRef(const VehicleRef& ref);
+
+  // Removes every row that names `ref`, in whichever table, from the files too (erase.cc). Safe to
+  // repeat. When an earlier owner's row of the same VIN is left, a successor is made at once, one
+  // epoch above the erased one and of class `unknown`: the car must not fall back to a reference of
+  // before. Otherwise the VIN is forgotten, and its next connection begins at epoch 1 with a new
+  // reference.
+  //   kUnavailable  also: the rows are gone, but somebody reads what the log still holds; again
+  struct Erased {
+    std::uint32_t rows = 0;
+    std::string vin;  // of the row; "" = there was none
+    bool was_in_force = false;
+  };
+  Result<Erased> Erase(const VehicleRef& ref);
+  // References in `list` are not given again, which only a seed could do. It must outlive this.
+  void AvoidErased(ErasureList& list) { erased_ = &list; }
 
   // Vehicles in force, in order of creation, from just after `after_id` (0 = from the start).
   struct Page {
@@ -73,6 +90,9 @@ class Registry {
   Result<Vehicle> Insert(const VehicleEntry& entry, const char* change);
   Status Update(const Vehicle& vehicle);
   Status LogChange(const Vehicle& vehicle, const char* change);
+  Result<Reference> DrawUnused(const VehicleEntry& entry);
+  Result<std::uint32_t> DeleteRows(const VehicleRef& ref);
+  Status MakeSuccessor(const VehicleEntry& erased);
   Status ImportOne(const VehicleEntry& entry, Imported& imported);
   Result<store::Statement*> Cached(const char* sql);
 
@@ -80,6 +100,7 @@ class Registry {
   std::vector<std::pair<const char*, store::Statement>> statements_;  // by address of the SQL
   ReferenceSource* references_;
   Clock* clock_;
+  ErasureList* erased_ = nullptr;
 };
 
 }  // namespace telltale::registry

@@ -336,6 +336,32 @@ TEST_F(ServerTest, LookupAddsNothingAndFindsByVinAndReference) {
   EXPECT_EQ(by_ref->entry.model, "Arrow 2");
 }
 
+TEST_F(ServerTest, AnErasureIsToldToSubscribers) {
+  auto client = Client::Connect(socket_path());
+  const std::vector<VehicleEntry> entries = {Car("A1"), Car("B1"), Car("B1", 2)};
+  ASSERT_TRUE(client->Import(entries).ok());
+  const VehicleRef ref = client->FindByVin(Vin("A1"))->vehicle_ref;
+  const VehicleRef latest = client->FindByVin(Vin("B1"), 2)->vehicle_ref;
+  LocalConnection subscriber = MustConnect();
+  wire::RegistryRequest subscribe;
+  subscribe.mutable_subscribe();
+  Send(subscriber, subscribe);
+  EXPECT_TRUE(Next(subscriber).rows().complete());
+
+  EXPECT_EQ(*client->Erase(ref), 2u);
+  const auto gone = Next(subscriber);
+  EXPECT_EQ(gone.rows().rows_size(), 0);
+  ASSERT_EQ(gone.rows().removed_vins_size(), 1);
+  EXPECT_EQ(gone.rows().removed_vins(0), Vin("A1"));
+  EXPECT_EQ(*client->Erase(ref), 0u);
+
+  // With an earlier owner's row left there is a successor, and that is what is told.
+  EXPECT_EQ(*client->Erase(latest), 2u);
+  const auto successor = Next(subscriber);
+  ASSERT_EQ(successor.rows().rows_size(), 1);
+  EXPECT_EQ(successor.rows().rows(0).ownership_epoch(), 3u);
+}
+
 TEST_F(ServerTest, BadRequestsGetAReasonAndTheServerGoesOn) {
   {
     LocalConnection peer = MustConnect();

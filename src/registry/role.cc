@@ -38,6 +38,8 @@ Status RunRegistryRole(const RoleOptions& options) {
   const std::unique_ptr<ReferenceSource> references = ReferencesFor(options, random);
   ASSIGN_OR_RETURN(Registry registry,
                    Registry::Open(DatabasePath(options.dir), *references, clock));
+  ErasureList erased(disk, paths.erasure_list());
+  registry.AvoidErased(erased);
   ASSIGN_OR_RETURN(const std::unique_ptr<Server> server,
                    Server::Start(std::move(registry), paths.registry_socket(), counters));
   spdlog::info("registry: serving");

@@ -48,8 +48,9 @@ struct Server::Core : std::enable_shared_from_this<Server::Core> {
   wire::RegistryMessage Resolve(const wire::RegistryRequest::Resolve& request);
   wire::RegistryMessage Import(const wire::RegistryRequest::Import& request);
   wire::RegistryMessage Lookup(const wire::RegistryRequest::Lookup& request);
+  wire::RegistryMessage Erase(const wire::RegistryRequest::Erase& request);
   Result<Vehicle> Find(const wire::RegistryRequest::Lookup& request) REQUIRES(mutex);
-  void Announce(const Vehicle& vehicle) REQUIRES(mutex);
+  void Announce(const std::string& vin) REQUIRES(mutex);
   bool Stopping() {
     MutexLock lock(mutex);
     return stopping;
@@ -140,6 +141,8 @@ Status Server::Core::ServeOne(LocalConnection& peer, const std::string& frame) {
       return SendMessage(peer, Import(request.import()));
     case wire::RegistryRequest::kLookup:
       return SendMessage(peer, Lookup(request.lookup()));
+    case wire::RegistryRequest::kErase:
+      return SendMessage(peer, Erase(request.erase()));
     case wire::RegistryRequest::REQUEST_NOT_SET:
       break;
   }
@@ -147,11 +150,11 @@ Status Server::Core::ServeOne(LocalConnection& peer, const std::string& frame) {
       peer, FailureMessage(Error{Code::kUnsupported, "a request this registry does not know"}));
 }
 
-void Server::Core::Announce(const Vehicle& vehicle) {
+void Server::Core::Announce(const std::string& vin) {
   for (Subscriber* subscriber : subscribers) {
     if (subscriber->changed_vins.size() >= kPendingChangesMax) subscriber->overflowed = true;
-    if (subscriber->overflowed || !subscriber->queued.insert(vehicle.entry.vin).second) continue;
-    subscriber->changed_vins.push_back(vehicle.entry.vin);
+    if (subscriber->overflowed || !subscriber->queued.insert(vin).second) continue;
+    subscriber->changed_vins.push_back(vin);
   }
 }
 
@@ -162,7 +165,7 @@ wire::RegistryMessage Server::Core::Resolve(const wire::RegistryRequest::Resolve
   if (!resolved.ok()) return FailureMessage(resolved.error());
   if (resolved->added) {
     counters.Get("registry.unknown_added").Add();
-    Announce(resolved->vehicle);
+    Announce(resolved->vehicle.entry.vin);
   }
   wire::RegistryMessage message;
   ToWire(resolved->vehicle, *message.mutable_rows()->add_rows());
@@ -178,7 +181,7 @@ wire::RegistryMessage Server::Core::Import(const wire::RegistryRequest::Import& 
   const auto imported = registry.Import(entries);
   if (!imported.ok()) return FailureMessage(imported.error());
   counters.Get("registry.imported").Add(imported->changed.size());
-  for (const Vehicle& vehicle : imported->changed) Announce(vehicle);
+  for (const Vehicle& vehicle : imported->changed) Announce(vehicle.entry.vin);
   wire::RegistryMessage message;
   message.mutable_imported()->set_added(imported->added);
   message.mutable_imported()->set_updated(imported->updated);
@@ -187,6 +190,9 @@ wire::RegistryMessage Server::Core::Import(const wire::RegistryRequest::Import& 
 }
 
 Result<Vehicle> Server::Core::Find(const wire::RegistryRequest::Lookup& request) {
+  if (!request.vin().empty() && request.ownership_epoch() != 0) {
+    return registry.FindByVin(request.vin(), request.ownership_epoch());
+  }
   if (!request.vin().empty()) return registry.FindByVin(request.vin());
   ASSIGN_OR_RETURN(const VehicleRef ref, VehicleRef::FromHex(HexEncode(request.vehicle_ref())));
   return registry.FindByRef(ref);
@@ -198,6 +204,21 @@ wire::RegistryMessage Server::Core::Lookup(const wire::RegistryRequest::Lookup& 
   if (!vehicle.ok()) return FailureMessage(vehicle.error());
   wire::RegistryMessage message;
   ToWire(*vehicle, *message.mutable_rows()->add_rows());
+  return message;
+}
+
+wire::RegistryMessage Server::Core::Erase(const wire::RegistryRequest::Erase& request) {
+  const auto ref = VehicleRef::FromHex(HexEncode(request.vehicle_ref()));
+  if (!ref.ok()) return FailureMessage(ref.error());
+  MutexLock lock(mutex);
+  // Before it is tried: if only the last step fails, the row is gone all the same.
+  const auto before = registry.FindByRef(*ref);
+  const auto erased = registry.Erase(*ref);
+  if (before.ok()) Announce(before->entry.vin);
+  if (!erased.ok()) return FailureMessage(erased.error());
+  if (erased->rows > 0) counters.Get("registry.erased").Add();
+  wire::RegistryMessage message;
+  message.mutable_erased()->set_rows(erased->rows);
   return message;
 }
 
@@ -252,11 +273,15 @@ Status Server::Core::SendChanges(LocalConnection& peer, Subscriber& subscriber) 
       subscriber.changed_vins.pop_front();
       subscriber.queued.erase(vin);
       const auto vehicle = registry.FindByVin(vin);
+      if (!vehicle.ok() && vehicle.error().code == Code::kNotFound) {
+        message.mutable_rows()->add_removed_vins(vin);
+        continue;
+      }
       if (!vehicle.ok()) return vehicle.error();
       ToWire(*vehicle, *message.mutable_rows()->add_rows());
     }
   }
-  if (message.rows().rows_size() == 0) return Ok();
+  if (message.rows().rows_size() == 0 && message.rows().removed_vins_size() == 0) return Ok();
   message.mutable_rows()->set_complete(true);
   return SendMessage(peer, message);
 }

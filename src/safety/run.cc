@@ -11,6 +11,7 @@
 #include "base/logging.h"
 #include "base/stop.h"
 #include "log/retention.h"
+#include "safety/journal_retention.h"
 #include "safety/release.h"
 #include "safety/shard_worker.h"
 
@@ -21,6 +22,9 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kRetry{100};
 constexpr milliseconds kWaitMax{100};
+constexpr milliseconds kCountersPace{1000};
+constexpr int kTurnsPerRetention = 60;  // of kCountersPace
+constexpr std::int64_t kHourUs = 3'600 * 1'000'000ll;
 // On a full disk, as the log does it.
 constexpr milliseconds kFullPauseMin = log::kStallPauseMin;
 constexpr milliseconds kFullPauseMax = log::kStallPauseMax;
@@ -124,6 +128,13 @@ void RunShard(const ShardOptions& options, const Engine& engine, const std::stri
   shared.wake->WakeAll();
 }
 
+void KeepJournalShort(const std::string& dir, Micros keep_for, Shared& shared) {
+  const auto removed = RetainJournal(shared.disk, dir, keep_for, shared.clock.NowUtc());
+  if (!removed.ok()) return spdlog::warn("journal: {}", removed.error().ToString());
+  if (*removed > 0) spdlog::info("journal: {} segments older than retention removed", *removed);
+  shared.counters.Get("journal_segments_removed_total").Add(*removed);
+}
+
 Status Run(const WorkerOptions& options) {
   const Paths paths(options.dir);
   Shared shared;
@@ -161,7 +172,8 @@ Status Run(const WorkerOptions& options) {
                  .shard = shard,
                  .shards = config.log_shards,
                  .partitions = config.log_partitions,
-                 .rules = rules}};
+                 .rules = rules},
+        .erasure_list = paths.erasure_list()};
     threads.emplace_back([shard_options = std::move(shard_options), &engine, &paths, &shared] {
       RunShard(shard_options, engine, paths.log_socket(), shared);
     });
@@ -171,7 +183,11 @@ Status Run(const WorkerOptions& options) {
     const Status written = WriteCounters(paths.run() + "/counters", "worker", shared.counters);
     if (!written.ok()) spdlog::warn("counters: {}", written.error().ToString());
   };
-  while (!WaitForStop(milliseconds{1000})) publish_counters();
+  const Micros keep_for{config.log_retention_hours * kHourUs};
+  for (int turn = 1; !WaitForStop(kCountersPace); ++turn) {
+    publish_counters();
+    if (turn % kTurnsPerRetention == 0) KeepJournalShort(journal.dir, keep_for, shared);
+  }
   for (std::thread& thread : threads) thread.join();
   publish_counters();
   if (shared.failed) return Error{Code::kUnavailable, "a shard failed; see above"};

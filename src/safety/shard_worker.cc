@@ -17,6 +17,7 @@ ShardWorker::ShardWorker(ShardOptions options, const Engine& engine, log::Stream
       journal_(journal),
       disk_(disk),
       clock_(clock),
+      erased_(disk, options_.erasure_list),
       counters_{&counters.Get("safety_records_total"),
                 &counters.Get("safety_evaluable_total"),
                 &counters.Drops("safety", Reason::kDuplicate),
@@ -28,6 +29,7 @@ ShardWorker::ShardWorker(ShardOptions options, const Engine& engine, log::Stream
                 &counters.Get("episodes_opened_total"),
                 &counters.Get("episodes_closed_total")},
       snapshots_(counters.Get("snapshots_total")),
+      erased_count_(counters.Drops("safety", Reason::kErased)),
       stopped_count_(counters.Get("partitions_stopped")) {}
 
 void ShardWorker::RestoreOrStartOver() {
@@ -60,15 +62,57 @@ void ShardWorker::RestoreOrStartOver() {
 
 Status ShardWorker::Open() {
   RestoreOrStartOver();
+  if (!options_.erasure_list.empty()) {
+    ASSIGN_OR_RETURN([[maybe_unused]] const bool grown, erased_.Refresh());
+    ForgetErased();
+    looked_at_erasures_ = clock_.NowMonotonic();
+  }
   ASSIGN_OR_RETURN(reader_, streams_.OpenReader("safety", ShardId{options_.head.shard}, start_));
   ExportCounts();
   return Ok();
 }
 
+bool ShardWorker::IsErased(const log::RecordView& record) const {
+  if (erased_.empty() || record.header.kind != log::RecordKind::kData) return false;
+  // Known vehicles are not erased: a look here spares a digest for each record.
+  const auto partition = partitions_.find(record.partition);
+  if (partition != partitions_.end() &&
+      partition->second.vehicles.contains(record.header.vehicle)) {
+    return false;
+  }
+  return erased_.Contains(record.header.vehicle);
+}
+
+void ShardWorker::ForgetErased() {
+  for (auto& [id, state] : partitions_) {
+    const std::size_t gone = std::erase_if(
+        state.vehicles, [this](const auto& vehicle) { return erased_.Contains(vehicle.first); });
+    must_forget_ = must_forget_ || gone > 0;
+  }
+}
+
+void ShardWorker::LookAtErasures() {
+  if (options_.erasure_list.empty()) return;
+  const Micros now = clock_.NowMonotonic();
+  if (now - looked_at_erasures_ < Micros{kErasureLookUs}) return;
+  looked_at_erasures_ = now;
+  const auto grown = erased_.Refresh();
+  if (!grown.ok()) {
+    spdlog::warn("shard {}: {}", options_.head.shard, grown.error().ToString());
+  } else if (*grown) {
+    ForgetErased();
+  }
+}
+
 void ShardWorker::ApplyOne(const log::RecordView& record) {
   if (stopped_.contains(record.partition)) return;
   PartitionState& state = partitions_[record.partition];
-  if (const Status applied = Apply(engine_, record, state, scratch_); !applied.ok()) {
+  log::RecordView timed = record;
+  if (IsErased(record)) {
+    timed.header.kind = log::RecordKind::kTick;
+    erased_count_.Add();
+  }
+  if (const Status applied = Apply(engine_, timed, state, scratch_); !applied.ok()) {
     spdlog::error("partition {} stopped at offset {}: {}", record.partition.value,
                   record.offset.value, applied.error().ToString());
     stopped_.emplace(record.partition, applied.error().message);
@@ -129,6 +173,7 @@ Status ShardWorker::StageJournal() {
 
 Result<ShardWorker::Turn> ShardWorker::RunOnce() {
   Turn turn;
+  LookAtErasures();
   if (is_closed_) {
     RETURN_IF_ERROR(WriteJournal());
     turn.wrote = true;
@@ -160,6 +205,7 @@ Result<ShardWorker::Turn> ShardWorker::RunOnce() {
 }
 
 bool ShardWorker::SnapshotDue() const {
+  if (must_forget_ && stopped_.empty()) return true;
   if (!stopped_.empty() || records_since_snapshot_ == 0) return false;
   const auto mebibytes = static_cast<std::int64_t>(snapshot_bytes_ >> 20);
   const Micros interval = Micros{kSnapshotEveryUs} + Micros::Seconds(mebibytes);
@@ -175,6 +221,7 @@ Status ShardWorker::SaveSnapshot() {
   snapshot_bytes_ = file.size();
   snapshot_log_time_ = log_time_;
   records_since_snapshot_ = 0;
+  must_forget_ = false;
   snapshots_.Add();
   return log::SavePosition(disk_, options_.positions_dir, options_.consumer, "safety",
                            ShardId{options_.head.shard}, reader_->position());

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/counters.h"
 #include "base/disk.h"
+#include "base/erasure_list.h"
 #include "log/streams.h"
 #include "safety/snapshot.h"
 #include "safety/state.h"
@@ -25,12 +26,16 @@ inline constexpr std::int64_t kMarkPaceUs = 50'000;
 inline constexpr std::int64_t kSnapshotEveryUs = 5 * 1'000'000ll;
 inline constexpr std::uint64_t kSnapshotEveryRecords = 1'000'000;
 
+// How often the erasure list is looked at.
+inline constexpr std::int64_t kErasureLookUs = 500'000;
+
 struct ShardOptions {
   std::string snapshot_path;  // this shard's
   std::string positions_dir;
   std::string consumer;
   std::string environment;
   SnapshotHead head;
+  std::string erasure_list;  // "" = there is none
 };
 
 class ShardWorker {
@@ -44,6 +49,7 @@ class ShardWorker {
   // the stream there.
   //   kNotFound  the log does not exist yet: try again later
   //   log::IsExpired()  retention removed what follows the snapshot: this shard cannot go on
+  //   else      of the erasure list: without it records of the erased would come back
   Status Open();
 
   struct Turn {
@@ -70,6 +76,10 @@ class ShardWorker {
  private:
   void RestoreOrStartOver();
   void ApplyOne(const log::RecordView& record);
+  // True: it is of an erased vehicle, and so only its time counts.
+  bool IsErased(const log::RecordView& record) const;
+  void LookAtErasures();
+  void ForgetErased();
   // Appends collected outputs and a mark for every partition that moved; returns when durable.
   //   kOverloaded  not yet, the disk is full; go on with this call before anything else is read
   Status WriteJournal();
@@ -89,6 +99,9 @@ class ShardWorker {
   std::unique_ptr<log::Reader> reader_;
   std::map<PartitionId, PartitionState> partitions_;
   std::map<PartitionId, std::string> stopped_;  // partition -> reason
+  ErasureList erased_;                          // whoever is in it is not in partitions_
+  Micros looked_at_erasures_;                   // monotonic
+  bool must_forget_ = false;                    // the snapshot on disk has somebody erased
 
   // Since the last WriteJournal().
   struct Unwritten {
@@ -110,6 +123,7 @@ class ShardWorker {
   Counts exported_{};
   std::array<Counter*, kCounts> counters_{};
   Counter& snapshots_;
+  Counter& erased_count_;
   Counter& stopped_count_;
 };
 

@@ -107,9 +107,31 @@ class Installation {
                               .shard = 0,
                               .shards = kShards,
                               .partitions = kPartitions,
-                              .rules = 1}},
+                              .rules = 1},
+                     .erasure_list = "/erased/list"},
         engine_, *streams_, journal_->shard(ShardId{0}), disk_, clock_, counters_);
     return worker_->Open();
+  }
+  // The vehicle of the reports in `partition` goes on the erasure list.
+  void Erase(std::uint16_t partition) {
+    VehicleRef ref;
+    ref.bytes[7] = static_cast<std::uint8_t>(partition);
+    ASSERT_TRUE(disk_.MakeFolders("/erased").ok());
+    ASSERT_TRUE(AppendErasure(disk_, "/erased/list", ref, kStart).ok());
+  }
+  bool Knows(std::uint16_t partition) const {
+    const auto at = worker_->partitions().find(PartitionId{partition});
+    return at != worker_->partitions().end() && !at->second.vehicles.empty();
+  }
+  std::uint64_t ErasedRecords() { return counters_.Drops("safety", Reason::kErased).value(); }
+  std::size_t VehiclesInSnapshot() {
+    const auto file = ReadWholeFile(disk_, "/worker/shard-0.snapshot");
+    if (!file.ok()) return 0;
+    const auto snapshot = DecodeSnapshotBody(AsBytes(*file).subspan(24, file->size() - 28));
+    CHECK(snapshot.ok());
+    std::size_t count = 0;
+    for (const auto& [id, state] : snapshot->partitions) count += state.vehicles.size();
+    return count;
   }
   // All but the newest segment of stream `safety` goes, whoever wants it.
   void Expire() {
@@ -364,6 +386,71 @@ TEST(ShardWorkerTest, AnUnknownControlRecordStopsItsPartitionAloneAndKeepsTheSna
   place.Forwardable(forwarded, marks);
   EXPECT_EQ(marks[0], 10u) << "the stopped partition's mark stays at the record it cannot read";
   EXPECT_EQ(marks[2], 20u) << "the other goes on";
+}
+
+TEST(ErasureTest, AnErasedVehicleLeavesTheStateAndTheSnapshotWhileTheWorkerRuns) {
+  Installation place;
+  place.Drive(40);
+  ASSERT_TRUE(place.Work());
+  ASSERT_TRUE(place.worker().SaveSnapshot().ok());
+  ASSERT_TRUE(place.Knows(0));
+  ASSERT_EQ(place.VehiclesInSnapshot(), 2u);
+  place.Erase(0);
+  for (std::int64_t us = 0; us <= kErasureLookUs; us += kMarkPaceUs) ASSERT_TRUE(place.Work());
+  EXPECT_FALSE(place.Knows(0));
+  EXPECT_TRUE(place.Knows(2));
+  EXPECT_EQ(place.VehiclesInSnapshot(), 1u);
+}
+
+TEST(ErasureTest, ReportsOfAnErasedVehicleAreCountedAndGiveNothing) {
+  Installation place;
+  place.Erase(0);
+  place.Kill();
+  place.Start();
+  place.Drive(40);
+  ASSERT_TRUE(place.Work());
+  EXPECT_EQ(place.ErasedRecords(), 20u);
+  EXPECT_FALSE(place.Knows(0));
+  Outputs outputs;
+  std::map<std::uint32_t, std::uint64_t> marks;
+  place.Forwardable(outputs, marks);
+  EXPECT_FALSE(outputs.empty());
+  for (const auto& [name, bytes] : outputs) EXPECT_EQ(std::get<0>(name), 2u);
+  EXPECT_EQ(marks[0], 20u) << "its partition goes on";
+}
+
+TEST(ErasureTest, AReplayFromTheBeginningBringsNoErasedVehicleBack) {
+  Installation place;
+  place.Drive(40);
+  ASSERT_TRUE(place.Work());
+  ASSERT_TRUE(place.worker().SaveSnapshot().ok());
+  place.Erase(2);
+  place.Kill();
+  ASSERT_TRUE(place.disk().Remove("/worker/shard-0.snapshot").ok());
+  place.Start();
+  ASSERT_TRUE(place.Work());
+  EXPECT_TRUE(place.Knows(0));
+  EXPECT_FALSE(place.Knows(2));
+}
+
+TEST(ErasureTest, AWorkerWhoseSnapshotHasAnErasedVehicleWritesItAnewAtItsStart) {
+  Installation place;
+  place.Drive(40);
+  ASSERT_TRUE(place.Work());
+  ASSERT_TRUE(place.worker().SaveSnapshot().ok());
+  place.Kill();
+  place.Erase(0);
+  place.Start();
+  ASSERT_TRUE(place.Work());
+  EXPECT_EQ(place.VehiclesInSnapshot(), 1u);
+}
+
+TEST(ErasureTest, AWorkerDoesNotStartWithoutAListItCannotRead) {
+  Installation place;
+  place.Kill();
+  ASSERT_TRUE(place.disk().MakeFolders("/erased").ok());
+  ASSERT_TRUE(WriteFileDurably(place.disk(), "/erased/list", "no such list\n").ok());
+  EXPECT_FALSE(place.TryStart().ok());
 }
 
 }  // namespace
