@@ -148,4 +148,12 @@ Status DestroyExpiredTransportKeys(TransportKeys& keys, Micros now, Micros keep_
   return first;
 }
 
+std::vector<std::pair<std::string, Micros>> TransportKeys::Ends() const {
+  std::vector<std::pair<std::string, Micros>> ends;
+  for (const auto& [id, key] : keys_) {
+    if (key.has_dates) ends.emplace_back("transport key " + HexEncode(id), key.not_after);
+  }
+  return ends;
+}
+
 }  // namespace telltale::vault

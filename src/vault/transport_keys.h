@@ -6,6 +6,8 @@
 #include <list>
 #include <map>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/disk.h"
 #include "seal/transport_keys.h"
@@ -37,6 +39,8 @@ class TransportKeys {
   // nullptr when the vault does not have it (yet: see Reload()).
   const Key* Find(const seal::VaultKeyId& id) const;
   std::size_t size() const { return keys_.size(); }
+  // Of those with dates: name, and when they seal no more.
+  std::vector<std::pair<std::string, Micros>> Ends() const;
   // Rises when a key was forgotten: what was agreed with it must be forgotten, too.
   std::uint64_t forgotten() const { return forgotten_; }
 
