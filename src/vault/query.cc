@@ -35,9 +35,9 @@ struct StoreRows::Row {
 };
 
 Status StoreRows::Rows(const RowQuery& query, RowStats& stats, const TakeRow& take) {
-  ASSIGN_OR_RETURN(const std::vector<FrameRef> refs,
-                   store_.Find(query.vehicle, ClassOf(query.frame_class), query.from, query.to,
-                               query.hold));
+  ASSIGN_OR_RETURN(
+      const std::vector<FrameRef> refs,
+      store_.Find(query.vehicle, ClassOf(query.frame_class), query.from, query.to, query.hold));
   Seen seen{stats, {}};
   std::size_t start = 0;
   while (start < refs.size()) {

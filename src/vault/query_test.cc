@@ -51,7 +51,7 @@ class QueryTest : public VaultTest {
   std::vector<json> RowsOf(const RowQuery& query, RowStats* stats = nullptr) {
     std::vector<json> rows;
     RowStats own;
-    const Status ran = StoreRows(*store_, decoder_, clock_, counters_)
+    const Status ran = StoreRows(*store_, decoder_, counters_)
                            .Rows(query, stats != nullptr ? *stats : own, [&](json row) {
                              rows.push_back(std::move(row));
                              return Ok();
@@ -152,7 +152,7 @@ TEST_F(QueryTest, QuestionsAreAnsweredWhileFramesArriveAndHoursEnd) {
       EXPECT_LE(RowsOf(Asking()).size(), 100u);
     }
   });
-  clock_.JumpUtc(kWindow);
+  clock_.Advance(kWindow);
   EXPECT_TRUE(store_->Expire().ok());
   asking_on.join();
   EXPECT_TRUE(RowsOf(Asking()).empty());
@@ -182,13 +182,13 @@ class ServiceTest : public QueryTest {
   }
   void OpenDoor(std::uint32_t uid) {
     ASSERT_TRUE(WriteFileDurably(disk_, "/policy.yaml", access::FirstPolicy({uid}, "dev")).ok());
-    auto door = AccessDoor::Open(
-        {disk_, clock_, random_, counters_, store_->audit(), rows_, tags_, export_keys_, actions_},
-        {.folder = "/vault",
-         .policy_file = "/policy.yaml",
-         .environment_kind = "dev",
-         .window = kWindow,
-         .vfs = &vfs_});
+    auto door = AccessDoor::Open({disk_, clock_, random_, counters_, store_->audit(), rows_, tags_,
+                                  export_keys_, actions_, desk_},
+                                 {.folder = "/vault",
+                                  .policy_file = "/policy.yaml",
+                                  .environment_kind = "dev",
+                                  .window = kWindow,
+                                  .vfs = &vfs_});
     ASSERT_TRUE(door.ok()) << door.error().ToString();
     door_ = std::move(door).value();
   }
@@ -202,11 +202,11 @@ class ServiceTest : public QueryTest {
         .dump();
   }
 
-  store::DiskVfs vfs_{disk_};
-  StoreRows rows_{*store_, decoder_, clock_, counters_};
+  StoreRows rows_{*store_, decoder_, counters_};
   RefTags tags_;
   MemoryExportKeys export_keys_{random_};
   NoActions actions_;
+  NoOperator desk_;
   std::unique_ptr<AccessDoor> door_;
 };
 

@@ -128,6 +128,11 @@ Status Store::Recover() {
 
 // A window that became shorter holds for what is stored already, one that became longer does not.
 Status Store::ApplyWindows() {
+  for (const RetentionClass one : kWindowClasses) {
+    RETURN_IF_ERROR(ledger_.SetWindow(one, options_.windows.HoursOf(one), guard_->NowForKeys()));
+  }
+  // Hours of format 1 are expiry hours already.
+  RETURN_IF_ERROR(ledger_.SetWindow(RetentionClass::kLegacy, 0, guard_->NowForKeys()));
   const std::string now = EncodeWindows(options_.windows);
   ASSIGN_OR_RETURN(const std::string before, catalog_->Value(kWindows));
   if (before == now) return Ok();
@@ -139,9 +144,6 @@ Status Store::ApplyWindows() {
     }
   }
   RETURN_IF_ERROR(keys_.Flush());
-  for (const RetentionClass one : kWindowClasses) {
-    RETURN_IF_ERROR(ledger_.SetWindow(one, options_.windows.HoursOf(one), guard_->NowForKeys()));
-  }
   ASSIGN_OR_RETURN(store::Transaction transaction, catalog_->Begin());
   RETURN_IF_ERROR(catalog_->PutValue(kWindows, now));
   return transaction.Commit();

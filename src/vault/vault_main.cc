@@ -73,8 +73,8 @@ void AddChores(OwnerLoop& loop, Desk& desk, AccessDoor& door, TransportKeys& tra
     if (!removed.ok()) spdlog::error("vault: kept answers: {}", removed.error().ToString());
   });
   loop.Add(kMinute, [&transport_keys, &store, keep_for] {
-    const Status destroyed = DestroyExpiredTransportKeys(
-        transport_keys, store.guard().NowForKeys(), keep_for);
+    const Status destroyed =
+        DestroyExpiredTransportKeys(transport_keys, store.guard().NowForKeys(), keep_for);
     if (!destroyed.ok()) spdlog::error("vault: {}", destroyed.error().ToString());
   });
 }
@@ -137,14 +137,14 @@ Status RunVault(const std::string& dir) {
              .exports = [&] { return ExpiringAnswers(*door); },
              .sealed_retention = sealed_retention});
   ASSIGN_OR_RETURN(
-      door, AccessDoor::Open({disk, clock, random, counters, store.audit(), rows, tags,
-                              export_keys, desk, desk},
-                             {.folder = paths.vault(),
-                              .policy_file = config.vault_policy.empty() ? paths.vault_policy()
-                                                                         : config.vault_policy,
-                              .environment_kind = config.environment_kind,
-                              .window = WindowsOf(config).Of(RetentionClass::kPosition),
-                              .platform_uid = OwnerOf(paths.data())}));
+      door,
+      AccessDoor::Open(
+          {disk, clock, random, counters, store.audit(), rows, tags, export_keys, desk, desk},
+          {.folder = paths.vault(),
+           .policy_file = config.vault_policy.empty() ? paths.vault_policy() : config.vault_policy,
+           .environment_kind = config.environment_kind,
+           .platform_uid = OwnerOf(paths.data()),
+           .window = WindowsOf(config).Of(RetentionClass::kPosition)}));
   RETURN_IF_ERROR(disk.MakeFolders(paths.run() + "/vault", 0755));
   const auto service = std::make_shared<Service>(*door);
   // Anyone may connect; the kernel says who it is, and that decides.

@@ -138,13 +138,13 @@ struct AccessWorld {
     door.reset();
     audit.reset();
     ASSIGN_OR_RETURN(audit, AuditLog::Open(disk, clock, "/vault/audit", AuditHead{}));
-    auto opened =
-        AccessDoor::Open({disk, clock, random, counters, *audit, rows, tags, export_keys, actions},
-                         {.folder = "/vault",
-                          .policy_file = "/policy.yaml",
-                          .environment_kind = kind,
-                          .window = Micros{30 * 24 * kHourMicros},
-                          .vfs = &vfs});
+    auto opened = AccessDoor::Open(
+        {disk, clock, random, counters, *audit, rows, tags, export_keys, actions, desk},
+        {.folder = "/vault",
+         .policy_file = "/policy.yaml",
+         .environment_kind = kind,
+         .window = Micros{30 * 24 * kHourMicros},
+         .vfs = &vfs});
     if (!opened.ok()) return opened.error();
     door = std::move(opened).value();
     return Ok();
@@ -219,6 +219,7 @@ struct AccessWorld {
   RefTags tags;
   MemoryExportKeys export_keys{random};
   MadeActions actions;
+  NoOperator desk;
   std::string kind = "dev";
   std::unique_ptr<AuditLog> audit;
   std::unique_ptr<AccessDoor> door;

@@ -41,7 +41,7 @@ struct RowQuery {
   VehicleRef vehicle;
   Micros from;
   Micros to;
-  std::string frame_class;  // "data", "quarantine", "unknown"
+  std::string frame_class;                           // "data", "quarantine", "unknown"
   std::optional<std::uint64_t> hold = std::nullopt;  // what this hold keeps, else what none does
 };
 
@@ -88,11 +88,11 @@ class Operator {
 };
 
 struct AccessOptions {
-  std::string folder;            // the vault's
-  std::string policy_file;       // taken when none was ever activated
-  std::string environment_kind;  // "prod" is strict
+  std::string folder;                                        // the vault's
+  std::string policy_file;                                   // taken when none was ever activated
+  std::string environment_kind;                              // "prod" is strict
   std::optional<std::uint32_t> platform_uid = std::nullopt;  // may say that a vehicle was erased
-  Micros window;                 // of positions: no kept answer outlives what it holds
+  Micros window;  // of positions: no kept answer outlives what it holds
   const store::DiskVfs* vfs = nullptr;
 };
 

@@ -261,7 +261,7 @@ TEST_F(DoorTest, AVehicleWithoutAKeyIsRecordedAndHasNoRows) {
   } none;
   auto door =
       AccessDoor::Open({world_.disk, world_.clock, world_.random, world_.counters, *world_.audit,
-                        world_.rows, none, world_.export_keys, world_.actions},
+                        world_.rows, none, world_.export_keys, world_.actions, world_.desk},
                        {.folder = "/other",
                         .policy_file = "/policy.yaml",
                         .environment_kind = "dev",

@@ -37,4 +37,15 @@ class NoActions final : public Actions {
   Status Run(const BookedRequest& request, nlohmann::json& answer) override;
 };
 
+class NoOperator final : public Operator {
+ public:
+  Status Erase(const VehicleRef&, const std::string&, nlohmann::json&) override { return None(); }
+  Status ListHolds(nlohmann::json&) override { return None(); }
+  Status Presence(const VehicleRef&, nlohmann::json&) override { return None(); }
+  Status MakeReport(std::optional<Micros>, bool, nlohmann::json&) override { return None(); }
+
+ private:
+  static Status None() { return Error{Code::kUnavailable, "there is no operator's desk here"}; }
+};
+
 }  // namespace telltale::vault

@@ -5,14 +5,14 @@
 namespace telltale::vault {
 
 void AnswerPipe::Wake() {
-  changed_.notify_all();
+  changed_.NotifyAll();
   if (wake_) std::exchange(wake_, nullptr)();
 }
 
 Status AnswerPipe::Put(std::string_view message) {
   MutexLock lock(mutex_);
   while (bytes_ > 0 && bytes_ + message.size() > kPipeBytesMax && !is_cancelled_) {
-    changed_.wait(mutex_);
+    changed_.Wait(mutex_);
   }
   if (is_cancelled_) return Error{Code::kUnavailable, "the reader is gone"};
   messages_.emplace_back(message);
@@ -30,7 +30,7 @@ void AnswerPipe::End(Status status) {
 
 AnswerPipe::Beginning AnswerPipe::WaitForFirst() {
   MutexLock lock(mutex_);
-  while (messages_.empty() && !has_ended_) changed_.wait(mutex_);
+  while (messages_.empty() && !has_ended_) changed_.Wait(mutex_);
   if (messages_.empty()) return {std::nullopt, status_};
   return {messages_.front(), Ok()};
 }
@@ -42,7 +42,7 @@ AnswerPipe::Taken AnswerPipe::Take(const net::HttpSource::Wake& wake) {
     taken.message = std::move(messages_.front());
     messages_.pop_front();
     bytes_ -= taken.message->size();
-    changed_.notify_all();
+    changed_.NotifyAll();
     return taken;
   }
   taken.has_ended = has_ended_;
@@ -55,7 +55,7 @@ void AnswerPipe::Cancel() {
   MutexLock lock(mutex_);
   is_cancelled_ = true;
   wake_ = nullptr;
-  changed_.notify_all();
+  changed_.NotifyAll();
 }
 
 }  // namespace telltale::vault

@@ -80,7 +80,7 @@ unsigned HttpStatusOf(Code code) {
 
 VaultHttp::~VaultHttp() {
   MutexLock lock(mutex_);
-  while (answers_ > 0) left_.wait(mutex_);
+  while (answers_ > 0) left_.Wait(mutex_);
 }
 
 net::HttpRoute VaultHttp::RouteOf(const std::string& path) {
@@ -131,7 +131,7 @@ bool VaultHttp::Enter() {
 void VaultHttp::Leave() {
   MutexLock lock(mutex_);
   --answers_;
-  left_.notify_all();
+  left_.NotifyAll();
 }
 
 }  // namespace telltale::vault
