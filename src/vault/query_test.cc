@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "seal/seal.h"
+#include "store/disk_vfs.h"
 #include "telltale/v1/telemetry.pb.h"
 #include "vault/access/local_parts.h"
 #include "vault/service.h"
