@@ -280,19 +280,15 @@ void KeyTreeImpl::ForgetHour(const HourKeyId& id) {
   Touch(page);
 }
 
-void KeyTreeImpl::ForgetVehicle(const VehicleRef& vehicle) {
+bool KeyTreeImpl::ForgetVehicle(const VehicleRef& vehicle) {
   const auto ordinal = OrdinalIn(vehicle);
-  if (!ordinal.has_value()) {
-    for (const auto& [id, page] : pages_) {
-      if (id.of_vehicles()) TouchUncertain(id);
-    }
-    return;
-  }
+  if (!ordinal.has_value()) return false;
   index_.Remove(vehicle, vehicle_pages_);
   Page& page = *Find(PageId::Of(*ordinal));
   page.WipeSlot(SlotOf(*ordinal));
   --page.alive;
   Touch(page);
+  return true;
 }
 
 Status KeyTreeImpl::Destroy(std::span<const HourKeyId> hours,
@@ -300,7 +296,11 @@ Status KeyTreeImpl::Destroy(std::span<const HourKeyId> hours,
   {
     MutexLock lock(mutex_);
     for (const HourKeyId& id : hours) ForgetHour(id);
-    for (const VehicleRef& vehicle : vehicles) ForgetVehicle(vehicle);
+    bool all_known = true;
+    for (const VehicleRef& vehicle : vehicles) all_known = ForgetVehicle(vehicle) && all_known;
+    for (const auto& [id, page] : pages_) {
+      if (!all_known && id.of_vehicles()) TouchUncertain(id);
+    }
   }
   SetPending();
   return Retry();

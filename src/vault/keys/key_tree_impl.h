@@ -73,7 +73,7 @@ class KeyTreeImpl final : public KeyTree {
   std::uint8_t* HourSlot(const HourKeyId& id) const REQUIRES(mutex_);
   Status PutHour(const HourKeyId& id, Hour dies_at, Key key) REQUIRES(mutex_);
   void ForgetHour(const HourKeyId& id) REQUIRES(mutex_);
-  void ForgetVehicle(const VehicleRef& vehicle) REQUIRES(mutex_);
+  bool ForgetVehicle(const VehicleRef& vehicle) REQUIRES(mutex_);  // whether it was known
   void Touch(Page& page) REQUIRES(mutex_);
   void TouchUncertain(const PageId& id) REQUIRES(mutex_);
   void DropUnflushedVehicles(Page& page) REQUIRES(mutex_);

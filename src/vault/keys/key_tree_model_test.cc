@@ -26,6 +26,7 @@ class Model {
     EXPECT_FALSE(tree_->destruction_pending());
     EXPECT_EQ(world_.provider.keys.size(), 1u);
     const std::string reached = Reachable(world_.provider, world_.disk.ever);
+    EXPECT_FALSE(destroyed_.empty()) << "the control";
     for (const std::string& key : destroyed_) EXPECT_EQ(reached.find(key), reached.npos);
     for (const auto& [name, key] : must_) EXPECT_NE(reached.find(key), reached.npos) << name;
   }
@@ -79,6 +80,7 @@ class Model {
   void Became(bool durable) {
     for (const auto& [name, key] : now_) {
       if (durable) must_[name] = key;
+      if (durable) used_.insert(key);
       may_[name].insert(key);
     }
     if (!durable) return;
@@ -112,9 +114,13 @@ class Model {
     if (!done) return;
     for (const std::string& name : going_) {
       for (const std::string& key : may_[name]) {
-        if (!now_.contains(name) || now_[name] != key) destroyed_.insert(key);
+        // One that no Flush() said was durable has sealed nothing.
+        if (used_.contains(key) && now_[name] != key) destroyed_.insert(key);
       }
-      if (!now_.contains(name)) may_.erase(name);
+      if (now_[name].empty()) {
+        now_.erase(name);
+        may_.erase(name);
+      }
     }
     going_.clear();
   }
@@ -168,6 +174,7 @@ class Model {
   Keys must_;                                         // durable
   std::map<std::string, std::set<std::string>> may_;  // what may come back with a restart
   std::set<std::string> going_;                       // destroyed, not yet said to be done
+  std::set<std::string> used_;                        // keys that were durable once
   std::set<std::string> destroyed_;                   // keys that must open nowhere
   std::map<std::uint32_t, std::string> fresh_ordinals_;
   std::map<std::uint32_t, std::string> given_;

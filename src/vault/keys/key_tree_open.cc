@@ -232,7 +232,7 @@ Status KeyTreeImpl::RestoreHere() {
 void KeyTreeImpl::CompareReplica(Replica& replica) {
   const Result<std::string> root = replica.folder.Read(TreeFolder::kRootName, kRootFileBytesMax);
   replica.owes_root = !root.ok() || *root != root_file_;
-  replica.owes_rotation = replica.owes_root;
+  replica.owes_rotation = true;  // whatever it has of before goes
   for (const PageId& id : PagesWhere([](const Page& page) { return !page.damaged; })) {
     std::string name;
     {
