@@ -1,4 +1,4 @@
-"""python -m telltale_lake: commit, query, coverage, features, metadata, status."""
+"""python -m telltale_lake: commit, query, coverage, features, metadata, status, rows-to-parquet."""
 
 from __future__ import annotations
 
@@ -70,6 +70,12 @@ def _write_counters(folder: Path, counts: dict[str, Any]) -> None:
         os.replace(file.name, folder / "committer.json")
     except OSError:
         pass
+
+
+def _rows_to_parquet(arguments: argparse.Namespace) -> int:
+    from telltale_lake import rows_to_parquet
+
+    return rows_to_parquet.run(arguments.fd, arguments.out)
 
 
 def _commit(arguments: argparse.Namespace) -> int:
@@ -224,6 +230,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     status.add_argument("--json", action="store_true", help="for programs; with positions")
     status.set_defaults(run=_status)
+
+    parquet = commands.add_parser(
+        "rows-to-parquet",
+        help="rows of a vault's answer into a Parquet file (telltale vault query --format parquet)",
+    )
+    parquet.add_argument("--fd", type=int, default=0, help="where the rows come from, a line each")
+    parquet.add_argument("--out", required=True, help="the file to make; it must not be there")
+    parquet.set_defaults(run=_rows_to_parquet)
 
     coverage_cli.add_to(commands)
     features_cli.add_to(commands)

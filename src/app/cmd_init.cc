@@ -45,8 +45,8 @@ Status Run(InitOptions& options, const std::string& rules,
   options.dir = std::filesystem::absolute(options.dir).lexically_normal().string();
   while (options.dir.size() > 1 && options.dir.back() == '/') options.dir.pop_back();
   // Who makes the installation may query its vault, and so may root.
-  options.config.vault_allowed_uids = {0};
-  if (getuid() != 0) options.config.vault_allowed_uids.push_back(getuid());
+  options.vault_uids = {0};
+  if (getuid() != 0) options.vault_uids.push_back(getuid());
   ASSIGN_OR_RETURN(const InitOutcome outcome, Init(options));
   if (!outcome.warning.empty()) fmt::print(stderr, "warning: {}\n", outcome.warning);
   fmt::print("{} is ready: release {}\nstart it:  telltale serve {}{}\n", options.dir,

@@ -19,6 +19,7 @@
 #include "registry/registry.h"
 #include "registry/role.h"
 #include "seal/seal.h"
+#include "vault/access/policy.h"
 
 namespace telltale::app {
 namespace {
@@ -172,6 +173,9 @@ Result<InitOutcome> Init(const InitOptions& options) {
     ASSIGN_OR_RETURN(outcome.release, MakeRelease(disk, options, paths, control_key, now));
     RETURN_IF_ERROR(MakeRegistry(disk, paths, clock));
     RETURN_IF_ERROR(SetOwnership(paths, users));
+    RETURN_IF_ERROR(WriteFileDurably(
+        disk, paths.vault_policy(),
+        access::FirstPolicy(options.vault_uids, options.config.environment_kind), kPublicMode));
     // Last: a folder with a config is a whole one.
     return WriteFileDurably(disk, paths.config(), options.config.ToYaml(), kPublicMode);
   }();

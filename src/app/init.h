@@ -1,7 +1,9 @@
 // `telltale init`: makes DIR, from nothing to ready for `telltale serve`.
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <vector>
 
 #include "app/layout.h"
 #include "base/config.h"
@@ -12,7 +14,8 @@ namespace telltale::app {
 struct InitOptions {
   std::string dir;  // must not exist, or be an empty folder
   Config config;
-  Layout layout;      // where contract, rules and programs are taken from
+  Layout layout;                          // where contract, rules and programs are taken from
+  std::vector<std::uint32_t> vault_uids;  // the one person of the vault's first policy
   bool demo = false;  // keys and authority with the demonstration's mark (app/demo_keys.h)
 };
 

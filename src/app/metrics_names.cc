@@ -128,7 +128,9 @@ constexpr Described kDescribed[] = {
     {"vault", "shards_expired", "Of those, shards whose next records retention removed."},
     {"vault", "quarantined.", "Sealed quarantine records taken in.", "reason"},
     {"vault", "queries", "Queries answered or refused."},
-    {"vault", "refusals", "Queries refused."},
+    {"vault", "refusals", "Requests refused."},
+    {"vault", "approvals", "Approvals given to requests of others."},
+    {"vault", "break_glass", "Answers given without a second person; each has a review."},
     {"vault", "rows_sent", "Rows of positions given out, each one in the audit log's counts."},
 };
 

@@ -74,7 +74,7 @@ TEST(ConfigTest, WhatInitWritesIsReadBackTheSame) {
   PosixDisk disk;
   Config config;
   config.mqtt_port = 0;
-  config.vault_allowed_uids = {0, 1000};
+  config.vault_policy = "/etc/vault-policy.yaml";
   ASSERT_TRUE(WriteFileDurably(disk, folder + "/telltale.yaml", config.ToYaml()).ok());
   const auto loaded = Config::Load(disk, folder + "/telltale.yaml", Environment{});
   ASSERT_TRUE(loaded.ok()) << loaded.error().message;

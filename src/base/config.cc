@@ -14,7 +14,6 @@ namespace {
 // Plain where every reader of YAML takes it for the same text or number.
 std::string InYaml(const ConfigKey& key, const Config& config) {
   const std::string text = ConfigText(key, config);
-  if (key.kind == ConfigKind::kUserIds) return "[" + text + "]";
   if (key.kind == ConfigKind::kNumber || key.kind == ConfigKind::kChoice) return text;
   const bool is_plain = std::all_of(text.begin(), text.end(), [](char c) {
     return c == '_' || c == '.' || c == '-' || c == '/' || (c >= '0' && c <= '9') ||

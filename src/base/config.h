@@ -61,7 +61,7 @@ struct Config {
   std::uint32_t lake_cadence_s = 60;
   // vault
   std::uint32_t vault_window_days = 30;
-  std::vector<std::uint32_t> vault_allowed_uids;  // who may query over the local socket
+  std::string vault_policy;  // "" = DIR/vault-policy.yaml; who may ask the vault for what
   // logging
   std::string logging_format = "logfmt";  // logfmt | json
   std::string logging_level = "info";     // debug | info | warn | error
@@ -103,6 +103,7 @@ struct Paths {
   std::string log_socket() const { return run() + "/log/wake.sock"; }  // wake-ups
   std::string append_socket() const { return run() + "/log/append.sock"; }  // config records
   std::string registry_socket() const { return run() + "/registry/registry.sock"; }
+  std::string vault_policy() const { return root + "/vault-policy.yaml"; }
   std::string vault_socket() const { return run() + "/vault/vault.sock"; }
 };
 

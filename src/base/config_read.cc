@@ -176,17 +176,7 @@ class Reader {
   }
 
   void ReadValue(const ConfigKey& key, const YAML::Node& value, int line) {
-    if (key.kind == ConfigKind::kUserIds && value.IsSequence()) {
-      std::vector<std::string> items;
-      for (const YAML::Node& item : value) {
-        const bool is_one = item.IsScalar() && item.Scalar().find(',') == std::string::npos &&
-                            !item.Scalar().empty();
-        if (!is_one) return RefuseKind(key, item, line);
-        items.push_back(item.Scalar());
-      }
-      return Set(key, fmt::format("{}", fmt::join(items, ",")), InLine(line));
-    }
-    if (key.kind == ConfigKind::kUserIds || !value.IsScalar()) return RefuseKind(key, value, line);
+    if (!value.IsScalar()) return RefuseKind(key, value, line);
     Set(key, value.Scalar(), InLine(line));
   }
 

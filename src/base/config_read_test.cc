@@ -37,7 +37,7 @@ TEST(ConfigReadTest, EveryMistakeIsReportedAtOnceWithItsLine) {
                           "  port: 1\n"
                           "lake: 5\n"
                           "vault:\n"
-                          "  allowed_uids: [1, {}]\n"
+                          "  policy: {a: 1}\n"
                           "log:\n"
                           "  shards:\n"
                           "user: auto\n")),
@@ -47,8 +47,7 @@ TEST(ConfigReadTest, EveryMistakeIsReportedAtOnceWithItsLine) {
                 "/t/telltale.yaml:3: unknown key mqtt.prot; did you mean mqtt.port?",
                 "/t/telltale.yaml:4: unknown section mqqt; did you mean mqtt?",
                 "/t/telltale.yaml:6: lake must be a map of keys, but is \"5\"",
-                "/t/telltale.yaml:8: vault.allowed_uids must be a list of user ids from 0 to "
-                "4294967295, but is a map",
+                "/t/telltale.yaml:8: vault.policy must be a path, or \"\", but is a map",
                 "/t/telltale.yaml:10: log.shards must be a whole number from 1 to 64, but is "
                 "empty",
                 "/t/telltale.yaml:11: unknown key user; did you mean users?",
@@ -188,12 +187,12 @@ TEST(ConfigReadTest, WhatIsWrittenIsReadBackTheSame) {
   config.feed_tls_certificate = "/null";
   config.feed_tls_key = "/k";
   config.feed_token_file = "/~";
-  config.vault_allowed_uids = {0, UINT32_MAX};
+  config.vault_policy = "/etc/vault policy.yaml";
   const ConfigReading reading = Read(config.ToYaml());
   EXPECT_EQ(Mistakes(reading), Lines{});
   EXPECT_EQ(reading.config.ToYaml(), config.ToYaml());
   EXPECT_EQ(reading.config.environment_name, config.environment_name);
-  EXPECT_EQ(reading.config.vault_allowed_uids, config.vault_allowed_uids);
+  EXPECT_EQ(reading.config.vault_policy, config.vault_policy);
 }
 
 TEST(ConfigReadTest, AnchorsAndAliasesAreRefusedBecauseOneThatHoldsItselfIsNeverFreed) {

@@ -66,8 +66,6 @@ std::string AllowedCell(const ConfigKey& key) {
       return "text";
     case ConfigKind::kPath:
       return "path or empty";
-    case ConfigKind::kUserIds:
-      return "list of user ids";
     case ConfigKind::kChoice:
       return fmt::format("`{}`", fmt::join(key.choices, "`, `"));
     case ConfigKind::kNumber:
@@ -91,7 +89,6 @@ std::string DefaultCell(const ConfigKey& key) {
         },
         key.member);
   }
-  if (key.kind == ConfigKind::kUserIds) return fmt::format("`[{}]`", text);
   return text.empty() ? "empty" : fmt::format("`{}`", text);
 }
 

@@ -152,12 +152,10 @@ void AddStreams(std::vector<ConfigKey>& keys) {
              "Time between commits to the lake."));
   add(Number("vault", "window_days", &Config::vault_window_days, {1, kVaultWindowDaysMax, "days"},
              "Exact positions are destroyed after this."));
-  add({.section = "vault",
-       .name = "allowed_uids",
-       .member = &Config::vault_allowed_uids,
-       .kind = ConfigKind::kUserIds,
-       .high = UINT32_MAX,
-       .meaning = "User ids that may query the vault over its local socket."});
+  add(Path("vault", "policy", &Config::vault_policy,
+           "Who may ask the vault for what (docs/vault-access.md). Read when no policy was ever "
+           "activated; after that `telltale vault policy activate` changes it. Empty = "
+           "vault-policy.yaml."));
 }
 
 std::vector<ConfigKey> MakeKeys() {
@@ -188,26 +186,6 @@ std::optional<std::uint64_t> ParseNumber(std::string_view text) {
   return value;
 }
 
-std::string_view Trimmed(std::string_view text) {
-  while (text.starts_with(' ')) text.remove_prefix(1);
-  while (text.ends_with(' ')) text.remove_suffix(1);
-  return text;
-}
-
-std::optional<std::vector<std::uint32_t>> ParseUserIds(const ConfigKey& key,
-                                                       std::string_view text) {
-  std::vector<std::uint32_t> uids;
-  if (Trimmed(text).empty()) return uids;
-  for (std::size_t at = 0; at <= text.size();) {
-    const std::size_t comma = std::min(text.find(',', at), text.size());
-    const auto uid = ParseNumber(Trimmed(text.substr(at, comma - at)));
-    if (!uid || *uid < key.low || *uid > key.high) return std::nullopt;
-    uids.push_back(static_cast<std::uint32_t>(*uid));
-    at = comma + 1;
-  }
-  return uids;
-}
-
 bool IsOneLine(std::string_view text) {
   return std::none_of(text.begin(), text.end(),
                       [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == '\x7f'; });
@@ -225,12 +203,6 @@ bool Assign(const ConfigKey& key, std::string_view text, std::string& out) {
   if (!IsAllowedText(key, text)) return false;
   out = text;
   return true;
-}
-
-bool Assign(const ConfigKey& key, std::string_view text, std::vector<std::uint32_t>& out) {
-  const auto uids = ParseUserIds(key, text);
-  if (uids) out = *uids;
-  return uids.has_value();
 }
 
 template <typename T>
@@ -267,8 +239,6 @@ std::string ConfigKey::Allowed() const {
       return fmt::format("a whole number from {} to {}", low, high);
     case ConfigKind::kChoice:
       return fmt::format("one of {}", fmt::join(choices, ", "));
-    case ConfigKind::kUserIds:
-      return fmt::format("a list of user ids from {} to {}", low, high);
   }
   return {};
 }
@@ -301,8 +271,6 @@ std::string ConfigText(const ConfigKey& key, const Config& config) {
         const auto& value = config.*member;
         if constexpr (std::is_same_v<decltype(value), const std::string&>) {
           return value;
-        } else if constexpr (std::is_same_v<decltype(value), const std::vector<std::uint32_t>&>) {
-          return fmt::format("{}", fmt::join(value, ", "));
         } else {
           return fmt::format("{}", value);
         }

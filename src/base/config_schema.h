@@ -14,18 +14,18 @@
 
 namespace telltale {
 
-enum class ConfigKind { kText, kPath, kNumber, kChoice, kUserIds };
+enum class ConfigKind { kText, kPath, kNumber, kChoice };
 
 using ConfigMember =
     std::variant<std::string Config::*, std::uint16_t Config::*, std::uint32_t Config::*,
-                 std::uint64_t Config::*, int Config::*, std::vector<std::uint32_t> Config::*>;
+                 std::uint64_t Config::*, int Config::*>;
 
 struct ConfigKey {
   std::string_view section;  // "" = stands at the top of the file
   std::string_view name;
   ConfigMember member;  // its value in a fresh Config is the default
   ConfigKind kind = ConfigKind::kText;
-  std::uint64_t low = 0;  // of a number or of each user id; of a text: bytes
+  std::uint64_t low = 0;  // of a number; of a text: bytes
   std::uint64_t high = 0;
   std::vector<std::string_view> choices = {};
   std::string_view unit = {};  // of a number; "" = a count or none
@@ -46,9 +46,9 @@ bool IsConfigSection(std::string_view name);
 // TELLTALE_* variables that are no keys: someone else reads them.
 bool IsOtherVariable(std::string_view name);
 
-// The value as text; user ids separated by ", ".
+// The value as text.
 std::string ConfigText(const ConfigKey& key, const Config& config);
-// Sets the value from a text; user ids are separated by commas.
+// Sets the value from a text.
 //   kInvalid  what is allowed and what was given ("must be ..., but is ..."); config is unchanged
 Status SetConfig(const ConfigKey& key, std::string_view text, Config& config);
 

@@ -73,19 +73,8 @@ TEST(ConfigSchemaTest, ARefusalSaysWhatIsAllowedAndWhatWasGiven) {
             "mqtt.port must be a whole number from 0 to 65535, but is \"0x10\"");
   EXPECT_EQ(refusal("logging", "level", "loud"),
             "logging.level must be one of debug, info, warn, error, but is \"loud\"");
-  EXPECT_EQ(refusal("vault", "allowed_uids", "1,,2"),
-            "vault.allowed_uids must be a list of user ids from 0 to 4294967295, but is \"1,,2\"");
   EXPECT_EQ(refusal("feed", "listen", "a\nb"),
             "feed.listen must be a text of 1 to 255 bytes on one line, but is \"a\\x0ab\"");
-}
-
-TEST(ConfigSchemaTest, UserIdsAreSeparatedByCommasAndMayBeNone) {
-  const ConfigKey& key = *FindConfigKey("vault", "allowed_uids");
-  Config config;
-  ASSERT_TRUE(SetConfig(key, "0, 1000", config).ok());
-  EXPECT_EQ(config.vault_allowed_uids, (std::vector<std::uint32_t>{0, 1000}));
-  ASSERT_TRUE(SetConfig(key, "", config).ok());
-  EXPECT_TRUE(config.vault_allowed_uids.empty());
 }
 
 TEST(ConfigNearestTest, OneSlipIsUnderstoodAndAnotherWordIsNot) {

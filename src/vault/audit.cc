@@ -118,21 +118,46 @@ Result<std::unique_ptr<AuditLog>> AuditLog::Open(Disk& disk, Clock& clock, std::
   return log;
 }
 
+namespace {
+
+// A line that power loss left half written can lack its beginning and have its end: the disk writes
+// sectors in any order, and what it did not write reads as zeros, which no entry has.
+Result<bool> IsTorn(const File& file, std::uint64_t from, std::uint64_t size) {
+  if (size - from > kLineBytesMax) return false;
+  std::string rest(size - from, '\0');
+  ASSIGN_OR_RETURN(const std::size_t got,
+                   file.ReadAt(from, {reinterpret_cast<std::uint8_t*>(rest.data()), rest.size()}));
+  return std::string_view(rest).substr(0, got).find('\0') != std::string_view::npos;
+}
+
+}  // namespace
+
 Status AuditLog::Recover(const AuditHead& recorded) {
   ASSIGN_OR_RETURN(const auto file, disk_.Open(path_, OpenMode::kReadWrite, kLogMode));
   AuditChain chain;
   std::string last;
+  std::uint64_t good = 0;  // bytes of the lines before the first that breaks the chain
   std::string at_recorded = recorded.entries == 0 ? recorded.hash : "";
   const Result<std::uint64_t> read = ForEachLine(*file, [&](std::string_view line) {
-    chain.Add(line);
-    last = line;
+    if (chain.Add(line)) {
+      last = line;
+      good += line.size() + 1;
+    }
     if (chain.head().entries == recorded.entries) at_recorded = chain.head().hash;
   });
   if (!read.ok() && read.error().code != Code::kCorrupt) return read.error();
   ASSIGN_OR_RETURN(const std::uint64_t size, file->Size());
-  const std::uint64_t whole = read.ok() ? *read : size;
+  std::uint64_t whole = read.ok() ? *read : size;
+  std::string problem = read.ok() ? chain.problem() : read.error().message;
+  if (!problem.empty()) {
+    ASSIGN_OR_RETURN(const bool is_torn, IsTorn(*file, good, size));
+    if (is_torn) {
+      whole = good;
+      problem.clear();
+    }
+  }
   // A torn append: nothing was answered on its account.
-  if (size > whole && chain.problem().empty()) {
+  if (size > whole && problem.empty()) {
     RETURN_IF_ERROR(file->Truncate(whole));
     RETURN_IF_ERROR(file->Sync());
   }
@@ -140,7 +165,7 @@ Status AuditLog::Recover(const AuditHead& recorded) {
   head_ = chain.head();
   size_ = whole;
   last_line_ = last.empty() ? "" : last + "\n";
-  problem_ = read.ok() ? chain.problem() : read.error().message;
+  problem_ = problem;
   if (problem_.empty() && chain.head().entries < recorded.entries) {
     problem_ =
         fmt::format("the log ends at entry {} but had {}", chain.head().entries, recorded.entries);

@@ -53,6 +53,31 @@ TEST_F(AuditTest, AnEntryIsDurableWhenAppendReturns) {
   EXPECT_EQ(Open()->head().entries, 1u);
 }
 
+TEST_F(AuditTest, ALineThatPowerLossLeftWithoutItsBeginningIsCutAndOneThatWasEditedIsNot) {
+  {
+    const auto log = Open();
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE(Add(*log).ok());
+  }
+  const std::string whole = Text();
+  const std::size_t last = whole.rfind('\n', whole.size() - 2) + 1;
+  std::string torn = whole;
+  torn.replace(last, 40, std::string(40, '\0'));
+  Replace(torn);
+  {
+    const auto log = Open();
+    EXPECT_EQ(log->problem(), "");
+    EXPECT_EQ(log->head().entries, 2u);
+    EXPECT_EQ(*Add(*log), 3u);
+  }
+  std::string edited = whole;
+  edited[last + 80] = edited[last + 80] == 'x' ? 'y' : 'x';
+  Replace(edited);
+  EXPECT_NE(Open()->problem(), "");
+  // What the state or a checkpoint has seen is not taken for torn.
+  Replace(torn);
+  EXPECT_NE(Open({3, whole.substr(last, 64)})->problem(), "");
+}
+
 TEST_F(AuditTest, AnEditedRemovedInsertedOrReorderedLineShows) {
   {
     const auto log = Open();

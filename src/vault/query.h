@@ -1,58 +1,36 @@
-// One question to the vault: intent recorded, rows streamed, outcome recorded.
+// A vehicle's rows out of the store: the only place between access/ and the store.
 #pragma once
 
-#include <functional>
 #include <nlohmann/json.hpp>
-#include <string>
 
 #include "base/clock.h"
 #include "base/counters.h"
-#include "base/random.h"
+#include "vault/access/door.h"
 #include "vault/decode.h"
 #include "vault/store.h"
 
 namespace telltale::vault {
 
-inline constexpr std::size_t kPurposeCharactersMax = 200;
-inline constexpr std::uint64_t kRowsMax = 2'000'000;  // of one answer
-
-struct QueryRequest {
-  VehicleRef vehicle;
-  Micros from;  // event time, inclusive
-  Micros to;    // exclusive
-  std::string purpose;
-  std::string case_id;
-  FrameClass frame_class = FrameClass::kData;
-  std::uint32_t uid = 0;  // the kernel's word
-
-  //   kInvalid  names the key and what is allowed
-  static Result<QueryRequest> Parse(const nlohmann::json& request, std::uint32_t uid);
-};
-
-// Takes one message of the answer; an error ends the answer.
-using Send = std::function<Status(std::string_view)>;
-
 // Any thread; all state is in the store.
-class QueryDoor {
+class StoreRows final : public RowSource {
  public:
-  QueryDoor(Store& store, Decoder& decoder, Clock& clock, Random& random, Counters& counters)
-      : store_(store), decoder_(decoder), clock_(clock), random_(random), counters_(counters) {}
+  StoreRows(Store& store, Decoder& decoder, Clock& clock, Counters& counters)
+      : store_(store), decoder_(decoder), clock_(clock), counters_(counters) {}
 
-  // The error is the asker's to see; rows may have gone out before it.
-  //   kUnavailable, kOverloaded, kCorrupt  the intent could not be recorded: no row has left
-  //   kTooBig                              over kRowsMax: ask for a shorter interval
-  Status Run(const QueryRequest& request, const Send& send);
+  //   kTooBig  over kRowsMax, repeats left out
+  Status Rows(const RowQuery& query, RowStats& stats, const TakeRow& take) override;
 
  private:
-  struct Answer;
-  Status Stream(const QueryRequest& request, Answer& answer);
+  struct Seen;
+  struct Row;
   nlohmann::json RowOf(const Frame& frame, const FrameEntry& entry);
-  Status SendHour(const QueryRequest& request, std::span<const FrameRef> refs, Answer& answer);
+  Status TakeHour(const RowQuery& query, std::span<const FrameRef> refs, Seen& seen,
+                  const TakeRow& take);
+  Status AddFrame(const RowQuery& query, const Frame& frame, Seen& seen, std::vector<Row>& rows);
 
   Store& store_;
   Decoder& decoder_;
   Clock& clock_;
-  Random& random_;
   Counters& counters_;
 };
 

@@ -1,16 +1,14 @@
-// The vault's socket: who may ask is the kernel's word, what was asked is recorded.
+// The vault's socket: who asks is the kernel's word; all else is access/.
 // Messages: docs/formats/vault-socket.md.
 #pragma once
 
 #include <chrono>
 #include <condition_variable>
-#include <map>
 #include <memory>
-#include <string>
-#include <vector>
 
 #include "base/local_socket.h"
-#include "vault/query.h"
+#include "base/mutex.h"
+#include "vault/access/door.h"
 
 namespace telltale::vault {
 
@@ -18,8 +16,7 @@ inline constexpr int kConnectionsMax = 8;
 
 class Service {
  public:
-  Service(Store& store, QueryDoor& door, Clock& clock, Counters& counters,
-          std::vector<std::uint32_t> allowed_uids);
+  explicit Service(AccessDoor& door) : door_(door) {}
 
   // Answers one connection. Any thread.
   void Serve(LocalConnection& connection);
@@ -29,31 +26,14 @@ class Service {
   static Status Run(std::shared_ptr<Service> service, LocalListener listener);
 
  private:
-  Status Answer(const std::string& frame, std::uint32_t uid, const Send& send);
-  Status ListAudit(const nlohmann::json& request, const Send& send);
-  bool IsAllowed(std::uint32_t uid) const;
-  // Each is recorded, but of one uid at most 20 in 10 s, so that asking cannot fill the disk; the
-  // next entry says how many were left out.
-  void RecordRefusal(std::uint32_t uid, const std::string& reason);
-
-  Store& store_;
-  QueryDoor& door_;
-  Clock& clock_;
-  Counters& counters_;
-  const std::vector<std::uint32_t> allowed_uids_;
-  struct Refusals {
-    Micros since;
-    std::uint64_t recorded = 0;
-    std::uint64_t left_out = 0;
-  };
   bool Enter();
   void Leave();
   void WaitUntilIdle(std::chrono::milliseconds timeout);
 
+  AccessDoor& door_;
   Mutex mutex_;
   std::condition_variable_any idle_;
   int connections_ GUARDED_BY(mutex_) = 0;
-  std::map<std::uint32_t, Refusals> refusals_ GUARDED_BY(mutex_);
 };
 
 }  // namespace telltale::vault

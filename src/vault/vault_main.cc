@@ -11,8 +11,10 @@
 #include "base/logging.h"
 #include "base/stop.h"
 #include "seal/locked.h"
+#include "vault/access/local_parts.h"
 #include "vault/intake.h"
 #include "vault/owner_loop.h"
+#include "vault/query.h"
 #include "vault/service.h"
 
 namespace telltale::vault {
@@ -63,9 +65,19 @@ Status RunVault(const std::string& dir) {
                 {paths.log(), paths.positions(), config.log_shards});
   Decoder decoder(disk, paths.contracts(),
                   [&](std::uint32_t number) { return store->ContractDigest(number); });
-  QueryDoor door(*store, decoder, clock, random, counters);
-  const auto service =
-      std::make_shared<Service>(*store, door, clock, counters, config.vault_allowed_uids);
+  StoreRows rows(*store, decoder, clock, counters);
+  RefTags tags;
+  MemoryExportKeys export_keys(random);
+  NoActions actions;
+  ASSIGN_OR_RETURN(
+      const auto door,
+      AccessDoor::Open(
+          {disk, clock, random, counters, store->audit(), rows, tags, export_keys, actions},
+          {.folder = paths.vault(),
+           .policy_file = config.vault_policy.empty() ? paths.vault_policy() : config.vault_policy,
+           .environment_kind = config.environment_kind,
+           .window = window}));
+  const auto service = std::make_shared<Service>(*door);
   RETURN_IF_ERROR(disk.MakeFolders(paths.run() + "/vault", 0755));
   // Anyone may connect; the kernel says who it is, and that decides.
   ASSIGN_OR_RETURN(LocalListener listener, LocalListener::Listen(paths.vault_socket(), 0666));

@@ -7,11 +7,13 @@ import os
 import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import segments
 from waiting import wait_for
 
+DAY_US = 86_400 * 1_000_000
 SITE = Path(__file__).resolve().parents[2] / "python"
 
 
@@ -143,17 +145,18 @@ def expected_keys(cars, refs, rules):
     return {(e.rule, refs[e.vin], e.boot_random, e.first_seq) for e in cars.expected_alerts(rules)}
 
 
-def vault_rows(installation, vehicle_ref, case, purpose="test", *arguments):
-    """What the audited path gives of a vehicle, all times."""
+def vault_rows(installation, vehicle_ref, case, purpose="crash_reconstruction", *arguments):
+    """What the audited path gives of a vehicle: 30 days back, one ahead, as the policy allows."""
+    now_us = time.time_ns() // 1000
     shown = installation.run(
         *("vault", "query", "--dir", installation.dir, "--vehicle", vehicle_ref),
-        *("--from", "2000-01-01T00:00:00Z", "--to", "2100-01-01T00:00:00Z"),
+        *("--from", now_us - 30 * DAY_US, "--to", now_us + DAY_US),
         *("--purpose", purpose, "--case", case, "--json", *arguments),
     )
     rows = [json.loads(line) for line in shown.stdout.splitlines() if line.startswith("{")]
     return [row for row in rows if "event_time_us" in row]
 
 
-def vault_places(installation, vehicle_ref, case, purpose="test"):
+def vault_places(installation, vehicle_ref, case, purpose="crash_reconstruction"):
     rows = vault_rows(installation, vehicle_ref, case, purpose)
     return [row for row in rows if "latitude_deg" in row.get("fields", {})]

@@ -65,7 +65,7 @@ class Car:
 
 def query(installation, ref, check=True, **options):
     asked = {"from": now_us() - 3600_000_000, "to": now_us() + 3600_000_000,
-             "purpose": "crash reconstruction", "case": "C-17"}
+             "purpose": "crash_reconstruction", "case": "C-17"}
     asked.update(options)
     arguments = [item for key, value in asked.items() for item in (f"--{key}", value)]
     return installation.run("vault", "query", "--dir", installation.dir, "--vehicle", ref,
@@ -127,11 +127,13 @@ def test_a_published_position_comes_back_exactly_and_both_ends_are_recorded(stor
     assert [row["event_time_us"] for row in got] == [event, event + 1]
     assert "speed_kmh" not in got[0]["fields"], "open fields have no business in the vault"
 
-    intent, outcome = audit(installation)[-2:]
-    assert (intent["event"], outcome["event"]) == ("intent", "outcome")
-    assert intent["vehicle_ref"] == ref
-    assert (intent["purpose"], intent["case"], intent["uid"]) == (
-        "crash reconstruction", "C-17", os.getuid())
+    intent, vehicle, outcome = audit(installation)[-3:]
+    assert (intent["event"], vehicle["event"], outcome["event"]) == ("intent", "vehicle", "outcome")
+    assert (intent["purpose"], intent["case"], intent["uid"], intent["person"]) == (
+        "crash_reconstruction", "C-17", os.getuid(), 1)
+    assert vehicle["intent"] == intent["n"]
+    assert ref not in (installation.dir / "vault/audit/audit.log").read_text()
+    assert {row["request"] for row in got} == {intent["request"]}
     assert (outcome["intent"], outcome["rows"], outcome["result"]) == (intent["n"], 2, "complete")
     salt = re.search(r"salt ([0-9a-f]+)", done.stderr)[1]
     digest = hashlib.sha256(bytes.fromhex(salt) + done.stdout.encode()).hexdigest()
@@ -173,7 +175,8 @@ def test_a_refused_batch_lies_in_quarantine_and_is_answered_only_as_such(stored)
     car.publish(f"{BOOT} reports {{ event_time_us: {event} latitude_deg: {LATITUDE} }}")
     wait_for("the report without a seq", lambda: installation.run(
         "vault", "query", "--dir", installation.dir, "--vehicle", ref, "--from", event - 10**9,
-        "--to", event + 10**9, "--purpose", "p", "--case", "c", "--quarantine", "--json").stdout)
+        "--to", event + 10**9, "--purpose", "crash_reconstruction", "--case", "c", "--quarantine",
+        "--json").stdout)
     assert len(rows(installation, ref)) == 2
 
 
@@ -214,13 +217,14 @@ def test_a_user_who_is_not_named_gets_nothing_and_is_recorded(stored):
     installation, _, ref, event = stored
     nobody = pwd.getpwnam("nobody")
     done = installation.run("vault", "query", "--dir", installation.dir, "--vehicle", ref,
-                            "--from", event - 1, "--to", event + 1, "--purpose", "p", "--case", "c",
+                            "--from", event - 1, "--to", event + 1, "--purpose",
+                            "crash_reconstruction", "--case", "c",
                             check=False, user=nobody.pw_uid)
     assert done.returncode != 0
-    assert "vault.allowed_uids" in done.stderr
+    assert "vault-policy.yaml" in done.stderr
     entry = audit(installation)[-1]
     assert (entry["event"], entry["uid"], entry["reason"]) == (
-        "refusal", nobody.pw_uid, "uid_not_allowed")
+        "refusal", nobody.pw_uid, "nobody")
 
 
 def test_a_replaced_audit_log_closes_the_vault(stored):
@@ -243,3 +247,158 @@ def test_its_memory_is_not_dumped(stored):
     pid = installation.process_of("vault").pid
     limits = pathlib.Path(f"/proc/{pid}/limits").read_text()
     assert re.search(r"Max core file size\s+0\s+0\s", limits)
+
+
+def vault(installation, *words, user=None, check=True):
+    """`telltale vault WORD… --dir DIR`; of two words, as in `policy show`, both come first."""
+    groups = {"policy", "export"}
+    head = words[:2] if words[0] in groups else words[:1]
+    return installation.run("vault", *head, "--dir", installation.dir, *words[len(head):],
+                            user=user, check=check)
+
+
+def test_failure_analysis_gets_distances_and_no_place(stored):
+    installation, _, ref, _ = stored
+    got = rows(installation, ref, purpose="failure_analysis")
+    assert got and all(set(row) == {"bin_m", "distance_m", "event_time", "event_time_us",
+                                    "request", "vehicle_ref"} for row in got)
+    # From one side of the equator to the other within a microsecond: 10,700 km.
+    assert sum(row["distance_m"] for row in got) // 1000 == 10_705
+    cells = rows(installation, ref, purpose="regional_wear")
+    assert {row["cell_level"] for row in cells} == {9}
+    assert len(cells) == 2
+    assert str(LATITUDE)[:5] not in json.dumps(got + cells)
+
+
+def test_a_kept_answer_is_sealed_listed_fetched_on_record_and_removed(stored):
+    installation, _, ref, _ = stored
+    event = now_us()
+    kept = vault(installation, "query", "--vehicle", ref, "--from", event - 3600_000_000, "--to",
+                 event + 3600_000_000, "--purpose", "crash_reconstruction", "--case", "K-1",
+                 "--export").stdout.strip()
+    assert re.fullmatch(r"[0-9a-f]{32}", kept)
+    sealed = (installation.dir / "vault/exports" / f"{kept}.sealed").read_bytes()
+    assert b"latitude" not in sealed and struct.pack("<d", LATITUDE) not in sealed
+    listed = json.loads(vault(installation, "export", "list", "--json").stdout)
+    assert [one["rows"] for one in listed if one["export"] == kept] == [2]
+    fetched = vault(installation, "export", "get", kept, "--json").stdout.splitlines()
+    assert [json.loads(row)["fields"]["latitude_deg"] for row in fetched] == [LATITUDE, -LATITUDE]
+    assert audit(installation)[-1]["rows"] == 2
+    vault(installation, "export", "remove", kept)
+    assert vault(installation, "export", "get", kept, check=False).returncode == 1
+
+
+def test_a_parquet_file_is_its_owners_and_said_to_be_outside(stored, tmp_path):
+    installation, _, ref, _ = stored
+    out = tmp_path / "rows.parquet"
+    event = now_us()
+    asked = ("query", "--vehicle", ref, "--from", event - 3600_000_000, "--to",
+             event + 3600_000_000, "--purpose", "crash_reconstruction", "--case", "P-1",
+             "--format", "parquet", "--out", out)
+    done = vault(installation, *asked)
+    assert "outside the vault" in done.stderr
+    assert out.stat().st_mode & 0o777 == 0o600
+    import duckdb
+    found = duckdb.sql(f"SELECT latitude_deg, vehicle_ref FROM '{out}' ORDER BY seq").fetchall()
+    assert found == [(LATITUDE, ref), (-LATITUDE, ref)]
+    again = vault(installation, *asked, check=False)
+    assert again.returncode == 1 and "is there already" in again.stderr
+
+
+def test_the_subject_learns_who_as_what_and_why_and_a_checkpoint_shows_a_rewritten_log(
+        stored, tmp_path):
+    installation, _, ref, _ = stored
+    told = json.loads(vault(installation, "audit", "--subject", ref, "--json").stdout)
+    assert {one["role"] for one in told if one["op"] == "query"} == {"operator"}
+    assert all(not {"person", "uid"} & set(one) for one in told)
+    checkpoint = tmp_path / "checkpoint.json"
+    checkpoint.write_text(vault(installation, "audit", "--checkpoint").stdout)
+    rows(installation, ref)
+    done = vault(installation, "audit", "--verify", "--since", checkpoint)
+    assert "extends the checkpoint" in done.stdout
+    forged = json.loads(checkpoint.read_text())
+    forged["hash"] = "0" * 64
+    checkpoint.write_text(json.dumps(forged))
+    done = vault(installation, "audit", "--verify", "--since", checkpoint, check=False)
+    assert done.returncode == 1 and "signature" in done.stderr
+
+
+def test_there_is_no_flag_for_a_place(served):
+    helped = served.run("vault", "query", "--help").stdout
+    assert "--vehicle" in helped
+    assert not re.search(r"--(lat|lon|bbox|near|cell|place|radius)", helped)
+
+
+POLICY = """version: 1
+roles:
+  investigator: [request]
+  privacy: [approve, audit]
+  editor: [edit_policy]
+people:
+  - {{number: 1, name: Asker, uids: [{asker}], roles: [investigator]}}
+  - {{number: 2, name: Officer, uids: [{officer}], roles: [privacy]}}
+  - {{number: 3, name: Editor, uids: [0], roles: [editor]}}
+purposes:
+  crash:
+    roles: [investigator]
+    form: trace
+    fields: all
+    max_vehicles: 5
+    max_hours: 48
+    second_person: always
+    approve_roles: [privacy]
+    break_glass: true
+caps: {{requests: 50, vehicles: 50, rows: 1000}}
+"""
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be somebody else")
+def test_a_second_person_agrees_and_the_editor_of_the_policy_stays_out(tmp_path):
+    asker, officer = pwd.getpwnam("nobody").pw_uid, pwd.getpwnam("daemon").pw_uid
+    installation = Installation().init()
+    try:
+        installation.start()
+        car = Car(installation, tmp_path)
+        car.publish(f"{BOOT} {report(0, now_us())}")
+        ref = car.ref()
+        wait_for("the position", lambda: rows(installation, ref))
+        policy = tmp_path / "policy.yaml"
+        policy.write_text(POLICY.format(asker=asker, officer=officer))
+        assert vault_policy_check(installation, policy).returncode == 0
+        vault(installation, "policy", "activate", policy)
+        question = ("query", "--vehicle", ref, "--from", now_us() - 3600_000_000, "--to",
+                    now_us() + 3600_000_000, "--purpose", "crash", "--case", "C-1", "--json")
+        assert vault(installation, *question, check=False).returncode == 1, "the editor"
+        waiting = vault(installation, *question, user=asker, check=False)
+        assert (waiting.returncode, waiting.stdout) == (1, "")
+        number = re.search(r"request (\d+) waits", waiting.stderr)[1]
+        assert vault(installation, "approve", number, "--yes", user=asker,
+                     check=False).returncode == 1
+        looked = vault(installation, "approve", number, user=officer, check=False)
+        assert looked.returncode == 1 and ref in looked.stdout
+        vault(installation, "approve", number, "--yes", user=officer)
+        answer = vault(installation, "query", "--request", number, "--json", user=asker)
+        assert [json.loads(row)["fields"]["latitude_deg"]
+                for row in answer.stdout.splitlines()] == [LATITUDE]
+        glass = vault(installation, *question, "--break-glass", user=asker)
+        assert len(glass.stdout.splitlines()) == 1
+        assert "waits for its review" in vault(installation, "requests", user=officer).stdout
+        number = audit_as(installation, officer)[-1]["request"]
+        vault(installation, "review", number, "--verdict", "justified", user=officer)
+        events = [entry["event"] for entry in audit_as(installation, officer)]
+        wanted = ["policy", "refusal", "request", "refusal", "approval", "intent", "vehicle",
+                  "outcome", "break_glass", "intent", "vehicle", "outcome", "review"]
+        assert events[-len(wanted):] == wanted
+        installation.stop()
+        installation.remove()
+    finally:
+        installation.end_everything()
+
+
+def vault_policy_check(installation, file):
+    return installation.run("vault", "policy", "check", file, check=False)
+
+
+def audit_as(installation, user):
+    printed = vault(installation, "audit", user=user).stdout
+    return [json.loads(line[65:]) for line in printed.splitlines()]

@@ -68,11 +68,11 @@ def test_each_mistake_is_a_line_and_then_the_count(folder):
 
 
 def test_show_says_where_each_value_comes_from(folder):
-    arguments = ["show", "--dir", folder, "--set", "vault.allowed_uids=0,7"]
+    arguments = ["show", "--dir", folder, "--set", "vault.policy=/etc/p.yaml"]
     shown = json.loads(config(*arguments, "--json", TELLTALE_LAKE_CADENCE_S="9").stdout)
     assert shown["mqtt.port"] == {"value": 0, "from": f"{folder}/telltale.yaml:2"}
     assert shown["lake.cadence_s"] == {"value": 9, "from": "env TELLTALE_LAKE_CADENCE_S"}
-    assert shown["vault.allowed_uids"] == {"value": [0, 7], "from": "flag --set vault.allowed_uids"}
+    assert shown["vault.policy"] == {"value": "/etc/p.yaml", "from": "flag --set vault.policy"}
     assert shown["feed.tls_key"] == {"value": "", "from": "default"}
     text = config(*arguments).stdout.splitlines()
     assert len(text) == len(shown)
