@@ -32,11 +32,12 @@ void AddVaultCommand(CLI::App& app, int& exit_code) {
   app::AddVaultPolicy(*vault, exit_code);
   app::AddVaultAudit(*vault, exit_code);
   const auto dir = std::make_shared<std::string>();
+  const auto as_json = std::make_shared<bool>();
   CLI::App* status = vault->add_subcommand(
       "status", "Who you are to the vault, what you used today, its counters; JSON");
   status->add_option("--dir", *dir, "The folder that `telltale init` made")->required();
-  status->add_flag("--json", "JSON, as without it");
-  status->callback([dir, &exit_code] { exit_code = app::ExitCode(ShowStatus(*dir)); });
+  status->add_flag("--json", *as_json, "JSON, as without it");
+  status->callback([dir, as_json, &exit_code] { exit_code = app::ExitCode(ShowStatus(*dir)); });
 }
 
 }  // namespace telltale

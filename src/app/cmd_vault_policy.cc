@@ -7,6 +7,7 @@
 #include "app/commands.h"
 #include "app/vault_client.h"
 #include "app/vault_commands.h"
+#include "base/disk.h"
 #include "vault/access/policy.h"
 
 namespace telltale::app {

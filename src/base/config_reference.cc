@@ -28,9 +28,9 @@ The first of these that gives one:
 3. the file
 4. the default
 
-In a variable or `--set`, user ids are separated by commas. Relative paths, wherever they are
-given, are relative to the file's folder. Keys marked *fixed by init* decide how data is stored: a
-variable or `--set` that says something else than the file is refused.
+Relative paths, wherever they are given, are relative to the file's folder. Keys marked *fixed by
+init* decide how data is stored: a variable or `--set` that says something else than the file is
+refused.
 
 ## Mistakes
 
