@@ -25,6 +25,10 @@ class Client {
   Result<Counts> Import(std::span<const VehicleEntry> entries);
   Result<Vehicle> FindByVin(std::string_view vin);
   Result<Vehicle> FindByRef(const VehicleRef& ref);
+  // Of a vehicle in any ownership epoch.
+  Result<ChoiceState> ShowChoice(const VehicleRef& ref);
+  // The change is logged with the user id that the kernel says of this process.
+  Result<ChoiceState> SetChoice(const VehicleRef& ref, const ChoiceWish& wish);
 
  private:
   explicit Client(LocalConnection connection) : connection_(std::move(connection)) {}

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/ids.h"
+#include "registry/choice.h"
 #include "registry/references.h"
 #include "registry/vehicle_file.h"
 #include "store/sqlite.h"
@@ -24,6 +25,7 @@ struct Vehicle {
   VehicleEntry entry;
   VehicleRef vehicle_ref;
   double odometer_offset_km = 0;
+  Choice choice;  // a new owner begins with the environment's defaults
 };
 
 class Registry {
@@ -59,6 +61,16 @@ class Registry {
   Result<Vehicle> FindByVin(std::string_view vin);
   Result<Vehicle> FindByRef(const VehicleRef& ref);
 
+  // What was chosen for a vehicle, with its offsets. Nothing ever chosen: number 0.
+  Result<ChoiceState> ShowChoice(const VehicleRef& ref);
+  // Durable and in the log of changes, with time and `uid`, when it returns. A wish that changes
+  // nothing leaves the number as it is.
+  //   kNotFound  no such vehicle
+  Result<ChoiceState> SetChoice(const VehicleRef& ref, const ChoiceWish& wish, std::uint32_t uid);
+  // Notes from where choices are obeyed; durable when it returns. What is noted of a vehicle and
+  // number stays as it was said first.
+  Status RecordTaken(std::span<const ChoiceInForce> taken);
+
   // Vehicles in force, in order of creation, from just after `after_id` (0 = from the start).
   struct Page {
     std::vector<Vehicle> vehicles;
@@ -81,5 +93,8 @@ class Registry {
   ReferenceSource* references_;
   Clock* clock_;
 };
+
+// Four columns from `first` on: number, precise, cell, behaviour.
+Choice ChoiceInRow(const store::Statement& row, int first);
 
 }  // namespace telltale::registry
