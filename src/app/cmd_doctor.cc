@@ -6,6 +6,8 @@
 
 #include "app/commands.h"
 #include "app/doctor.h"
+#include "app/transport_keys.h"
+#include "base/clock.h"
 
 namespace telltale::app {
 namespace {
@@ -38,6 +40,9 @@ int RunDoctor(const Flags& flags) {
   } else {
     fmt::print("{}", report->ToText(WantsColor()));
   }
+  // No finding: nothing stored is wrong yet.
+  const std::string warning = TransportKeysWarning(disk, Paths(flags.dir), SystemClock().NowUtc());
+  if (!warning.empty()) fmt::print(stderr, "warning: {}\n", warning);
   return report->exit_code();
 }
 

@@ -5,6 +5,7 @@
 #include <iterator>
 #include <memory>
 
+#include "app/cmd_choice.h"
 #include "app/commands.h"
 #include "base/clock.h"
 #include "base/config.h"
@@ -124,6 +125,7 @@ void AddVehiclesCommand(CLI::App& app, int& exit_code) {
   lookup->callback([flags, &exit_code] {
     exit_code = ExitCode(Lookup(flags->dir, flags->vin, flags->ref_hex));
   });
+  AddChoiceCommand(*vehicles, exit_code);
 }
 
 }  // namespace telltale::app

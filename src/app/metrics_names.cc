@@ -21,6 +21,8 @@ constexpr Described kDescribed[] = {
     {"registry", "resolves", "Vehicles that were asked for."},
     {"registry", "unknown_added", "Vehicles added because one that is in no list connected."},
     {"registry", "imported", "Vehicles that an import added or changed."},
+    {"registry", "choices_changed", "Choices of vehicles that were changed."},
+    {"registry", "choices_in_force", "Choices of which a gateway said from where it obeys them."},
 
     {"gateway", "connections_total", "Connections that vehicles opened."},
     {"gateway", "connections_closed_total", "Connections of vehicles that ended."},

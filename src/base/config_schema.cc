@@ -113,6 +113,22 @@ void AddDoors(std::vector<ConfigKey>& keys) {
            "File whose one line readers send as bearer token. Empty = none is asked for."));
 }
 
+void AddChoices(std::vector<ConfigKey>& keys) {
+  const auto add = [&](std::string_view name, std::string Config::* member,
+                       std::string_view meaning) {
+    keys.push_back(Choice("choice", name, member, {"on", "off"}, meaning));
+  };
+  add("precise", &Config::choice_precise,
+      "Of a vehicle for which nothing else was chosen (docs/choice.md): its exact place is sealed "
+      "for the vault; off: dropped at the door.");
+  add("cell", &Config::choice_cell, "The same for its coarse cell and heading; off: not derived.");
+  add("behaviour", &Config::choice_behaviour,
+      "The same for all its open fields; off: only the arrival of its reports is kept.");
+  add("safety_always", &Config::choice_safety_always,
+      "on: safety fields are kept whatever a vehicle chose for behaviour. Needs a legal ground "
+      "other than consent.");
+}
+
 void AddStreams(std::vector<ConfigKey>& keys) {
   const auto add = [&](ConfigKey key) { keys.push_back(std::move(key)); };
   add(Fixed(Choice("log", "backend", &Config::log_backend, {"files", "kafka"},
@@ -208,6 +224,7 @@ std::vector<ConfigKey> MakeKeys() {
   AddDoors(keys);
   AddStreams(keys);
   AddVault(keys);
+  AddChoices(keys);
   keys.push_back(Choice("logging", "format", &Config::logging_format, {"logfmt", "json"},
                         "Form of the lines that processes write to stderr."));
   keys.push_back(Choice("logging", "level", &Config::logging_level,

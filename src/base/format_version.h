@@ -60,7 +60,7 @@ inline constexpr std::array kFormats = {
     FormatVersion{Format::kVaultState, "vault state", 1, 1, 1},
     FormatVersion{Format::kHourKey, "vault hour key", 1, 1, 1},
     FormatVersion{Format::kAuditLog, "audit log", 1, 1, 1},
-    FormatVersion{Format::kRegistryDb, "registry.db", 1, 1, 1},
+    FormatVersion{Format::kRegistryDb, "registry.db", 2, 2, 2},
     FormatVersion{Format::kAlertsDb, "alerts.db", 1, 1, 1},
     FormatVersion{Format::kReleaseManifest, "release manifest", 1, 1, 1},
     FormatVersion{Format::kRules, "rules file", 1, 1, 1},

@@ -182,6 +182,11 @@ void BatchProcessor::OnReport(const contract::SplitReport& report) {
 
 void BatchProcessor::AddSealed(const contract::SplitReport& report,
                                const log::RecordHeader& header) {
+  if (IsOff(kPreciseOff)) {
+    const bool is_empty = report.sealed.empty() && report.unknown.empty();
+    if (!is_empty) tally_->Add(Reason::kChoicePreciseOff);
+    return;
+  }
   const std::array<std::string_view, 2> parts{report.sealed, report.unknown};
   for (std::size_t i = 0; i < parts.size(); ++i) {
     if (parts[i].empty()) continue;
@@ -200,20 +205,35 @@ void BatchProcessor::AddOpen(const contract::SplitReport& report, const log::Rec
     telemetry.flags |= kFlagPreviousBoot;
     payload_.swap(previous_boot_block_);
   }
-  payload_.append(report.telemetry).append(derived_);
+  // Off: the record is there all the same, for arrivals are counted in it.
+  const bool is_off = IsOff(kBehaviourOff);
+  if (!is_off) payload_.append(report.telemetry);
+  if (is_off && !report.telemetry.empty()) tally_->Add(Reason::kChoiceBehaviourOff);
+  payload_.append(derived_);
   builders_[kTelemetry].Add(telemetry, firmware_, AsBytes(payload_));
-  if (!report.safety.empty()) {
+  if (!report.safety.empty() && (!is_off || options_.safety_always)) {
     payload_.assign(report.safety).append(derived_);
     builders_[kSafety].Add(header, firmware_, AsBytes(payload_));
   }
-  tally_->Add(Reason::kFieldUnknown, report.unknown_fields.size());
-  unknown_fields_.insert(unknown_fields_.end(), report.unknown_fields.begin(),
-                         report.unknown_fields.end());
+  if (!IsOff(kPreciseOff)) {  // else they are dropped, and leave no trace
+    tally_->Add(Reason::kFieldUnknown, report.unknown_fields.size());
+    unknown_fields_.insert(unknown_fields_.end(), report.unknown_fields.begin(),
+                           report.unknown_fields.end());
+  }
   if (report.odometer_overflow) tally_->Add(Reason::kOdometerOverflow);
 }
 
 void BatchProcessor::Derive(const contract::SplitReport& report) {
   derived_.clear();
+  if (!IsOff(kCellOff)) {
+    DerivePlace(report);
+  } else if (report.latitude_deg || report.longitude_deg || report.heading_deg) {
+    tally_->Add(Reason::kChoiceCellOff);
+  }
+  contract::AppendVehicleClass(derived_, vehicle_.vehicle_class);
+}
+
+void BatchProcessor::DerivePlace(const contract::SplitReport& report) {
   if (report.latitude_deg || report.longitude_deg) {
     std::optional<std::uint64_t> cell;
     if (report.latitude_deg && report.longitude_deg) {
@@ -227,12 +247,16 @@ void BatchProcessor::Derive(const contract::SplitReport& report) {
     if (octant) contract::AppendHeadingOctant(derived_, *octant);
     if (!octant) tally_->Add(Reason::kOutOfRange);
   }
-  contract::AppendVehicleClass(derived_, vehicle_.vehicle_class);
 }
 
 void BatchProcessor::Quarantine(ByteSpan raw, std::uint64_t seq, std::uint64_t content_hash,
                                 Reason reason) {
   tally_->Add(reason);
+  // Refused bytes may hold a place: that the report came and why it was refused is kept, they not.
+  if (IsOff(kPreciseOff) && !raw.empty()) {
+    tally_->Add(Reason::kChoicePreciseOff);
+    raw = {};
+  }
   log::RecordHeader header;
   header.kind = log::RecordKind::kQuarantine;
   header.vehicle = vehicle_.ref;

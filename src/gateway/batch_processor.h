@@ -27,6 +27,7 @@ class BatchProcessor {
   struct Options {
     std::uint16_t partitions = kPartitionsDefault;
     int cell_level = kFinestCellLevel;  // finer is a CHECK: configuration refuses it before
+    bool safety_always = false;         // safety fields are kept where a vehicle's behaviour is off
   };
   struct Parts {
     log::ShardWriter& writer;
@@ -62,6 +63,8 @@ class BatchProcessor {
   void OnReport(const contract::SplitReport& report);
   void AddOpen(const contract::SplitReport& report, const log::RecordHeader& header);
   void Derive(const contract::SplitReport& report);
+  void DerivePlace(const contract::SplitReport& report);
+  bool IsOff(std::uint8_t choice) const { return (vehicle_.choice_off & choice) != 0; }
   void Quarantine(ByteSpan raw, std::uint64_t seq, std::uint64_t content_hash, Reason reason);
   void AddSealed(const contract::SplitReport& report, const log::RecordHeader& header);
   Status SealEntries();

@@ -430,5 +430,95 @@ TEST_F(BatchProcessorTest, QosZeroIsWrittenAndCountedApart) {
   EXPECT_EQ(Count("reports_accepted_qos1"), 1u);
 }
 
+// One report with everything that a choice may leave out.
+class ChoiceTest : public BatchProcessorTest {
+ protected:
+  void Process(std::uint8_t off) {
+    vehicle_.choice_off = off;
+    v1::Report& report = AddReport(0);
+    report.set_speed_kmh(50);              // safety
+    report.set_coolant_temperature_c(90);  // telemetry alone
+    report.set_latitude_deg(kLatitude);
+    report.set_longitude_deg(kLongitude);
+    report.set_heading_deg(90);
+    report.set_odometer_km(kOdometer);
+    report.GetReflection()->MutableUnknownFields(&report)->AddVarint(900, 1);
+    ASSERT_TRUE(BatchProcessorTest::Process().ok());
+    ASSERT_EQ(Of(kTelemetry).size(), 1u) << "an arrival counts whatever was chosen";
+    ASSERT_TRUE(telemetry_.ParseFromString(Of(kTelemetry)[0].payload));
+    EXPECT_EQ(telemetry_.vehicle_class(), v1::VEHICLE_CLASS_VAN);
+  }
+  v1::Report telemetry_;
+};
+
+TEST_F(ChoiceTest, WithAllOnNothingIsLeftOutOrCounted) {
+  Process(0);
+  EXPECT_EQ(Of(kSealed).size(), 2u);
+  EXPECT_TRUE(telemetry_.has_cell() && telemetry_.has_speed_kmh() && telemetry_.has_odometer_km());
+  EXPECT_EQ(Drops(Reason::kChoicePreciseOff) + Drops(Reason::kChoiceCellOff) +
+                Drops(Reason::kChoiceBehaviourOff),
+            0u);
+}
+
+TEST_F(ChoiceTest, PreciseOffSealsNothingNotEvenUnknownFieldsAndKeepsTheRest) {
+  Process(kPreciseOff);
+  EXPECT_EQ(Of(kSealed).size(), 0u);
+  EXPECT_TRUE(sealer_.sealed.empty());
+  EXPECT_TRUE(unknown_.counts().empty());
+  EXPECT_TRUE(telemetry_.has_cell() && telemetry_.has_speed_kmh());
+  EXPECT_EQ(Of(kSafety).size(), 1u);
+  EXPECT_EQ(Drops(Reason::kChoicePreciseOff), 1u);
+  EXPECT_EQ(Drops(Reason::kFieldUnknown), 0u);
+}
+
+TEST_F(ChoiceTest, PreciseOffKeepsOfARefusedReportThatItCameButNotItsBytes) {
+  vehicle_.choice_off = kPreciseOff;
+  batch_.add_reports()->set_latitude_deg(kLatitude);  // no seq
+  ASSERT_TRUE(BatchProcessorTest::Process().ok());
+  ASSERT_EQ(Of(kSealed).size(), 1u);
+  EXPECT_EQ(Of(kSealed)[0].header.reason, static_cast<std::uint16_t>(Reason::kMissingSeq));
+  EXPECT_EQ(sealer_.sealed.at(0).plaintext, "");
+  EXPECT_EQ(Drops(Reason::kMissingSeq), 1u);
+  EXPECT_EQ(Drops(Reason::kChoicePreciseOff), 1u);
+}
+
+TEST_F(ChoiceTest, CellOffDerivesNeitherCellNorOctantInAnyStream) {
+  Process(kCellOff);
+  v1::Report safety;
+  ASSERT_TRUE(safety.ParseFromString(Of(kSafety).at(0).payload));
+  for (const v1::Report& report : {telemetry_, safety}) {
+    EXPECT_FALSE(report.has_cell() || report.has_heading_octant());
+    EXPECT_TRUE(report.has_speed_kmh());
+  }
+  EXPECT_EQ(Of(kSealed).size(), 2u);
+  EXPECT_EQ(Drops(Reason::kChoiceCellOff), 1u);
+}
+
+TEST_F(ChoiceTest, BehaviourOffLeavesTheArrivalAndTheCellAndNoSafetyRecord) {
+  Process(kBehaviourOff);
+  EXPECT_FALSE(telemetry_.has_speed_kmh() || telemetry_.has_coolant_temperature_c() ||
+               telemetry_.has_odometer_km());
+  EXPECT_TRUE(telemetry_.has_cell());
+  EXPECT_EQ(Of(kSafety).size(), 0u);
+  EXPECT_EQ(Of(kSealed).size(), 2u);
+  EXPECT_EQ(Drops(Reason::kChoiceBehaviourOff), 1u);
+}
+
+TEST_F(ChoiceTest, WhereTheEnvironmentHasAGroundForItSafetyFieldsAreKeptAllTheSame) {
+  BatchProcessor always({.partitions = 64, .cell_level = 12, .safety_always = true},
+                        {writer_, sealer_, clock_, counters_, &unknown_},
+                        ContentKey::FromSecret("secret"));
+  always.UseContracts({{7, ShippedContract()}, {}, {}});
+  vehicle_.choice_off = kBehaviourOff;
+  AddReport(0).set_speed_kmh(50);
+  const std::string bytes = batch_.SerializeAsString();
+  ASSERT_TRUE(always.Process(vehicle_, AsBytes(bytes), 1).ok());
+  v1::Report safety;
+  ASSERT_TRUE(safety.ParseFromString(Of(kSafety).at(0).payload));
+  EXPECT_EQ(safety.speed_kmh(), 50);
+  ASSERT_TRUE(telemetry_.ParseFromString(Of(kTelemetry).at(0).payload));
+  EXPECT_FALSE(telemetry_.has_speed_kmh());
+}
+
 }  // namespace
 }  // namespace telltale::gateway

@@ -97,17 +97,19 @@ Status Gateway::StartShards() {
   for (std::uint16_t i = 0; i < log_->shards(); ++i) {
     ASSIGN_OR_RETURN(auto sealer,
                      seal::Sealer::Make(transport_keys_, gateway_private_, parts_.clock));
-    const Shard::Options options{ShardId{i},
-                                 {log_->partitions(), config_.cell_level},
-                                 parts_.vehicle_rate,
-                                 parts_.sweep_every};
+    const Shard::Options options{
+        ShardId{i},
+        {log_->partitions(), config_.cell_level, config_.choice_safety_always == "on"},
+        parts_.vehicle_rate,
+        parts_.sweep_every};
     Shard::Parts parts{log_->shard(ShardId{i}),
                        std::move(sealer),
                        parts_.clock,
                        parts_.counters,
                        wake_.get(),
                        trust_.get(),
-                       &unknown_};
+                       &unknown_,
+                       &taken_choices_};
     shards_.push_back(std::make_unique<Shard>(options, std::move(parts), content_key,
                                               [this] { has_failed_ = true; }));
     shards_.back()->Start();
@@ -145,9 +147,19 @@ Result<std::uint16_t> Gateway::OpenDoor() {
   const auto shard_of = [this](PartitionId partition) -> Shard& {
     return *shards_[log::ShardOf(partition, log_->shards()).value];
   };
-  registry_ = std::make_unique<RegistryClient>(paths_.registry_socket(), parts_.counters);
+  const auto off = [](const std::string& choice, std::uint8_t bit) {
+    return choice == "off" ? bit : std::uint8_t{0};
+  };
+  const auto off_by_default = static_cast<std::uint8_t>(
+      off(config_.choice_precise, kPreciseOff) | off(config_.choice_cell, kCellOff) |
+      off(config_.choice_behaviour, kBehaviourOff));
+  registry_ = std::make_unique<RegistryClient>(
+      RegistryClient::Options{paths_.registry_socket(), off_by_default}, parts_.counters,
+      &taken_choices_);
   const auto update = [this, shard_of](VehicleRef former, const Vehicle& vehicle) {
     shard_of(former.PartitionOf(log_->partitions())).UpdateVehicle(former, vehicle);
+    if (vehicle.ref == former) return;
+    shard_of(vehicle.ref.PartitionOf(log_->partitions())).UpdateVehicle(vehicle.ref, vehicle);
   };
   registry_->Start(update);
   door_ = std::make_unique<Door>(

@@ -80,6 +80,7 @@ class Gateway {
   TransportKeys transport_keys_;
   std::unique_ptr<VehicleTrust> trust_;
   UnknownTally unknown_;
+  TakenChoices taken_choices_;         // from the shards to the registry
   std::uint64_t unknown_written_ = 0;  // unknown_.changes() that the file has
   bool is_unknown_refused_ = false;
   std::unique_ptr<log::Log> log_;

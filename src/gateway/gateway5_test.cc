@@ -217,7 +217,7 @@ TEST_F(Gateway5Test, AVehicleOverItsShareIsReadLaterAndAnsweredInFull) {
 
 TEST_F(Gateway5Test, AnOwnerThatChangesDuringTheHandOverEndsTheConnection) {
   FakeRegistry registry(paths_.registry_socket());
-  RegistryClient client(paths_.registry_socket(), counters_);
+  RegistryClient client({paths_.registry_socket()}, counters_);
   client.Start([](VehicleRef, const Vehicle&) {});
   VehicleRef latter;
   latter.bytes[0] = 9;

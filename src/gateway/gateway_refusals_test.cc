@@ -212,8 +212,8 @@ class HandshakeQueueTest : public GatewayRefusalsTest {
   }
 
   FakeRegistry registry_{paths_.registry_socket()};
-  std::unique_ptr<RegistryClient> registry_client_ =
-      std::make_unique<RegistryClient>(paths_.registry_socket(), counters_);
+  std::unique_ptr<RegistryClient> registry_client_ = std::make_unique<RegistryClient>(
+      RegistryClient::Options{paths_.registry_socket()}, counters_);
   net::TestCertificates foreign_{folder_ + "/foreign", clock_.NowUtc()};
   std::vector<net::TlsContext> contexts_;
   std::atomic<std::size_t> begun_{0};

@@ -19,8 +19,21 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kPatience{50};  // how often a blocked thread looks at is_stopping_
 constexpr milliseconds kAnswerWithin{3000};
+constexpr std::size_t kTakenPerMessage = 5'000;  // well within a frame
 
-Result<Vehicle> VehicleOf(const VehicleRow& row) {
+std::uint8_t OffBy(const internal::v1::Choice& choice, std::uint8_t by_default) {
+  std::uint8_t off = by_default;
+  const auto apply = [&off](bool is_set, bool is_on, std::uint8_t bit) {
+    if (!is_set) return;
+    off = static_cast<std::uint8_t>(is_on ? off & ~bit : off | bit);
+  };
+  apply(choice.has_precise(), choice.precise(), kPreciseOff);
+  apply(choice.has_cell(), choice.cell(), kCellOff);
+  apply(choice.has_behaviour(), choice.behaviour(), kBehaviourOff);
+  return off;
+}
+
+Result<Vehicle> VehicleOf(const VehicleRow& row, std::uint8_t off_by_default) {
   Vehicle vehicle;
   if (row.vehicle_ref().size() != vehicle.ref.bytes.size()) {
     return Error{Code::kCorrupt, "the registry sent a reference of the wrong size"};
@@ -28,6 +41,9 @@ Result<Vehicle> VehicleOf(const VehicleRow& row) {
   std::copy(row.vehicle_ref().begin(), row.vehicle_ref().end(), vehicle.ref.bytes.begin());
   vehicle.vehicle_class = row.vehicle_class();
   vehicle.odometer_offset_km = row.odometer_offset_km();
+  vehicle.choice_number = row.choice().number();
+  vehicle.choice_off = OffBy(row.choice(), off_by_default);
+  vehicle.is_choice_in_force = row.choice().in_force();
   return vehicle;
 }
 
@@ -37,8 +53,9 @@ Error Away() {
 
 }  // namespace
 
-RegistryClient::RegistryClient(std::string socket_path, Counters& counters)
-    : socket_path_(std::move(socket_path)),
+RegistryClient::RegistryClient(Options options, Counters& counters, TakenChoices* taken)
+    : options_(std::move(options)),
+      taken_(taken),
       rows_(counters.Get("registry_rows_received")),
       added_(counters.Get("vehicles_added_unknown")),
       lost_(counters.Get("registry_connections_lost")) {}
@@ -95,7 +112,7 @@ void RegistryClient::FollowMap() {
 }
 
 void RegistryClient::FollowOnce() {
-  auto connection = LocalConnection::Connect(socket_path_);
+  auto connection = LocalConnection::Connect(options_.socket_path);
   if (!connection.ok()) return;
   RegistryRequest request;
   request.mutable_subscribe();
@@ -107,6 +124,7 @@ void RegistryClient::FollowOnce() {
     for (const auto& [vin, vehicle] : by_vin_) unnamed_.insert(vin);
   }
   while (!is_stopping_) {
+    TellTaken();
     auto frame = connection->Receive(kPatience);
     if (!frame.ok()) return;
     if (!frame->has_value()) continue;
@@ -114,6 +132,40 @@ void RegistryClient::FollowOnce() {
       spdlog::error("gateway: registry: {}", taken.error().ToString());
       return;
     }
+  }
+}
+
+// What the registry did not confirm is told again at the next turn; saying it twice changes
+// nothing.
+void RegistryClient::TellTaken() {
+  if (taken_ == nullptr) return;
+  if (telling_.empty()) telling_ = taken_->Take(kTakenPerMessage);
+  if (telling_.empty()) return;
+  if (!teller_) {
+    auto made = LocalConnection::Connect(options_.socket_path);
+    if (!made.ok()) return;
+    teller_.emplace(std::move(made).value());
+  }
+  RegistryRequest request;
+  for (const TakenChoice& one : telling_) {
+    auto& taken = *request.mutable_taken_choices()->add_taken();
+    taken.set_vehicle_ref(one.vehicle.bytes.data(), one.vehicle.bytes.size());
+    taken.set_choice_number(one.number);
+    taken.set_partition(one.partition.value);
+    taken.set_safety_offset(one.safety.value);
+    taken.set_telemetry_offset(one.telemetry.value);
+    taken.set_sealed_offset(one.sealed.value);
+  }
+  RegistryMessage answer;
+  const bool is_sent = teller_->Send(request.SerializeAsString()).ok();
+  const auto frame = teller_->Receive(is_sent ? kAnswerWithin : milliseconds{0});
+  if (!is_sent || !frame.ok() || !frame->has_value() || !answer.ParseFromString(**frame)) {
+    return teller_.reset();  // a late reply must not answer the next message
+  }
+  const bool was_refused = std::exchange(is_taken_refused_, answer.has_failure());
+  if (!answer.has_failure()) return telling_.clear();
+  if (!was_refused) {
+    spdlog::warn("gateway: registry: choices in force: {}", answer.failure().message());
   }
 }
 
@@ -126,7 +178,7 @@ Status RegistryClient::TakeRows(const std::string& frame, const std::string* wan
   if (message.has_failure()) return Error{Code::kUnavailable, message.failure().message()};
   if (message.rows().added()) added_.Add();
   for (const VehicleRow& row : message.rows().rows()) {
-    ASSIGN_OR_RETURN(const Vehicle vehicle, VehicleOf(row));
+    ASSIGN_OR_RETURN(const Vehicle vehicle, VehicleOf(row, options_.off_by_default));
     if (wanted != nullptr && row.vin() == *wanted) *found = vehicle;
     rows_.Add();
     std::optional<VehicleRef> former;
@@ -137,7 +189,8 @@ Status RegistryClient::TakeRows(const std::string& frame, const std::string* wan
       at->second = vehicle;
       unnamed_.erase(row.vin());
     }
-    if (former && on_change_) on_change_(*former, vehicle);
+    const bool is_told = former || vehicle.choice_number > 0;
+    if (is_told && on_change_) on_change_(former.value_or(vehicle.ref), vehicle);
   }
   for (const std::string& vin : message.rows().removed_vins()) ForgetVin(vin);
   // Of the map alone: an answer to a question says nothing of the others.
@@ -176,7 +229,7 @@ class RegistryClient::Line {
       auto answer = AskOnce(vin);
       if (answer.ok()) return answer;
     }
-    auto made = LocalConnection::Connect(client_.socket_path_);
+    auto made = LocalConnection::Connect(client_.options_.socket_path);
     if (!made.ok()) return Away();
     connection_.emplace(std::move(made).value());
     auto answer = AskOnce(vin);

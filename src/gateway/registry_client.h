@@ -12,7 +12,9 @@
 #include <unordered_set>
 
 #include "base/counters.h"
+#include "base/local_socket.h"
 #include "base/mutex.h"
+#include "gateway/choice_book.h"
 #include "gateway/vehicle.h"
 
 namespace telltale::gateway {
@@ -22,12 +24,18 @@ inline constexpr std::size_t kResolvesWaitingMax = 4096;
 
 class RegistryClient {
  public:
-  RegistryClient(std::string socket_path, Counters& counters);
+  struct Options {
+    std::string socket_path;
+    std::uint8_t off_by_default = 0;  // of a vehicle for which nothing was chosen
+  };
+  // `taken` is told to the registry as it fills, again and again until it has it; may be null.
+  RegistryClient(Options options, Counters& counters, TakenChoices* taken = nullptr);
   ~RegistryClient();  // ends its threads, < 0.5 s; answers that are outstanding are dropped
 
-  // `on_change` gets the former reference and the row of a vehicle that was known already, or an
-  // empty row when the registry has none any more; called on the client's thread. While the
-  // registry is away the map stays and the client keeps trying.
+  // `on_change` gets the former reference and the row of a vehicle that was known already (an empty
+  // row when the registry has none any more), and the row of any vehicle for which something was
+  // chosen; called on one of the client's threads. While the registry is away the map stays and the
+  // client keeps trying.
   void Start(std::function<void(VehicleRef, const Vehicle&)> on_change);
 
   std::optional<Vehicle> Find(const std::string& vin) const;  // any thread
@@ -46,17 +54,23 @@ class RegistryClient {
 
   void FollowMap();
   void FollowOnce();
+  void TellTaken();
   void AnswerQuestions();
   void ForgetVin(const std::string& vin);
   Status TakeRows(const std::string& frame, const std::string* wanted,
                   std::optional<Vehicle>* found);
 
-  const std::string socket_path_;
+  const Options options_;
+  TakenChoices* const taken_;
   Counter& rows_;
   Counter& added_;
   Counter& lost_;
   std::function<void(VehicleRef, const Vehicle&)> on_change_;
   std::atomic<bool> is_stopping_{false};
+  // Of the thread that follows the map.
+  std::vector<TakenChoice> telling_;
+  std::optional<LocalConnection> teller_;
+  bool is_taken_refused_ = false;  // logged once
 
   mutable Mutex mutex_;
   CondVar asked_;

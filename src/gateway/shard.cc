@@ -43,7 +43,8 @@ Shard::Shard(Options options, Parts parts, ContentKey content_key, std::function
       stalled_(parts_.counters.Get("log_stalled_shards")),
       processor_(options.batch,
                  {parts_.writer, *parts_.sealer, parts_.clock, parts_.counters, parts_.unknown},
-                 content_key) {
+                 content_key),
+      choices_(parts_.writer, options.batch.partitions, parts_.taken) {
   parts_.writer.SetOnCommit([this](Result<CommitNumber> commit) { OnCommit(std::move(commit)); });
   parts_.writer.SetOnStall([this](const Status& status) { OnStall(status); });
   loop_.SetOnTurn([this] { OnTurn(); });
@@ -93,6 +94,7 @@ void Shard::Adopt(VehicleConnection::Arrived arrived) {
 
 void Shard::Admit(VehicleConnection::Arrived arrived) {
   if (is_draining_ || has_failed_) return closed_.Add();
+  TakeOver(arrived.vehicle);
   // It may have come through the door just before its certificate was revoked, and missed
   // CloseRevoked() on its way here.
   if (parts_.trust != nullptr && parts_.trust->IsRevoked(*arrived.tls)) {
@@ -120,8 +122,17 @@ void Shard::Admit(VehicleConnection::Arrived arrived) {
   }
 }
 
-void Shard::UpdateVehicle(VehicleRef former, const Vehicle& vehicle) {
-  loop_.Post([this, former, vehicle] {
+// Of all connections of a vehicle at once: none may go on with an older choice.
+void Shard::TakeOver(Vehicle& vehicle) {
+  vehicle = choices_.Apply(vehicle);
+  if (vehicle.choice_number == 0) return;
+  const auto [first, last] = connections_.equal_range(vehicle.ref);
+  for (auto it = first; it != last; ++it) it->second->set_vehicle(vehicle);
+}
+
+void Shard::UpdateVehicle(VehicleRef former, const Vehicle& update) {
+  loop_.Post([this, former, vehicle = update]() mutable {
+    if (vehicle.ref == former) TakeOver(vehicle);
     const auto [first, last] = connections_.equal_range(former);
     std::vector<VehicleConnection*> found;
     for (auto it = first; it != last; ++it) found.push_back(it->second.get());

@@ -14,6 +14,7 @@
 
 #include "gateway/batch_processor.h"
 #include "gateway/byte_budget.h"
+#include "gateway/choice_book.h"
 #include "gateway/config_store.h"
 #include "gateway/vehicle_connection.h"
 #include "gateway/vehicle_trust.h"
@@ -37,6 +38,7 @@ class Shard {
     log::WakeServer* wake = nullptr;      // may be null
     const VehicleTrust* trust = nullptr;  // may be null: nobody is revoked
     UnknownTally* unknown = nullptr;      // may be null: unknown fields are not told by number
+    TakenChoices* taken = nullptr;        // may be null: nobody is told what was taken over
   };
   // Everything in `parts` must outlive the shard. `on_failed` is called once, on the shard's
   // thread, when the log failed: every connection is closed without its acknowledgements by then.
@@ -50,6 +52,8 @@ class Shard {
 
   // Any thread.
   void Adopt(VehicleConnection::Arrived arrived);
+  // `former` is the vehicle's reference until now. A choice that is new here is taken over, also
+  // of a vehicle that is not connected; of a vehicle with another owner, tell the shard of each.
   void UpdateVehicle(VehicleRef former, const Vehicle& vehicle);
   // True: no vehicle is read until false is said, whatever room the log has. Connections stay.
   void HoldReading(bool is_held);
@@ -90,6 +94,7 @@ class Shard {
   void OnTick();
   void Sweep();
   void Admit(VehicleConnection::Arrived arrived);
+  void TakeOver(Vehicle& vehicle);
   void CloseRoom();
   void OnStall(const Status& status);
   void Close(VehicleConnection& connection, Reason reason, MqttCode code);
@@ -121,6 +126,7 @@ class Shard {
 
   // The shard's thread only, from here on.
   BatchProcessor processor_;
+  ChoiceBook choices_;
   // Not while the log is full, reading is held or the shard drains: then nobody is read.
   bool has_room_ = true;
   bool is_held_ = false;  // by HoldReading()

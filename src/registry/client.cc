@@ -42,7 +42,7 @@ Result<Client::Counts> Client::Import(std::span<const VehicleEntry> entries) {
     entries = entries.subspan(piece.size());
     wire::RegistryRequest request;
     for (const VehicleEntry& entry : piece) {
-      ToWire(Vehicle{entry, {}, 0}, *request.mutable_import()->add_rows());
+      ToWire(Vehicle{entry, {}, 0, {}}, *request.mutable_import()->add_rows());
     }
     ASSIGN_OR_RETURN(const wire::RegistryMessage message, Ask(connection_, request));
     counts.added += message.imported().added();
@@ -79,6 +79,22 @@ Result<Vehicle> Client::FindByRef(const VehicleRef& ref) {
   wire::RegistryRequest request;
   request.mutable_lookup()->set_vehicle_ref(ref.bytes.data(), ref.bytes.size());
   return AskForOne(connection_, request);
+}
+
+Result<ChoiceState> Client::ShowChoice(const VehicleRef& ref) {
+  wire::RegistryRequest request;
+  request.mutable_show_choice()->set_vehicle_ref(ref.bytes.data(), ref.bytes.size());
+  ASSIGN_OR_RETURN(const wire::RegistryMessage message, Ask(connection_, request));
+  return FromWire(message.choice());
+}
+
+Result<ChoiceState> Client::SetChoice(const VehicleRef& ref, const ChoiceWish& wish) {
+  wire::RegistryRequest request;
+  ToWire(wish, *request.mutable_set_choice());
+  request.mutable_set_choice()->mutable_vehicle()->set_vehicle_ref(ref.bytes.data(),
+                                                                   ref.bytes.size());
+  ASSIGN_OR_RETURN(const wire::RegistryMessage message, Ask(connection_, request));
+  return FromWire(message.choice());
 }
 
 }  // namespace telltale::registry

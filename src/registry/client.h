@@ -28,6 +28,10 @@ class Client {
   Result<Vehicle> FindByRef(const VehicleRef& ref);
   // As Registry::Erase; gives how many rows went.
   Result<std::uint32_t> Erase(const VehicleRef& ref);
+  // Of a vehicle in any ownership epoch.
+  Result<ChoiceState> ShowChoice(const VehicleRef& ref);
+  // The change is logged with the user id that the kernel says of this process.
+  Result<ChoiceState> SetChoice(const VehicleRef& ref, const ChoiceWish& wish);
 
  private:
   explicit Client(LocalConnection connection) : connection_(std::move(connection)) {}

@@ -34,21 +34,56 @@ const char* const kMigrations[] = {
          BEGIN SELECT RAISE(ABORT, 'vehicle_changes is append-only'); END;
        CREATE TRIGGER vehicle_changes_no_delete BEFORE DELETE ON vehicle_changes
          BEGIN SELECT RAISE(ABORT, 'vehicle_changes is append-only'); END;)",
+    // 2: what was chosen for a vehicle. NULL is the environment's default.
+    R"(CREATE TABLE vehicle_choices (
+         vehicle_ref BLOB PRIMARY KEY CHECK (length(vehicle_ref) = 16),
+         choice_number INTEGER NOT NULL,
+         precise INTEGER CHECK (precise IN (0, 1)),
+         cell INTEGER CHECK (cell IN (0, 1)),
+         behaviour INTEGER CHECK (behaviour IN (0, 1))) STRICT, WITHOUT ROWID;
+       CREATE TABLE choice_changes (
+         choice_number INTEGER PRIMARY KEY AUTOINCREMENT,
+         changed_at_us INTEGER NOT NULL,
+         changed_by_uid INTEGER NOT NULL,
+         vehicle_ref BLOB NOT NULL CHECK (length(vehicle_ref) = 16),
+         precise INTEGER CHECK (precise IN (0, 1)),
+         cell INTEGER CHECK (cell IN (0, 1)),
+         behaviour INTEGER CHECK (behaviour IN (0, 1))) STRICT;
+       CREATE TABLE choice_in_force (
+         vehicle_ref BLOB NOT NULL CHECK (length(vehicle_ref) = 16),
+         choice_number INTEGER NOT NULL,
+         taken_at_us INTEGER NOT NULL,
+         log_partition INTEGER NOT NULL,
+         safety_offset INTEGER NOT NULL,
+         telemetry_offset INTEGER NOT NULL,
+         sealed_offset INTEGER NOT NULL,
+         PRIMARY KEY (vehicle_ref, choice_number)) STRICT, WITHOUT ROWID;
+       CREATE TRIGGER choice_changes_no_update BEFORE UPDATE ON choice_changes
+         BEGIN SELECT RAISE(ABORT, 'choice_changes is append-only'); END;
+       CREATE TRIGGER choice_changes_no_delete BEFORE DELETE ON choice_changes
+         BEGIN SELECT RAISE(ABORT, 'choice_changes is append-only'); END;
+       CREATE TRIGGER choice_in_force_no_update BEFORE UPDATE ON choice_in_force
+         BEGIN SELECT RAISE(ABORT, 'choice_in_force is append-only'); END;
+       CREATE TRIGGER choice_in_force_no_delete BEFORE DELETE ON choice_in_force
+         BEGIN SELECT RAISE(ABORT, 'choice_in_force is append-only'); END;)",
 };
 
-#define VEHICLE_COLUMNS                                                         \
-  "vehicle_id, vin, ownership_epoch, vehicle_ref, model, vehicle_class, fuel, " \
-  "odometer_offset_km"
+#define VEHICLE_COLUMNS                                                                       \
+  "v.vehicle_id, v.vin, v.ownership_epoch, v.vehicle_ref, v.model, v.vehicle_class, v.fuel, " \
+  "v.odometer_offset_km, ifnull(c.choice_number, 0), c.precise, c.cell, c.behaviour, "        \
+  "EXISTS (SELECT 1 FROM choice_in_force AS f WHERE f.vehicle_ref = c.vehicle_ref AND "       \
+  "f.choice_number = c.choice_number) FROM vehicles AS v LEFT JOIN vehicle_choices AS c ON "  \
+  "c.vehicle_ref = v.vehicle_ref "
 
 constexpr const char* kByVin =
-    "SELECT " VEHICLE_COLUMNS " FROM vehicles WHERE vin = ? ORDER BY ownership_epoch DESC LIMIT 1";
+    "SELECT " VEHICLE_COLUMNS "WHERE v.vin = ? ORDER BY v.ownership_epoch DESC LIMIT 1";
 constexpr const char* kByVinAndEpoch =
-    "SELECT " VEHICLE_COLUMNS " FROM vehicles WHERE vin = ? AND ownership_epoch = ?";
-constexpr const char* kByRef = "SELECT " VEHICLE_COLUMNS " FROM vehicles WHERE vehicle_ref = ?";
+    "SELECT " VEHICLE_COLUMNS "WHERE v.vin = ? AND v.ownership_epoch = ?";
+constexpr const char* kByRef = "SELECT " VEHICLE_COLUMNS "WHERE v.vehicle_ref = ?";
 constexpr const char* kPage =
     "SELECT " VEHICLE_COLUMNS
-    " FROM vehicles AS v WHERE vehicle_id > ? AND NOT EXISTS (SELECT 1 FROM vehicles AS n WHERE "
-    "n.vin = v.vin AND n.ownership_epoch > v.ownership_epoch) ORDER BY vehicle_id LIMIT ?";
+    "WHERE v.vehicle_id > ? AND NOT EXISTS (SELECT 1 FROM vehicles AS n WHERE n.vin = v.vin AND "
+    "n.ownership_epoch > v.ownership_epoch) ORDER BY v.vehicle_id LIMIT ?";
 constexpr const char* kInsert =
     "INSERT INTO vehicles (vin, ownership_epoch, vehicle_ref, model, vehicle_class, fuel, "
     "odometer_offset_km, added_at_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
@@ -71,6 +106,8 @@ Result<Vehicle> Row(const store::Statement& row) {
   vehicle.entry.vehicle_class = static_cast<VehicleClass>(row.Int(5));
   vehicle.entry.fuel = row.Text(6);
   vehicle.odometer_offset_km = row.Real(7);
+  vehicle.choice = ChoiceInRow(row, 8);
+  vehicle.choice.in_force = row.Int(12) != 0;
   return vehicle;
 }
 
@@ -220,7 +257,7 @@ Status Registry::ImportOne(const VehicleEntry& entry, Imported& imported) {
 
 Result<Vehicle> Registry::Insert(const VehicleEntry& entry, const char* change) {
   ASSIGN_OR_RETURN(const Reference drawn, DrawUnused(entry));
-  Vehicle vehicle{entry, drawn.vehicle_ref, drawn.odometer_offset_km};
+  Vehicle vehicle{entry, drawn.vehicle_ref, drawn.odometer_offset_km, {}};
   ASSIGN_OR_RETURN(store::Statement * insert, Cached(kInsert));
   insert->BindText(1, entry.vin).BindInt(2, entry.ownership_epoch);
   insert->BindBlob(3, BytesOf(vehicle.vehicle_ref)).BindText(4, entry.model);

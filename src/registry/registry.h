@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/erasure_list.h"
 #include "base/ids.h"
+#include "registry/choice.h"
 #include "registry/references.h"
 #include "registry/vehicle_file.h"
 #include "store/sqlite.h"
@@ -25,6 +26,7 @@ struct Vehicle {
   VehicleEntry entry;
   VehicleRef vehicle_ref;
   double odometer_offset_km = 0;
+  Choice choice;  // a new owner begins with the environment's defaults
 };
 
 class Registry {
@@ -75,6 +77,15 @@ class Registry {
   Result<Erased> Erase(const VehicleRef& ref);
   // References in `list` are not given again, which only a seed could do. It must outlive this.
   void AvoidErased(ErasureList& list) { erased_ = &list; }
+  // What was chosen for a vehicle, with its offsets. Nothing ever chosen: number 0.
+  Result<ChoiceState> ShowChoice(const VehicleRef& ref);
+  // Durable and in the log of changes, with time and `uid`, when it returns. A wish that changes
+  // nothing leaves the number as it is.
+  //   kNotFound  no such vehicle
+  Result<ChoiceState> SetChoice(const VehicleRef& ref, const ChoiceWish& wish, std::uint32_t uid);
+  // Notes from where choices are obeyed; durable when it returns. What is noted of a vehicle and
+  // number stays as it was said first.
+  Status RecordTaken(std::span<const ChoiceInForce> taken);
 
   // Vehicles in force, in order of creation, from just after `after_id` (0 = from the start).
   struct Page {
@@ -102,5 +113,8 @@ class Registry {
   Clock* clock_;
   ErasureList* erased_ = nullptr;
 };
+
+// Four columns from `first` on: number, precise, cell, behaviour.
+Choice ChoiceInRow(const store::Statement& row, int first);
 
 }  // namespace telltale::registry

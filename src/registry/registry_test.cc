@@ -143,7 +143,7 @@ TEST_F(RegistryTest, ChangesAreAppendOnlyAndNameNoVin) {
   const std::vector<VehicleEntry> entries = {Car("SECRETV1N1")};
   ASSERT_TRUE(registry.Import(entries).ok());
   auto database = store::Database::Open(
-      path_, {.application_id = 0, .migrations = std::array<const char*, 1>{""}});
+      path_, {.application_id = 0, .migrations = std::array<const char*, 2>{"", ""}});
   ASSERT_TRUE(database.ok()) << database.error().ToString();
   EXPECT_FALSE(database->Execute("UPDATE vehicle_changes SET fuel = 'gas'").ok());
   EXPECT_FALSE(database->Execute("DELETE FROM vehicle_changes").ok());

@@ -49,6 +49,10 @@ struct Server::Core : std::enable_shared_from_this<Server::Core> {
   wire::RegistryMessage Import(const wire::RegistryRequest::Import& request);
   wire::RegistryMessage Lookup(const wire::RegistryRequest::Lookup& request);
   wire::RegistryMessage Erase(const wire::RegistryRequest::Erase& request);
+  wire::RegistryMessage SetChoice(const wire::RegistryRequest::SetChoice& request,
+                                  std::uint32_t uid);
+  wire::RegistryMessage ShowChoice(const wire::RegistryRequest::Lookup& request);
+  wire::RegistryMessage TakenChoices(const wire::RegistryRequest::TakenChoices& request);
   Result<Vehicle> Find(const wire::RegistryRequest::Lookup& request) REQUIRES(mutex);
   void Announce(const std::string& vin) REQUIRES(mutex);
   bool Stopping() {
@@ -143,6 +147,12 @@ Status Server::Core::ServeOne(LocalConnection& peer, const std::string& frame) {
       return SendMessage(peer, Lookup(request.lookup()));
     case wire::RegistryRequest::kErase:
       return SendMessage(peer, Erase(request.erase()));
+    case wire::RegistryRequest::kSetChoice:
+      return SendMessage(peer, SetChoice(request.set_choice(), peer.PeerUid()));
+    case wire::RegistryRequest::kShowChoice:
+      return SendMessage(peer, ShowChoice(request.show_choice()));
+    case wire::RegistryRequest::kTakenChoices:
+      return SendMessage(peer, TakenChoices(request.taken_choices()));
     case wire::RegistryRequest::REQUEST_NOT_SET:
       break;
   }
@@ -219,6 +229,49 @@ wire::RegistryMessage Server::Core::Erase(const wire::RegistryRequest::Erase& re
   if (erased->rows > 0) counters.Get("registry.erased").Add();
   wire::RegistryMessage message;
   message.mutable_erased()->set_rows(erased->rows);
+  return message;
+}
+
+wire::RegistryMessage Server::Core::SetChoice(const wire::RegistryRequest::SetChoice& request,
+                                              std::uint32_t uid) {
+  MutexLock lock(mutex);
+  const auto vehicle = Find(request.vehicle());
+  if (!vehicle.ok()) return FailureMessage(vehicle.error());
+  const auto state = registry.SetChoice(vehicle->vehicle_ref, FromWire(request), uid);
+  if (!state.ok()) return FailureMessage(state.error());
+  if (state->choice.number != vehicle->choice.number) {
+    counters.Get("registry.choices_changed").Add();
+    Announce(vehicle->entry.vin);
+  }
+  return ToWire(*state);
+}
+
+wire::RegistryMessage Server::Core::ShowChoice(const wire::RegistryRequest::Lookup& request) {
+  MutexLock lock(mutex);
+  const auto vehicle = Find(request);
+  if (!vehicle.ok()) return FailureMessage(vehicle.error());
+  const auto state = registry.ShowChoice(vehicle->vehicle_ref);
+  return state.ok() ? ToWire(*state) : FailureMessage(state.error());
+}
+
+wire::RegistryMessage Server::Core::TakenChoices(
+    const wire::RegistryRequest::TakenChoices& request) {
+  std::vector<ChoiceInForce> taken;
+  for (const wire::ChoiceInForce& one : request.taken()) {
+    auto read = FromWire(one);
+    if (!read.ok()) return FailureMessage(read.error());
+    taken.push_back(*read);
+  }
+  MutexLock lock(mutex);
+  const Status recorded = registry.RecordTaken(taken);
+  if (!recorded.ok()) return FailureMessage(recorded.error());
+  counters.Get("registry.choices_in_force").Add(taken.size());
+  for (const ChoiceInForce& one : taken) {  // so that it is not told again
+    const auto vehicle = registry.FindByRef(one.vehicle);
+    if (vehicle.ok()) Announce(vehicle->entry.vin);
+  }
+  wire::RegistryMessage message;
+  message.mutable_imported();
   return message;
 }
 

@@ -12,6 +12,7 @@ void ToWire(const Vehicle& vehicle, wire::VehicleRow& row) {
   row.set_fuel(vehicle.entry.fuel);
   row.set_ownership_epoch(vehicle.entry.ownership_epoch);
   row.set_odometer_offset_km(vehicle.odometer_offset_km);
+  if (vehicle.choice.number > 0) ToWire(vehicle.choice, *row.mutable_choice());
 }
 
 VehicleEntry EntryFromWire(const wire::VehicleRow& row) {
@@ -23,7 +24,7 @@ VehicleEntry EntryFromWire(const wire::VehicleRow& row) {
 }
 
 Result<Vehicle> FromWire(const wire::VehicleRow& row) {
-  Vehicle vehicle{EntryFromWire(row), {}, row.odometer_offset_km()};
+  Vehicle vehicle{EntryFromWire(row), {}, row.odometer_offset_km(), FromWire(row.choice())};
   if (row.vehicle_ref().size() != vehicle.vehicle_ref.bytes.size()) {
     return Error{Code::kInvalid, "a vehicle reference is 16 bytes"};
   }

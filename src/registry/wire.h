@@ -14,6 +14,15 @@ Result<Vehicle> FromWire(const wire::VehicleRow& row);
 // What a person says of a vehicle; reference and offset are not read.
 VehicleEntry EntryFromWire(const wire::VehicleRow& row);
 
+void ToWire(const Choice& choice, wire::Choice& out);
+Choice FromWire(const wire::Choice& choice);
+wire::RegistryMessage ToWire(const ChoiceState& state);
+//   kInvalid  a reference that is not 16 bytes
+Result<ChoiceState> FromWire(const wire::RegistryMessage::ChoiceState& state);
+Result<ChoiceInForce> FromWire(const wire::ChoiceInForce& taken);
+void ToWire(const ChoiceWish& wish, wire::RegistryRequest::SetChoice& out);
+ChoiceWish FromWire(const wire::RegistryRequest::SetChoice& wish);
+
 wire::RegistryMessage FailureMessage(const Error& error);
 // kUnavailable for a code this build does not know.
 Error ErrorFromWire(const wire::Failure& failure);

@@ -100,6 +100,7 @@ def by_position(folder):
 DOCTOR = by_command("doctor", "--dir", "DIR", "--json")
 DUMP = ("log", "dump", "--dir", "DIR", "--stream")
 NAMED = f"version {formats.NEWER}"
+NAMED_SCHEMA = f"version {formats.NEWER + 97}"
 
 # format, suffix of the file, what raises it, who refuses it, what the reason says
 REFUSALS = [
@@ -118,9 +119,9 @@ REFUSALS = [
     ("vault-state", "", formats.raise_vault_state, by_vault, NAMED),
     ("hour-key", ".key", formats.raise_hour_key, DOCTOR, NAMED),
     ("registry-db", ".db", formats.raise_schema,
-     by_command("vehicles", "lookup", "--dir", "DIR", "--vin", VIN), NAMED),
+     by_command("vehicles", "lookup", "--dir", "DIR", "--vin", VIN), NAMED_SCHEMA),
     ("alerts-db", ".db", formats.raise_schema,
-     by_command("role", "first-authority", "--dir", "DIR", "--release", RELEASE), NAMED),
+     by_command("role", "first-authority", "--dir", "DIR", "--release", RELEASE), NAMED_SCHEMA),
 ]
 
 

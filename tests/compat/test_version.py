@@ -13,6 +13,10 @@ import formats
 import readers
 
 
+# Formats that have moved since the newest golden set; the next set (make_golden.py) empties this.
+YOUNGER = {"registry.db"}
+
+
 @pytest.fixture(scope="module")
 def version():
     return json.loads(readers.told("--version", "--json"))
@@ -79,7 +83,7 @@ def test_the_newest_golden_files_have_the_versions_that_it_says(version, newest)
         "rules file": (int(re.search(r"^version: (\d+)$", rules, re.MULTILINE)[1]),) * 2,
     }
     for name, versions in found.items():
-        assert versions == written[name], name
+        assert (versions == written[name]) == (name not in YOUNGER), name
     # Inside of segments, and of Kafka; younger than the newest golden files.
     assert set(written) - set(found) == {"batch", "sealed envelope", "kafka message",
                                          "transport bundle", "transport key"}

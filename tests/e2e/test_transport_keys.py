@@ -1,4 +1,4 @@
-"""Dated keys of the stream `sealed`: rotated while cars send; without one nothing is acknowledged."""
+"""Dated keys of the stream `sealed`: rotated while cars send; without one there is no PUBACK."""
 
 import json
 import subprocess
