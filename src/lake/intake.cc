@@ -13,26 +13,18 @@ namespace {
 
 constexpr std::uint8_t kFlagPreviousBoot = 1;
 constexpr std::size_t kPreviousBootBytes = 20;
-constexpr std::uint32_t kFieldIsIgnitionOn = 130;
 
-// What the decisions need of the payload; a broken rest is the row builder's to count.
-struct Peek {
-  std::optional<bool> is_ignition_on;
+// The cell of the payload; a broken rest is the row builder's to count.
+std::uint64_t CellOf(ByteSpan fields) {
   std::uint64_t cell = 0;
-};
-
-Peek PeekInto(ByteSpan fields) {
-  Peek peek;
   WireReader reader(fields);
   WireField field;
   while (reader.Next(field)) {
-    if (field.number == kFieldIsIgnitionOn && field.type == WireType::kVarint) {
-      peek.is_ignition_on = field.value != 0;
-    } else if (field.number == contract::kFieldCell && field.type == WireType::kFixed64) {
-      peek.cell = field.value;
+    if (field.number == contract::kFieldCell && field.type == WireType::kFixed64) {
+      cell = field.value;
     }
   }
-  return peek;
+  return cell;
 }
 
 }  // namespace
@@ -167,13 +159,11 @@ std::optional<Intake::Accepted> Intake::See(const log::RecordView& record,
   ++delta.received;
   delta.late += accepted.is_late ? 1 : 0;
 
-  const Peek peek = PeekInto(payload.fields);
   // A little inside the horizon: quarters are forgotten with their vehicle, by log time.
   const bool is_forgotten =
       record.log_time.value - accepted.event_time.value > kIdentityHorizonUs - kQuarterUs;
   accepted.cell =
-      CheckedCell(vehicle.held.Apply({header.boot, accepted.event_time, peek.is_ignition_on,
-                                      CheckedCell(peek.cell), is_forgotten}));
+      vehicle.held.Apply({accepted.event_time, CheckedCell(CellOf(payload.fields)), is_forgotten});
   return accepted;
 }
 
