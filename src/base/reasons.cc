@@ -41,6 +41,7 @@ constexpr Named kNames[] = {
     {Reason::kOutOfOrderNotEvaluated, "out_of_order_not_evaluated"},
     {Reason::kConversionFailed, "conversion_failed"},
     {Reason::kDuplicate, "duplicate"},
+    {Reason::kErased, "erased"},
     {Reason::kSeqConflict, "seq_conflict"},
     {Reason::kPastHorizon, "past_horizon"},
     {Reason::kAlertSuperseded, "alert_superseded"},

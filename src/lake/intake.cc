@@ -50,6 +50,7 @@ Intake::Intake(std::uint16_t partitions, Counters& counters)
     : partitions_(partitions),
       duplicates_(counters.Drops("lake", Reason::kDuplicate)),
       conflicts_(counters.Drops("lake", Reason::kSeqConflict)),
+      erased_(counters.Drops("lake", Reason::kErased)),
       past_horizon_(counters.Drops("lake", Reason::kPastHorizon)),
       clamped_(counters.Drops("lake", Reason::kEventTimeClamped)),
       bad_cell_(counters.Drops("lake", Reason::kPositionInvalid)),
@@ -131,6 +132,11 @@ void Intake::SeeNew(const log::RecordView& record, Vehicle& vehicle, Micros hour
 std::optional<Intake::Accepted> Intake::See(const log::RecordView& record,
                                             const TelemetryPayload& payload) {
   const log::RecordHeader& header = record.header;
+  // A vehicle with state is none that was erased: Erase() took it.
+  if (is_erased_ && !vehicles_.contains(header.vehicle) && is_erased_(header.vehicle)) {
+    erased_.Add();
+    return std::nullopt;
+  }
   Accepted accepted;
   accepted.event_time = header.event_time;
   if (accepted.event_time < Micros{0}) {
@@ -182,6 +188,12 @@ void Intake::SeeLogTime(const log::RecordView& record) {
     gaps->second.Book(record.log_time, deltas_);
     Apply(record, timer.vehicle, timer.boot, deltas_);
   }
+}
+
+std::size_t Intake::Erase(IsErased is_erased) {
+  is_erased_ = std::move(is_erased);
+  std::erase_if(arrivals_, [&](const auto& entry) { return is_erased_(entry.first.vehicle); });
+  return std::erase_if(vehicles_, [&](const auto& entry) { return is_erased_(entry.first); });
 }
 
 ArrivalDeltas Intake::TakeArrivals() {

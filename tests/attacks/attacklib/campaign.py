@@ -55,7 +55,8 @@ def on_boundaries(net, cars):
             at = boundary.changes(rows)
             if not len(at):
                 continue
-            places = truth[np.searchsorted(truth_t, rows.t[at], side="right") - 1]  # parked: the last
+            # Parked, it is where the last drive ended.
+            places = truth[np.searchsorted(truth_t, rows.t[at], side="right") - 1]
             told = _off(s2.centres(rows.cell[at]), places)
             book.add(f"crossing, {kind}", kind, _off(boundary.guess_middles(rows, at), places),
                      told)

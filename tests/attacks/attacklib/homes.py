@@ -51,8 +51,8 @@ class Ends:
             return None
         hits = np.zeros(len(streets.nodes))
         for cell, left in self.sightings:
-            inside = s2.points_in(cell, 600.0)
+            inside = s2.points_in(cell, 1200.0)
             off = np.linalg.norm(streets.nodes[:, None] - inside[None], axis=2)
             near, far = off.min(axis=1), off.max(axis=1)
-            hits += (near <= left * 1.02 + 100) & (far * ROUND_ABOUT >= left)
+            hits += (near <= left * 1.02 + 600) & (far * ROUND_ABOUT >= left)
         return streets.nodes[hits >= hits.max() - 1e-9].mean(axis=0)

@@ -1,5 +1,5 @@
-"""Where each attack stands. The promise: no median error under one cell of level 12, that is, nobody
-comes nearer than who is told that true cell and says its centre. Every attack on the lake has it,
+"""Where each attack stands. The promise: no median error under one cell of level 12: nobody comes
+nearer than who is told that true cell and says its centre. Every attack on the lake has it,
 and no more than one guess in ten is under the law's line.
 
 The stream `safety` is for the platform's own processes and promises nothing; attacks on it are held
@@ -36,7 +36,7 @@ FULL = {
     "home, days intersected": KEPT,
     "pathing, lake, map": KEPT,
     "pathing, lake, map: where it parks": KEPT,
-    "reckoning, safety": Line(229),
+    "reckoning, safety": Line(254),
 }
 # The small fleet's own figures.
 QUICK = FULL | {
