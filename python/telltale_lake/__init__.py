@@ -10,6 +10,7 @@ not here: what a row says (src/lake), how long it is kept
     table = telltale_lake.catalog("DIR").load_table("telltale.telemetry")
 """
 
+from telltale_lake.aggregate import aggregate_by_cell
 from telltale_lake.reader import catalog, connect
 
-__all__ = ["catalog", "connect"]
+__all__ = ["aggregate_by_cell", "catalog", "connect"]

@@ -1,4 +1,5 @@
-"""python -m telltale_lake: commit, query, coverage, features, metadata, status, rows-to-parquet."""
+"""python -m telltale_lake: aggregate, commit, query, coverage, erase, features, metadata, status,
+rows-to-parquet."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from telltale_lake import coverage_cli, features_cli
+from telltale_lake import aggregate_cli, coverage_cli, erase_cli, features_cli
 
 POLL_S = 0.2
 COUNTERS_EVERY_S = 1.0
@@ -241,6 +242,8 @@ def _parser() -> argparse.ArgumentParser:
 
     coverage_cli.add_to(commands)
     features_cli.add_to(commands)
+    erase_cli.add_to(commands)
+    aggregate_cli.add_to(commands)
 
     for command in (commit, query, metadata, status):
         command.add_argument("--dir", required=True, help="the folder `telltale init` made")

@@ -22,6 +22,7 @@ from pyiceberg.typedef import Record
 
 from telltale_lake import tables
 from telltale_lake.handoff import File, Handoff, HandoffError, TablePart, read
+from telltale_lake.locks import committing
 from telltale_lake.layout import (
     HANDOFF_PROPERTY,
     NAMESPACE,
@@ -153,14 +154,9 @@ class Committer:
 
     def _commit_surely(self, handoff: Handoff, part: TablePart) -> None:
         for attempt in range(1, TRIES_MAX + 1):
-            # Always from the catalogue: after an error nobody knows whether the commit happened.
-            self._on_step(f"{part.name}:load")
-            table = tables.load_or_make(self._catalog, self._layout, part)
-            if self._number_in(table) >= handoff.number:
-                return
-            self._check_follows(handoff, part, table)
             try:
-                self._commit_table(handoff, part, table)
+                with committing(self._layout):
+                    self._commit_once(handoff, part)
                 return
             except HandoffError:
                 raise
@@ -172,6 +168,15 @@ class Committer:
                     "hand-off %d, table %s: %s; looking again", handoff.number, part.name, error
                 )
                 time.sleep(TRY_AGAIN_S)
+
+    def _commit_once(self, handoff: Handoff, part: TablePart) -> None:
+        # Always from the catalogue: after an error nobody knows whether the commit happened.
+        self._on_step(f"{part.name}:load")
+        table = tables.load_or_make(self._catalog, self._layout, part)
+        if self._number_in(table) >= handoff.number:
+            return
+        self._check_follows(handoff, part, table)
+        self._commit_table(handoff, part, table)
 
     @staticmethod
     def _check_follows(handoff: Handoff, part: TablePart, table: Table) -> None:

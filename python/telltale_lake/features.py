@@ -128,6 +128,11 @@ def _inputs(header: list[str]) -> dict[str, list[tuple[str, str]]]:
             name, _, kind = word.strip().partition(" ")
             if not re.fullmatch(r"\w+", name) or kind not in TYPES:
                 raise FeatureError(f"input {source}: cannot read `{word}`")
+            if name == "cell":
+                raise FeatureError(
+                    "a feature has no input `cell`: what is told by cell is made by "
+                    "`telltale_lake aggregate` alone, of ten vehicles or more"
+                )
             inputs.setdefault(source, []).append((name, kind))
     if "telemetry" not in inputs:
         raise FeatureError("the header names no input of telemetry")

@@ -20,8 +20,10 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from telltale_lake import erased
 from telltale_lake.features import DAY_US, NAMESPACE, STAMPS, TYPES, Feature, FeatureError
 from telltale_lake.layout import Layout
+from telltale_lake.locks import committing
 from telltale_lake.reader import load_extensions, metadata_file, scan_of
 
 if TYPE_CHECKING:
@@ -215,8 +217,16 @@ def load_table(layout: Layout, catalog: Any, feature: Feature) -> Table:
     return tables.load_or_make(catalog, layout, _part(feature), NAMESPACE)
 
 
-def replace(table: Table, feature: Feature, rows: pa.Table, window: Window) -> None:
-    """The rows of the window and nothing else, in one commit."""
+def replace(
+    table: Table, feature: Feature, rows: pa.Table, window: Window, layout: Layout
+) -> None:
+    """The rows of the window and nothing else, in one commit; none of a vehicle that was erased
+    since they were computed."""
+    with committing(layout):
+        _replace(table, feature, erased.without(rows, layout), window)
+
+
+def _replace(table: Table, feature: Feature, rows: pa.Table, window: Window) -> None:
     import pyarrow as pa
     from pyiceberg.exceptions import CommitFailedException, ValidationException
     from pyiceberg.expressions import AlwaysTrue, And, BooleanExpression
@@ -303,7 +313,7 @@ def run(
                 table = load_table(layout, catalog, feature)
                 rows = compute(feature, sources, folder, window, memory, say)
                 outcome = _outcome(feature, sources, rows)
-                replace(table, feature, rows, window)
+                replace(table, feature, rows, window, layout)
                 snapshot = table.metadata.current_snapshot_id
                 outcome.snapshot = snapshot
                 outcome.seconds = round(time.monotonic() - began, 3)

@@ -20,6 +20,9 @@ class Layout:
         self.warehouse = self.lake / "warehouse"
         self.catalog_db = self.lake / "catalog.db"
         self.lock = self.lake / "committer.lock"
+        self.commit_lock = self.lake / "commit.lock"
+        self.erase_lock = self.lake / "erase.lock"
+        self.erased_list = self.root / "data" / "erased" / "list"
         self.counters = self.root / "run" / "counters"
 
     def handoff(self, number: int) -> Path:

@@ -45,6 +45,7 @@ constexpr Named kNames[] = {
     {Reason::kChoiceCellOff, "choice_cell_off"},
     {Reason::kChoiceBehaviourOff, "choice_behaviour_off"},
     {Reason::kDuplicate, "duplicate"},
+    {Reason::kErased, "erased"},
     {Reason::kSeqConflict, "seq_conflict"},
     {Reason::kPastHorizon, "past_horizon"},
     {Reason::kAlertSuperseded, "alert_superseded"},

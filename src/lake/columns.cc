@@ -3,6 +3,7 @@
 #include <google/protobuf/descriptor.h>
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <nlohmann/json.hpp>
 
@@ -17,6 +18,11 @@ using google::protobuf::FieldDescriptor;
 constexpr std::int64_t kNestedBase = 100'000;
 constexpr std::int64_t kNestedStride = 1'000;
 constexpr std::int32_t kElementBase = 90'000;
+
+// Lateral acceleration, yaw rate, steering wheel, roll rate (a car rolls outward in a bend),
+// octant.
+constexpr std::array<std::uint32_t, 5> kTurnFields = {12, 14, 16, 17,
+                                                      contract::kFieldHeadingOctant};
 
 Encoding EncodingOf(const FieldDescriptor& field) {
   switch (field.type()) {
@@ -130,7 +136,10 @@ class TreeBuilder {
       const std::string name = path + ColumnName(field);
       std::optional<Column> column;
       if (described != nullptr) column = Make(field, *described, parent_id, name);
-      if (column && top_level) AddFeeders(fields, message, field, *column);
+      if (column && top_level) {
+        AddFeeders(fields, message, field, *column);
+        column->is_withheld = TellsTurns(fields, field);
+      }
       if (column.has_value()) {
         columns.push_back(std::move(*column));
       } else if (skipped_ != nullptr) {
@@ -263,6 +272,7 @@ nlohmann::ordered_json ScalarJson(const Column& column) {
 nlohmann::ordered_json FieldsJson(const std::vector<Column>& columns) {
   nlohmann::ordered_json fields = nlohmann::ordered_json::array();
   for (const Column& column : columns) {
+    if (column.is_withheld) continue;
     nlohmann::ordered_json field = {{"id", column.id},
                                     {"name", column.name},
                                     {"required", column.required},
@@ -288,6 +298,16 @@ nlohmann::ordered_json TypeJson(const Column& column) {
 }
 
 }  // namespace
+
+bool TellsTurns(const std::vector<contract::Field>& fields, const contract::Field& field) {
+  const auto is_one = [](std::uint32_t number) {
+    return std::find(kTurnFields.begin(), kTurnFields.end(), number) != kTurnFields.end();
+  };
+  if (is_one(field.number)) return true;
+  const auto feeders = contract::FeedersOf(fields, field);
+  return std::any_of(feeders.begin(), feeders.end(),
+                     [&](const contract::Feeder& feeder) { return is_one(feeder.field->number); });
+}
 
 std::vector<Column> TelemetryColumns(const contract::Contract& contract,
                                      std::vector<std::string>* skipped) {

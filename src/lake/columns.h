@@ -67,8 +67,10 @@ struct Column {
   TextRule text_rule = TextRule::kNone;
   std::vector<std::pair<std::int32_t, std::string>> enum_values;
   std::vector<Column> members;  // kStruct
-  std::string doc;              // unit and VSS path, for people
-  std::string field_name;       // of a contract field
+  // Read, checked and counted as any other, but no column of the table: TellsTurns().
+  bool is_withheld = false;
+  std::string doc;         // unit and VSS path, for people
+  std::string field_name;  // of a contract field
   // Who feeds it, best first, where that is more than one field's value as it is (or where that
   // field feeds another column, too). Then `min` and `max` are of what the owner's field carries,
   // these of what stands in the column.
@@ -121,8 +123,14 @@ enum StampId : std::int32_t {
   kValueSumId = 10'154,
 };
 
+// Which way a car goes, or how it turns: with the speed that is the shape of its way, and a shape
+// fits a road map in one place (docs/attacks.md). Such a field is no column of the lake, nor is one
+// that these feed. Rules read them in the streams.
+bool TellsTurns(const std::vector<contract::Field>& fields, const contract::Field& field);
+
 // Columns of `telemetry`: identity, every open contract field in number order, stamps.
 // A field that feeds another's column has none of its own; that column has feeders.
+// Those that are withheld are among them.
 // `skipped` receives the names of open fields whose shape has no column number (a list inside a
 // message, or nesting too deep for 31 bits); they stay in the stream.
 std::vector<Column> TelemetryColumns(const contract::Contract& contract,
@@ -132,7 +140,7 @@ std::vector<Column> ArrivalsColumns();
 // Columns of `coverage`.
 std::vector<Column> CoverageColumns();
 
-// {"type": "struct", "schema-id": 0, "fields": [...]}: an Iceberg schema.
+// {"type": "struct", "schema-id": 0, "fields": [...]}: an Iceberg schema, of what is not withheld.
 std::string IcebergSchemaJson(const std::vector<Column>& columns);
 
 }  // namespace telltale::lake

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cctype>
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -66,6 +68,53 @@ TEST_F(ColumnsTest, NoColumnIsOfAnExactPlaceOrAPerson) {
   }
   EXPECT_TRUE(by_name_.contains("odometer_km"));  // the open copy, with the owner's offset
   EXPECT_TRUE(by_name_.contains("charging.power_kw"));
+}
+
+// A field added tomorrow is judged too: whatever is an angle, or by its name tells a direction, is
+// withheld or stands in this list with its reason.
+TEST_F(ColumnsTest, EveryFieldThatTellsTurnsIsWithheldFromTheTable) {
+  const std::set<std::string> harmless = {"pitch_rate_dps",       // slopes, no turns
+                                          "timing_advance_deg"};  // of the ignition
+  const auto json = nlohmann::json::parse(IcebergSchemaJson(columns_));
+  std::set<std::string> told;
+  for (const auto& field : json["fields"]) told.insert(field["name"]);
+  std::set<std::string> withheld;
+  for (const Column& column : columns_) {
+    if (column.is_withheld) withheld.insert(column.name);
+    EXPECT_NE(told.contains(column.name), column.is_withheld) << column.name;
+  }
+  EXPECT_EQ(withheld,
+            (std::set<std::string>{"acceleration_lateral_mps2", "yaw_rate_dps",
+                                   "steering_wheel_angle_deg", "roll_rate_dps", "heading_octant"}));
+  for (const contract::Field& field : contract_->fields()) {
+    std::string words = field.name + " " + field.vss_path;
+    std::transform(words.begin(), words.end(), words.begin(),
+                   [](unsigned char c) { return std::tolower(c); });
+    bool is_suspect = field.unit.starts_with("deg");
+    for (const char* word : {"yaw", "lateral", "steer", "heading", "roll_rate", "curv", "turn",
+                             "wheel_speed", "compass", "gyro", "angle"}) {
+      is_suspect = is_suspect || words.find(word) != std::string::npos;
+    }
+    if (!is_suspect || harmless.contains(field.name)) continue;
+    EXPECT_FALSE(told.contains(field.name)) << field.name;
+  }
+}
+
+TEST_F(ColumnsTest, WhatATurnFeedsIsWithheldToo) {
+  contract::Field yaw;
+  yaw.number = 14;
+  yaw.name = "yaw_rate_dps";
+  contract::Field newer;
+  newer.number = 300;
+  newer.name = "yaw_rate_radps";
+  newer.from.push_back({"yaw_rate_dps", {}});
+  contract::Field other;
+  other.number = 301;
+  other.name = "speed_mps";
+  const std::vector<contract::Field> fields = {yaw, newer, other};
+  EXPECT_TRUE(TellsTurns(fields, yaw));
+  EXPECT_TRUE(TellsTurns(fields, newer));
+  EXPECT_FALSE(TellsTurns(fields, other));
 }
 
 TEST_F(ColumnsTest, NestedColumnsAreNumberedAsTheDesignSays) {

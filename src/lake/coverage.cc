@@ -53,12 +53,13 @@ Coverage::Coverage(const std::vector<Column>& columns, const FedColumns& fed) {
   std::map<std::uint32_t, Field> by_number;
   for (const Column& column : columns) {
     if (column.number == 0 || !column.feeders.empty()) continue;
-    by_number[column.number] = {column.number, column.field_name, column.name};
+    by_number[column.number] = {column.number, column.field_name, column.name, column.is_withheld};
   }
   for (const FedColumns::Field& one : fed.fields()) {
-    Field field{one.raw->number, one.raw->field_name, ""};
+    Field field{one.raw->number, one.raw->field_name, "", false};
     for (const std::uint32_t index : one.fed) {
       field.columns += (field.columns.empty() ? "" : ",") + columns[index].name;
+      field.is_withheld = field.is_withheld || columns[index].is_withheld;
     }
     by_number[field.number] = std::move(field);
   }
@@ -145,7 +146,8 @@ void Coverage::CountFed(std::uint32_t field, const FedColumns::Field& value) {
   if (value.outcome != ValueVerdict::kOk) return CountNulled(field, value.outcome, 1);
   CoverageCounts& to = counts(slice_, field);
   to.AddSeen(time_, time_, 1);
-  if (value.number) to.AddNumbers(1, *value.number, *value.number, *value.number);
+  if (value.number && !fields_[field].is_withheld)
+    to.AddNumbers(1, *value.number, *value.number, *value.number);
 }
 
 }  // namespace telltale::lake

@@ -52,7 +52,8 @@ class Coverage {
   struct Field {
     std::uint32_t number = 0;
     std::string name;
-    std::string columns;  // that it feeds, with a comma between
+    std::string columns;       // that it feeds, with a comma between
+    bool is_withheld = false;  // its values are not summed up either
   };
   const std::vector<Field>& fields() const { return fields_; }
   std::uint32_t IndexOf(std::uint32_t number) const;  // kNoField

@@ -108,6 +108,7 @@ Handoff FromJson(const Json& json) {
   }
   handoff.state_bytes = json.at("state").at("bytes").get<std::uint64_t>();
   handoff.state_crc32c = json.at("state").at("crc32c").get<std::uint32_t>();
+  handoff.erased_lines = json.value("erased_lines", std::uint64_t{0});
   return handoff;
 }
 
@@ -151,6 +152,7 @@ std::string HandoffJson(const Handoff& handoff) {
                      {"partitions", std::move(partitions)},
                      {"positions", std::move(positions)},
                      {"state", {{"bytes", handoff.state_bytes}, {"crc32c", handoff.state_crc32c}}},
+                     {"erased_lines", handoff.erased_lines},
                      {"counts", handoff.counts},
                      {"tables", std::move(tables)}};
   return json.dump() + "\n";

@@ -48,6 +48,7 @@ struct Handoff {
   std::vector<std::string> positions;  // log::Position::Encode() by shard
   std::uint64_t state_bytes = 0;
   std::uint32_t state_crc32c = 0;
+  std::uint64_t erased_lines = 0;  // of the list of erased vehicles that this and later ones heed
   std::map<std::string, std::uint64_t> counts;
   std::vector<HandoffTable> tables;
 };

@@ -18,24 +18,16 @@ constexpr std::uint64_t Cell(std::uint64_t k) {
 }
 constexpr std::uint64_t Coarse(std::uint64_t k) { return CellParent(Cell(k), kCoarseCellLevel); }
 static_assert(CellLevel(Cell(7)) == kFinestCellLevel);
-
-enum class Ignition { kOn, kOff, kSilent };
+static_assert(Coarse(1) != Coarse(100) && Coarse(100) != Coarse(900));
 
 struct Step {
-  std::int64_t minute;  // event time after kStart
-  Ignition ignition;
+  std::int64_t minute;     // event time after kStart
   std::uint64_t cell;      // 0 = no place
   std::uint64_t expected;  // 0 = none
-  std::uint32_t boot = 1;
 };
 
 std::uint64_t Apply(HeldCells& held, const Step& step) {
-  HeldCells::Report report;
-  report.boot = BootId{step.boot, 99};
-  report.event_time = Micros{kStart + step.minute * kMinute};
-  if (step.ignition != Ignition::kSilent) report.is_ignition_on = step.ignition == Ignition::kOn;
-  report.cell = step.cell;
-  return held.Apply(report);
+  return held.Apply({Micros{kStart + step.minute * kMinute}, step.cell, false});
 }
 
 struct Case {
@@ -43,114 +35,51 @@ struct Case {
   std::vector<Step> steps;
 };
 
-const auto kOn = Ignition::kOn;
-const auto kOff = Ignition::kOff;
-const auto kSilent = Ignition::kSilent;
-
 const std::vector<Case>& Cases() {
   static const std::vector<Case> cases = {
-      {"ignition never told: coarse for ever",
-       {{0, kSilent, Cell(1), Coarse(1)}, {100, kSilent, Cell(900), Coarse(900)}}},
-      {"coarse within ten minutes of ignition on, the first cell's parent is held",
-       {{0, kOn, Cell(1), Coarse(1)},
-        {5, kOn, Cell(900), Coarse(1)},
-        {10, kOn, Cell(900), Coarse(1)},
-        {11, kOn, Cell(5), Cell(5)}}},
-      {"the first cell outside the ignition rule is held for the quarter",
-       {{0, kOn, 0, 0},
-        {16, kOn, Cell(2), Cell(2)},
-        {20, kOn, Cell(3), Cell(2)},
-        {29, kOn, Cell(4), Cell(2)},
-        {30, kOn, Cell(5), Cell(5)}}},
-      {"a report without the ignition goes by the last one that had it",
-       {{0, kOn, 0, 0}, {16, kSilent, Cell(2), Cell(2)}, {17, kSilent, Cell(3), Cell(2)}}},
-      {"while off: coarse, and never the held cell",
-       {{0, kOn, 0, 0},
-        {16, kOff, Cell(600), Coarse(600)},
-        {17, kOff, Cell(1), Coarse(600)},
-        {31, kOff, Cell(1), Coarse(1)},
-        {90, kSilent, Cell(2), Coarse(2)}}},
-      {"a held quarter turns coarse when the ignition goes off, without telling its own cell",
-       {{0, kOn, 0, 0},
-        {16, kOn, Cell(600), Cell(600)},
-        {18, kOff, Cell(1200), Coarse(600)},
-        {19, kOn, Cell(1300), Coarse(600)},
-        {29, kOn, Cell(1300), Coarse(600)},
-        {30, kOn, Cell(1300), Cell(1300)}}},
-      {"off and on again starts the ten minutes anew",
-       {{0, kOn, 0, 0},
-        {20, kOff, 0, 0},
-        {21, kOn, 0, 0},
-        {31, kOn, Cell(2), Coarse(2)},
-        {32, kOn, Cell(2), Cell(2)}}},
+      {"level 9 at every hour of a drive, and of the first report in a quarter hour",
+       {{0, Cell(1), Coarse(1)},
+        {5, Cell(900), Coarse(1)},
+        {14, Cell(100), Coarse(1)},
+        {15, Cell(100), Coarse(100)},
+        {29, Cell(1), Coarse(100)},
+        {100, Cell(900), Coarse(900)}}},
+      {"a report without a place tells none, and holds none",
+       {{0, 0, 0}, {1, Cell(100), Coarse(100)}, {2, 0, 0}}},
+      {"a late report gets what its quarter hour holds",
+       {{0, Cell(1), Coarse(1)}, {60, Cell(900), Coarse(900)}, {7, Cell(100), Coarse(1)}}},
+      {"eight quarters are kept: nothing is held for an older one",
+       {{0, Cell(1), Coarse(1)},
+        {15, Cell(100), Coarse(100)},
+        {30, Cell(200), Coarse(200)},
+        {45, Cell(300), Coarse(300)},
+        {60, Cell(400), Coarse(400)},
+        {75, Cell(500), Coarse(500)},
+        {90, Cell(600), Coarse(600)},
+        {105, Cell(700), Coarse(700)},
+        {1, Cell(800), Coarse(1)},
+        {120, Cell(800), Coarse(800)},
+        {2, Cell(900), Coarse(900)},
+        {16, Cell(900), Coarse(100)}}},
   };
   return cases;
 }
 
-const std::vector<Case>& DoubtfulCases() {
-  static const std::vector<Case> cases = {
-      {"another boot counts as ignition on: the off between may be lost",
-       {{0, kOn, 0, 0, 1},
-        {20, kOn, Cell(1), Cell(1), 1},
-        {60, kOn, Cell(2), Coarse(2), 2},
-        {70, kOn, Cell(3), Coarse(2), 2},
-        {71, kOn, Cell(3), Cell(3), 2}}},
-      {"another boot that does not tell the ignition stays coarse",
-       {{0, kOn, 0, 0, 1}, {20, kSilent, Cell(1), Coarse(1), 2}}},
-      {"a late report from before this ignition on is coarse",
-       {{0, kOn, 0, 0},
-        {30, kOff, 0, 0},
-        {60, kOn, 0, 0},
-        {15, kOn, Cell(1), Coarse(1)},
-        {75, kOn, Cell(2), Cell(2)}}},
-      {"a late report inside this drive may be fine",
-       {{0, kOn, 0, 0}, {60, kOn, Cell(9), Cell(9)}, {32, kOn, Cell(2), Cell(2)}}},
-      {"a late off inside the drive makes the ten minutes start at the newest sighting",
-       {{0, kOn, 0, 0},
-        {60, kOn, Cell(9), Cell(9)},
-        {40, kOff, Cell(600), Coarse(600)},
-        {61, kOn, Cell(9), Coarse(9)},
-        {76, kOn, Cell(8), Cell(8)}}},
-      {"eight quarters are kept: an older one gets the coarse cell, nothing is held for it",
-       {{0, kOn, 0, 0},
-        {15, kOn, Cell(1), Cell(1)},
-        {30, kOn, Cell(2), Cell(2)},
-        {45, kOn, Cell(3), Cell(3)},
-        {60, kOn, Cell(4), Cell(4)},
-        {75, kOn, Cell(5), Cell(5)},
-        {90, kOn, Cell(6), Cell(6)},
-        {105, kOn, Cell(7), Cell(7)},
-        {120, kOn, Cell(8), Cell(8)},
-        {16, kOn, Cell(700), Cell(1)},
-        {135, kOn, Cell(9), Cell(9)},
-        {17, kOn, Cell(700), Coarse(700)},
-        {31, kOn, Cell(700), Cell(2)},
-        {14, kOn, Cell(900), Coarse(900)}}},
-  };
-  return cases;
-}
-
-std::vector<Case> AllCases() {
-  std::vector<Case> all = Cases();
-  all.insert(all.end(), DoubtfulCases().begin(), DoubtfulCases().end());
-  return all;
-}
-
-TEST(HeldCellTest, EveryCaseOfTheDesign) {
-  for (const Case& c : AllCases()) {
+TEST(HeldCellTest, EveryCase) {
+  for (const Case& c : Cases()) {
     SCOPED_TRACE(c.promise);
     HeldCells held;
     for (std::size_t i = 0; i < c.steps.size(); ++i) {
       SCOPED_TRACE("step " + std::to_string(i));
       const std::uint64_t cell = Apply(held, c.steps[i]);
       EXPECT_EQ(cell, c.steps[i].expected);
-      EXPECT_TRUE(cell == 0 || IsCoarseEnough(cell));
+      EXPECT_TRUE(cell == 0 || CellLevel(cell) <= kCoarseCellLevel);
     }
   }
 }
 
 TEST(HeldCellTest, TheAnswersAreTheSameAfterEveryRestart) {
-  for (const Case& c : AllCases()) {
+  for (const Case& c : Cases()) {
     SCOPED_TRACE(c.promise);
     HeldCells held;
     for (const Step& step : c.steps) {
@@ -166,28 +95,39 @@ TEST(HeldCellTest, TheAnswersAreTheSameAfterEveryRestart) {
   }
 }
 
-TEST(HeldCellTest, WhatLiesBeyondTheHorizonIsCoarseAndLeavesNoTrace) {
+TEST(HeldCellTest, AStateThatHeldLevel12CellsIsReadAndItsCoarseCellsGoOn) {
+  std::string bytes;
+  PutLe(bytes, std::uint8_t{1});
+  PutLe(bytes, kStart / kQuarterUs);
+  PutLe(bytes, Coarse(1));
+  PutLe(bytes, Cell(1));           // was told to rows outside the rule around ignition
+  PutLe(bytes, std::uint8_t{3});   // ignition known, and on
+  PutLe(bytes, std::uint32_t{7});  // in this boot
+  PutLe(bytes, std::uint64_t{9});
+  PutLe(bytes, kStart);
+  PutLe(bytes, kStart);
+  ByteReader in(bytes);
   HeldCells held;
-  Apply(held, {0, kOn, 0, 0});
-  HeldCells::Report old;
-  old.boot = BootId{1, 99};
-  old.event_time = Micros{kStart + 16 * kMinute};
-  old.is_ignition_on = true;
-  old.cell = Cell(4);
-  old.is_past_horizon = true;
-  EXPECT_EQ(held.Apply(old), Coarse(4));
-  EXPECT_EQ(Apply(held, {17, kOn, Cell(900), 0}), Cell(900));
+  ASSERT_TRUE(HeldCells::Decode(in, held));
+  EXPECT_EQ(in.remaining(), 0u);
+  EXPECT_EQ(Apply(held, {3, Cell(900), 0}), Coarse(1));
+}
+
+TEST(HeldCellTest, WhatLiesBeyondTheHorizonLeavesNoTrace) {
+  HeldCells held;
+  EXPECT_EQ(held.Apply({Micros{kStart}, Cell(400), true}), Coarse(400));
+  EXPECT_EQ(Apply(held, {1, Cell(900), 0}), Coarse(900));
 }
 
 TEST(HeldCellTest, ACoarserDoorStaysAsCoarseAsItIs) {
   HeldCells held;
   const std::uint64_t level7 = CellParent(Cell(1), 7);
-  EXPECT_EQ(Apply(held, {0, kOff, level7, 0}), level7);
+  EXPECT_EQ(Apply(held, {0, level7, 0}), level7);
 }
 
-TEST(HeldCellTest, CutBytesAreRefused) {
+TEST(HeldCellTest, CutBytesAndFineCellsAreRefused) {
   HeldCells held;
-  Apply(held, {0, kOn, Cell(1), 0});
+  Apply(held, {0, Cell(1), 0});
   std::string bytes;
   held.Encode(bytes);
   for (std::size_t size = 0; size < bytes.size(); ++size) {
@@ -195,6 +135,12 @@ TEST(HeldCellTest, CutBytesAreRefused) {
     HeldCells out;
     EXPECT_FALSE(HeldCells::Decode(in, out)) << size;
   }
+  bytes = bytes.substr(0, 9);
+  PutLe(bytes, Cell(1));
+  bytes.append(64, '\0');
+  ByteReader in(bytes);
+  HeldCells out;
+  EXPECT_FALSE(HeldCells::Decode(in, out));
 }
 
 }  // namespace

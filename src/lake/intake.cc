@@ -13,26 +13,18 @@ namespace {
 
 constexpr std::uint8_t kFlagPreviousBoot = 1;
 constexpr std::size_t kPreviousBootBytes = 20;
-constexpr std::uint32_t kFieldIsIgnitionOn = 130;
 
-// What the decisions need of the payload; a broken rest is the row builder's to count.
-struct Peek {
-  std::optional<bool> is_ignition_on;
+// The cell of the payload; a broken rest is the row builder's to count.
+std::uint64_t CellOf(ByteSpan fields) {
   std::uint64_t cell = 0;
-};
-
-Peek PeekInto(ByteSpan fields) {
-  Peek peek;
   WireReader reader(fields);
   WireField field;
   while (reader.Next(field)) {
-    if (field.number == kFieldIsIgnitionOn && field.type == WireType::kVarint) {
-      peek.is_ignition_on = field.value != 0;
-    } else if (field.number == contract::kFieldCell && field.type == WireType::kFixed64) {
-      peek.cell = field.value;
+    if (field.number == contract::kFieldCell && field.type == WireType::kFixed64) {
+      cell = field.value;
     }
   }
-  return peek;
+  return cell;
 }
 
 }  // namespace
@@ -58,6 +50,7 @@ Intake::Intake(std::uint16_t partitions, Counters& counters)
     : partitions_(partitions),
       duplicates_(counters.Drops("lake", Reason::kDuplicate)),
       conflicts_(counters.Drops("lake", Reason::kSeqConflict)),
+      erased_(counters.Drops("lake", Reason::kErased)),
       past_horizon_(counters.Drops("lake", Reason::kPastHorizon)),
       clamped_(counters.Drops("lake", Reason::kEventTimeClamped)),
       bad_cell_(counters.Drops("lake", Reason::kPositionInvalid)),
@@ -139,6 +132,11 @@ void Intake::SeeNew(const log::RecordView& record, Vehicle& vehicle, Micros hour
 std::optional<Intake::Accepted> Intake::See(const log::RecordView& record,
                                             const TelemetryPayload& payload) {
   const log::RecordHeader& header = record.header;
+  // A vehicle with state is none that was erased: Erase() took it.
+  if (is_erased_ && !vehicles_.contains(header.vehicle) && is_erased_(header.vehicle)) {
+    erased_.Add();
+    return std::nullopt;
+  }
   Accepted accepted;
   accepted.event_time = header.event_time;
   if (accepted.event_time < Micros{0}) {
@@ -167,13 +165,11 @@ std::optional<Intake::Accepted> Intake::See(const log::RecordView& record,
   ++delta.received;
   delta.late += accepted.is_late ? 1 : 0;
 
-  const Peek peek = PeekInto(payload.fields);
   // A little inside the horizon: quarters are forgotten with their vehicle, by log time.
   const bool is_forgotten =
       record.log_time.value - accepted.event_time.value > kIdentityHorizonUs - kQuarterUs;
   accepted.cell =
-      CheckedCell(vehicle.held.Apply({header.boot, accepted.event_time, peek.is_ignition_on,
-                                      CheckedCell(peek.cell), is_forgotten}));
+      vehicle.held.Apply({accepted.event_time, CheckedCell(CellOf(payload.fields)), is_forgotten});
   return accepted;
 }
 
@@ -192,6 +188,12 @@ void Intake::SeeLogTime(const log::RecordView& record) {
     gaps->second.Book(record.log_time, deltas_);
     Apply(record, timer.vehicle, timer.boot, deltas_);
   }
+}
+
+std::size_t Intake::Erase(IsErased is_erased) {
+  is_erased_ = std::move(is_erased);
+  std::erase_if(arrivals_, [&](const auto& entry) { return is_erased_(entry.first.vehicle); });
+  return std::erase_if(vehicles_, [&](const auto& entry) { return is_erased_(entry.first); });
 }
 
 ArrivalDeltas Intake::TakeArrivals() {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -68,8 +69,13 @@ class Intake {
     bool is_late = false;
     bool is_past_horizon = false;
   };
-  // Nothing when the record repeats an earlier one.
+  // Nothing when the record repeats an earlier one, or its vehicle was erased.
   std::optional<Accepted> See(const log::RecordView& record, const TelemetryPayload& payload);
+  // Forgets the vehicles that `is_erased` names, with their pending changes; See() takes no more of
+  // theirs while it says so. Their number.
+  using IsErased = std::function<bool(VehicleRef)>;
+  std::size_t Erase(IsErased is_erased);
+
   // Any record moves its partition's log time: books the gaps that have become old.
   void SeeLogTime(const log::RecordView& record);
 
@@ -125,12 +131,14 @@ class Intake {
   void RestoreTimers();
 
   std::vector<Partition> partitions_;
+  IsErased is_erased_;  // null: nobody
   std::unordered_map<VehicleRef, Vehicle, VehicleRefHash> vehicles_;
   ArrivalDeltas arrivals_;
   std::vector<MissingDelta> deltas_;  // scratch
 
   Counter& duplicates_;
   Counter& conflicts_;
+  Counter& erased_;
   Counter& past_horizon_;
   Counter& clamped_;
   Counter& bad_cell_;

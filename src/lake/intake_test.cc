@@ -101,10 +101,8 @@ std::string PreviousBoot(BootId boot, std::uint64_t last_seq) {
   return block;
 }
 
-std::string Place(std::uint64_t cell, bool is_on) {
+std::string Place(std::uint64_t cell) {
   std::string wire;
-  contract::AppendTag(wire, 130, contract::WireType::kVarint);
-  contract::AppendVarint(wire, is_on ? 1 : 0);
   contract::AppendCell(wire, cell);
   return wire;
 }
@@ -169,14 +167,21 @@ TEST_F(IntakeTest, APayloadShorterThanItsBlockIsCorrupt) {
   EXPECT_EQ(ParseTelemetryPayload(RecordOf(sent)).error().code, Code::kCorrupt);
 }
 
-TEST_F(IntakeTest, BeyondTheHorizonAReportIsKeptMarkedAndItsCellCoarse) {
+TEST_F(IntakeTest, BeyondTheHorizonAReportIsKeptAndMarked) {
   const std::int64_t horizon_s = kIdentityHorizonUs / kSecond;
-  See({.seq = 0, .receipt_s = 0, .event_s = 0, .payload = Place(0, true)});
-  const auto old =
-      See({.seq = 1, .receipt_s = 1, .event_s = -horizon_s, .payload = Place(kCell, true)});
+  See({.seq = 0, .receipt_s = 0, .event_s = 0, .payload = Place(0)});
+  const auto old = See({.seq = 1, .receipt_s = 1, .event_s = -horizon_s, .payload = Place(kCell)});
   ASSERT_TRUE(old);
   EXPECT_TRUE(old->is_past_horizon);
   EXPECT_EQ(old->cell, CellParent(kCell, kCoarseCellLevel));
+}
+
+TEST_F(IntakeTest, ACellIsHeldAtTheCoarseLevelOverARestart) {
+  const std::uint64_t far = kCell ^ (std::uint64_t{1} << 50);
+  const std::uint64_t coarse = CellParent(kCell, kCoarseCellLevel);
+  EXPECT_EQ(See({.seq = 0, .payload = Place(kCell)})->cell, coarse);
+  Restart();
+  EXPECT_EQ(See({.seq = 1, .receipt_s = 1, .event_s = 1, .payload = Place(far)})->cell, coarse);
 }
 
 TEST_F(IntakeTest, WhatIsOlderThanTheHorizonIsForgotten) {
@@ -200,8 +205,8 @@ TEST_F(IntakeTest, AnEventTimeBefore1970IsClampedAndCounted) {
 TEST_F(IntakeTest, ACellFinerThanTheDoorMaySendIsNeverPassedOn) {
   const std::uint64_t fine = kCell ^ (std::uint64_t{1} << 36) ^ (std::uint64_t{1} << 20);
   ASSERT_GT(CellLevel(fine), kFinestCellLevel);
-  EXPECT_EQ(See({.seq = 0, .payload = Place(fine, true)})->cell, 0u);
-  EXPECT_EQ(See({.seq = 1, .payload = Place(0x123, true)})->cell, 0u);
+  EXPECT_EQ(See({.seq = 0, .payload = Place(fine)})->cell, 0u);
+  EXPECT_EQ(See({.seq = 1, .payload = Place(0x123)})->cell, 0u);
   EXPECT_EQ(counters_.Drops("lake", Reason::kPositionInvalid).value(), 2u);
 }
 

@@ -48,6 +48,7 @@ Lake::Lake(Disk& disk, Clock& clock, Counters& counters, LakeOptions options)
       clock_(clock),
       counters_(counters),
       options_(std::move(options)),
+      erased_(options_.erased_list),
       intake_(options_.partitions, counters),
       positions_(options_.shards),
       from_(options_.partitions),
@@ -68,6 +69,7 @@ Result<std::unique_ptr<Lake>> Lake::Open(Disk& disk, Clock& clock, Counters& cou
   RETURN_IF_ERROR(disk.MakeFolders(lake->handoff_folder(), 0750));
   ASSIGN_OR_RETURN(lake->lock_, LockFile(disk, lake->options_.lake_folder + "/lake.lock"));
   RETURN_IF_ERROR(lake->Resume());
+  RETURN_IF_ERROR(lake->HeedErased());
   lake->readers_.resize(lake->options_.shards);
   lake->stopped_.resize(lake->options_.shards);
   for (std::uint16_t shard = 0; shard < lake->options_.shards; ++shard) {
@@ -109,6 +111,7 @@ Status Lake::Resume() {
     ASSIGN_OR_RETURN(positions_[shard], log::Position::Decode(AsBytes(handoff.positions[shard])));
   }
   from_ = handoff.to;
+  erased_told_ = handoff.erased_lines;
   ASSIGN_OR_RETURN(const std::string file,
                    ReadWholeFile(disk_, StatePath(handoff_folder(), number_), kStateBytesMax));
   ASSIGN_OR_RETURN(const std::string_view body, StateBody(number_, file));
@@ -238,7 +241,20 @@ Result<bool> Lake::ReadShard(std::uint16_t shard) {
   return has_read;
 }
 
+Status Lake::HeedErased() {
+  ASSIGN_OR_RETURN(const bool is_longer, erased_.Refresh(disk_));
+  if (!is_longer) return Ok();
+  const auto is_erased = [this](VehicleRef vehicle) { return erased_.Has(vehicle); };
+  counters_.Drops("lake", Reason::kErased).Add(buffer_.Erase(is_erased));
+  const std::size_t vehicles = intake_.Erase(is_erased);
+  spdlog::info("erased: {} lines in the list, state of {} vehicles dropped", erased_.lines(),
+               vehicles);
+  return Ok();
+}
+
 Result<bool> Lake::Step() {
+  RETURN_IF_ERROR(HeedErased());
+  if (erased_.lines() != erased_told_) RETURN_IF_ERROR(Cut());
   bool has_read = false;
   for (std::uint16_t shard = 0; shard < options_.shards; ++shard) {
     if (stopped_[shard]) continue;
@@ -383,11 +399,13 @@ Status Lake::WriteHandoff(Handoff& handoff) {
 
 Status Lake::Cut() {
   cut_at_ = clock_.NowMonotonic();
-  if (newest_.config_seq == 0 || !HasMoved()) return Ok();
+  const bool is_erasing = erased_.lines() != erased_told_;
+  if (newest_.config_seq == 0 || (!HasMoved() && !is_erasing)) return Ok();
   Handoff handoff;
   handoff.number = number_ + 1;
   handoff.written_at = clock_.NowUtc();
   handoff.config = newest_;
+  handoff.erased_lines = erased_.lines();
   handoff.from = from_;
   handoff.to = from_;
   std::vector<log::Position> positions;
@@ -430,6 +448,7 @@ Status Lake::Cut() {
   RETURN_IF_ERROR(WriteHandoff(handoff));
   // From here on the hand-off is real, and the log may let go of what it holds.
   number_ = handoff.number;
+  erased_told_ = handoff.erased_lines;
   from_ = handoff.to;
   positions_ = std::move(positions);
   buffer_.Clear();

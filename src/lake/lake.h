@@ -20,6 +20,7 @@
 #include "base/counters.h"
 #include "base/disk.h"
 #include "base/file_lock.h"
+#include "lake/erased.h"
 #include "lake/handoff.h"
 #include "lake/intake.h"
 #include "lake/row_buffer.h"
@@ -32,6 +33,7 @@ struct LakeOptions {
   std::string lake_folder;       // data/lake
   std::string contracts_folder;  // data/contracts
   std::string positions_folder;  // data/positions
+  std::string erased_list;       // data/erased/list
   std::uint16_t partitions = kPartitionsDefault;
   std::uint16_t shards = kShardsDefault;
   Micros cadence = Micros::Seconds(60);
@@ -55,8 +57,9 @@ class Lake {
   static Result<std::unique_ptr<Lake>> Open(Disk& disk, Clock& clock, Counters& counters,
                                             LakeOptions options, const OpenReader& open);
 
-  // Reads a slice of each shard; cuts a hand-off when one is due. True when there was something
-  // to read. On an error the process is to end: what is not in a hand-off is read again.
+  // Reads a slice of each shard; cuts a hand-off when one is due, or somebody was erased. True when
+  // there was something to read. On an error the process is to end: what is not in a hand-off is
+  // read again.
   Result<bool> Step();
   // Writes a hand-off of what was read, if the position moved.
   Status Cut();
@@ -75,6 +78,8 @@ class Lake {
   // Of the partitions' configs the one with the highest contract.
   const PartitionConfig& Widest();
   bool HasMoved() const;
+  // Drops what is held of vehicles that the list of erased ones newly names.
+  Status HeedErased();
   Status WriteTelemetry(std::uint64_t number, HandoffTable& table);
   Status WriteArrivals(std::uint64_t number, const ArrivalDeltas& deltas, HandoffTable& table);
   Status WriteCoverage(std::uint64_t number, const Coverage& coverage, HandoffTable& table);
@@ -88,6 +93,8 @@ class Lake {
   Counters& counters_;
   LakeOptions options_;
   std::unique_ptr<FileLock> lock_;
+  Erased erased_;
+  std::uint64_t erased_told_ = 0;  // lines that the newest hand-off heeds
   Intake intake_;
   RowBuffer buffer_;
   std::vector<std::unique_ptr<log::Reader>> readers_;  // by shard; null: could not be opened

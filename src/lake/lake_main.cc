@@ -23,6 +23,7 @@ struct Arguments {
 LakeOptions OptionsOf(const Config& config, const Paths& paths) {
   LakeOptions options;
   options.lake_folder = paths.lake();
+  options.erased_list = paths.data() + "/erased/list";
   options.contracts_folder = paths.contracts();
   options.positions_folder = paths.positions();
   options.partitions = config.log_partitions;

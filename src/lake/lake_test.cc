@@ -45,6 +45,7 @@ class LakeTest : public ::testing::Test {
     options.lake_folder = "/lake";
     options.contracts_folder = "/contracts";
     options.positions_folder = "/positions";
+    options.erased_list = "/erased/list";
     options.partitions = kPartitions;
     options.shards = kShards;
     options.cadence = Micros::Seconds(60);

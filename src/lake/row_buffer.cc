@@ -54,6 +54,10 @@ void RowBuffer::Add(const log::RecordView& record, const TelemetryPayload& paylo
   rows_.push_back(row);
 }
 
+std::size_t RowBuffer::Erase(const std::function<bool(VehicleRef)>& is_erased) {
+  return std::erase_if(rows_, [&](const Row& row) { return is_erased(row.vehicle); });
+}
+
 void RowBuffer::Clear() {
   rows_.clear();
   chunks_.clear();

@@ -2,6 +2,7 @@
 // owner cuts a hand-off when it is full.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -37,6 +38,8 @@ class RowBuffer {
  public:
   void Add(const log::RecordView& record, const TelemetryPayload& payload,
            const Intake::Accepted& accepted, const PartitionConfig& config);
+  // Takes the rows of those vehicles out; how many. Their bytes go with the next Clear().
+  std::size_t Erase(const std::function<bool(VehicleRef)>& is_erased);
   void Clear();
 
   std::vector<Row>& rows() { return rows_; }

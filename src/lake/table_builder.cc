@@ -196,6 +196,11 @@ arrow::Result<std::unique_ptr<TableBuilder>> TableBuilder::Make(const std::vecto
   auto table = std::unique_ptr<TableBuilder>(new TableBuilder());
   table->columns_ = &columns;
   table->schema_ = ArrowSchema(columns);
+  arrow::FieldVector told;
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    if (!columns[i].is_withheld) told.push_back(table->schema_->field(static_cast<int>(i)));
+  }
+  table->told_ = arrow::schema(std::move(told));
   table->slot_of_id_.assign(kIdsBelow, kNoSlot);
   for (std::size_t number = 0; number < columns.size(); ++number) {
     const Column& column = columns[number];
@@ -429,7 +434,7 @@ arrow::Status TableBuilder::AppendRow(const Row& row, const RowBuffer& rows) {
   }
   ARROW_RETURN_NOT_OK(AppendPayload(row.fields));
   if (row.cell != 0) {
-    CHECK(IsCoarseEnough(row.cell));  // intake refused every other; a finer one is never written
+    CHECK(CellLevel(row.cell) <= kCoarseCellLevel);  // a finer one is never written
     const std::uint32_t number = slot_of_id_[contract::kFieldCell];
     if (number != kNoSlot) {
       if (slots_[number].builder) ARROW_RETURN_NOT_OK(slots_[number].builder->PadTo(row_));
@@ -502,7 +507,9 @@ void TableBuilder::CountColumns(const arrow::ArrayVector& arrays) {
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     const Slot& slot = slots_[i];
     if (slot.coverage_field == Coverage::kNoField) continue;
-    const bool is_number = IsNumber(*slot.column) && slot.column->number != contract::kFieldCell;
+    // A hand-off may hold one minute of one car: sums of what is withheld would tell it.
+    const bool is_number = IsNumber(*slot.column) && !slot.column->is_withheld &&
+                           slot.column->number != contract::kFieldCell;
     CountColumn(*arrays[i], times.raw_values(), slot.coverage_field, is_number, *coverage_);
   }
   coverage_->EndFile();
@@ -530,7 +537,11 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> TableBuilder::Finish() {
   nulled_ = {};
   const std::int64_t rows = row_;
   row_ = 0;
-  return arrow::RecordBatch::Make(schema_, rows, std::move(arrays));
+  arrow::ArrayVector told;
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    if (!slots_[i].column->is_withheld) told.push_back(std::move(arrays[i]));
+  }
+  return arrow::RecordBatch::Make(told_, rows, std::move(told));
 }
 
 }  // namespace telltale::lake

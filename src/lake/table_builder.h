@@ -124,7 +124,8 @@ class TableBuilder {
   };
 
   const std::vector<Column>* columns_ = nullptr;
-  std::shared_ptr<arrow::Schema> schema_;
+  std::shared_ptr<arrow::Schema> schema_;  // of all columns
+  std::shared_ptr<arrow::Schema> told_;    // of those that are not withheld
   std::vector<Slot> slots_;
   std::vector<std::uint32_t> slot_of_field_;  // by field number; kNoSlot; from kFedBase on in fed_
   std::vector<std::uint32_t> slot_of_id_;     // by column id below 11,000

@@ -83,12 +83,28 @@ TEST_F(TableBuilderTest, PiecesOfAListAreOneListPackedOrNot) {
 TEST_F(TableBuilderTest, NothingButACheckedCellReachesTheColumn) {
   v1::Report report;
   report.set_cell(0x123456789);  // what the payload says is not what is written
-  const std::uint64_t held = (std::uint64_t{3} << 61) | (std::uint64_t{1} << 36);
+  const std::uint64_t held = CellParent((std::uint64_t{3} << 61) | (std::uint64_t{1} << 36), 9);
   Append(report.SerializeAsString());
   Append(report.SerializeAsString(), held);
   const auto batch = builder_->Finish().ValueOrDie();
   EXPECT_EQ(Get(*batch, "cell", 0), "null");
   EXPECT_EQ(Get(*batch, "cell", 1), std::to_string(static_cast<std::int64_t>(held)));
+}
+
+TEST_F(TableBuilderTest, WhatTellsTurnsIsReadAndCountedAndNeverAColumn) {
+  v1::Report report;
+  report.set_speed_kmh(50);
+  report.set_yaw_rate_dps(3);
+  report.set_acceleration_lateral_mps2(99);  // out of range: counted as ever
+  report.set_heading_octant(6);
+  Append(report.SerializeAsString());
+  const auto batch = builder_->Finish().ValueOrDie();
+  ASSERT_TRUE(batch->ValidateFull().ok());
+  EXPECT_EQ(Get(*batch, "speed_kmh", 0), "50");
+  for (const char* name : {"yaw_rate_dps", "acceleration_lateral_mps2", "heading_octant"}) {
+    EXPECT_EQ(batch->GetColumnByName(name), nullptr) << name;
+  }
+  EXPECT_EQ(Count(Reason::kOutOfRange), 1u);
 }
 
 TEST_F(TableBuilderTest, BrokenBytesNullTheRestOfTheRowAndAreCounted) {

@@ -184,16 +184,16 @@ def test_what_the_fleet_got_acknowledged_is_in_the_table_once(installation, tmp_
     assert tires[0]["n"] == 0 and tires[1]["n"] > 0
 
 
-def test_no_cell_of_the_table_is_finer_than_level_12_and_none_moves_within_a_quarter(
+def test_no_cell_of_the_table_is_finer_than_level_9_and_none_moves_within_a_quarter(
         installation, tmp_path):
     Fleet(installation, tmp_path).start("sim", "--vehicles", 6, "--duration", 10).wait()
     accounts.drain(installation)
     finer = accounts.query(installation, "SELECT count(*) AS n FROM telemetry "
-                                         "WHERE cell & ((1::BIGINT << 36) - 1) != 0")
+                                         "WHERE cell & ((1::BIGINT << 42) - 1) != 0")
     assert finer[0]["n"] == 0
     held = accounts.query(installation, """
         SELECT max(cells) AS most, sum(cells) AS total FROM (
             SELECT count(DISTINCT cell) AS cells FROM telemetry WHERE cell IS NOT NULL
             GROUP BY vehicle_ref, time_bucket(INTERVAL 15 MINUTE, event_time))""")
-    assert held[0]["most"] <= 2  # one coarse, one fine
+    assert held[0]["most"] == 1
     assert held[0]["total"] > 0

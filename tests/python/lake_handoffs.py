@@ -117,6 +117,8 @@ class HandoffMaker:
         rows: list[dict],
         columns: list[tuple] = TELEMETRY,
         coverage: list[dict] | None = None,
+        erased_lines: int | None = None,
+        state: bytes = b"state",
     ) -> int:
         """One hand-off with these rows; they lie in partition 0. Without `coverage` it is one of an
         older telltale-lake, which had no such table."""
@@ -124,14 +126,14 @@ class HandoffMaker:
         before = list(self.at)
         self.at[0] += len(rows)
         arrivals = []
-        if rows:
+        for vehicle_ref in sorted({row["vehicle_ref"] for row in rows}):
             arrivals.append(
                 {
-                    "vehicle_ref": rows[0]["vehicle_ref"],
+                    "vehicle_ref": vehicle_ref,
                     "boot_counter": 1,
                     "boot_random": f"{7:016x}",
                     "hour": BASE_US,
-                    "received": len(rows),
+                    "received": sum(row["vehicle_ref"] == vehicle_ref for row in rows),
                     "missing": 1 if self.number % 2 else -1,
                     "late": 0,
                     "duplicate": 0,
@@ -160,7 +162,9 @@ class HandoffMaker:
             "counts": {},
             "tables": tables,
         }
-        self.layout.state(self.number).write_bytes(b"state")
+        if erased_lines is not None:
+            document["erased_lines"] = erased_lines
+        self.layout.state(self.number).write_bytes(state)
         self.layout.handoff(self.number).write_text(json.dumps(document))
         return self.number
 

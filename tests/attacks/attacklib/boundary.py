@@ -6,9 +6,10 @@ from attacklib import s2
 
 
 def changes(rows):
-    """Rows whose fine cell differs from a fine cell in the row before."""
-    fine = s2.level_of(rows.cell) == s2.FINE
-    return 1 + np.flatnonzero(fine[1:] & fine[:-1] & (rows.cell[1:] != rows.cell[:-1]))
+    """Rows whose cell differs from one of the same level in the row before."""
+    level = s2.level_of(rows.cell)
+    return 1 + np.flatnonzero((level[1:] > 0) & (level[1:] == level[:-1])
+                              & (rows.cell[1:] != rows.cell[:-1]))
 
 
 def guess_middles(rows, at):
@@ -28,12 +29,16 @@ class Gates:
             ends = s2.cell_of(shape[[0, -1]])
             if ends[0] == ends[1]:
                 continue
-            cells = s2.cell_of(shape)
-            for k in 1 + np.flatnonzero(cells[1:] != cells[:-1]):
-                step = shape[k] - shape[k - 1]
-                octant = round(np.arctan2(step[0], step[1]) / (np.pi / 4)) % 8
-                self._gates.setdefault((int(cells[k - 1]), int(cells[k])), []).append(
-                    (octant, shape[k]))
+            fine = s2.cell_of(shape)
+            for cells in (fine, s2.parent(fine, s2.COARSE)):
+                self._add(cells, shape)
+
+    def _add(self, cells, shape):
+        for k in 1 + np.flatnonzero(cells[1:] != cells[:-1]):
+            step = shape[k] - shape[k - 1]
+            octant = round(np.arctan2(step[0], step[1]) / (np.pi / 4)) % 8
+            self._gates.setdefault((int(cells[k - 1]), int(cells[k])), []).append(
+                (octant, shape[k]))
 
     def guess(self, rows, at):
         """The gate in the middle of those that fit, for each change; the edge's middle for none."""

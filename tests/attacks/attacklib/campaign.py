@@ -8,7 +8,7 @@ import dataclasses
 
 import numpy as np
 
-from attacklib import boundary, homes, reckoning, s2
+from attacklib import boundary, homes, pathing, reckoning, s2
 from attacklib.roads import RoadRaster
 
 EVERY_S = 60
@@ -55,7 +55,8 @@ def on_boundaries(net, cars):
             at = boundary.changes(rows)
             if not len(at):
                 continue
-            places = truth[np.searchsorted(truth_t, rows.t[at])]
+            # Parked, it is where the last drive ended.
+            places = truth[np.searchsorted(truth_t, rows.t[at], side="right") - 1]
             told = _off(s2.centres(rows.cell[at]), places)
             book.add(f"crossing, {kind}", kind, _off(boundary.guess_middles(rows, at), places),
                      told)
@@ -64,25 +65,20 @@ def on_boundaries(net, cars):
     return book.close()
 
 
-def on_drives(cars, rasters, drives_each):
-    """Dead reckoning of the first `drives_each` drives of each car."""
+def on_drives(cars, streets, drives_each, crowd):
+    """What speed (lake) and the whole motion (stream) say of the first `drives_each` drives."""
     book = _Book()
     for car, lake, stream in cars:
         for number, drive in enumerate(list(lake.drives())[:drives_each]):
             truth = car.drives[number].place
-            heading = reckoning.headings(drive)
-            line = reckoning.shape(drive, heading)
             told = _off(s2.centres(drive.cell), truth)
-            for name, places in (
-                    ("reckoning, lake", reckoning.lay_by_cells(drive, line)),
-                    ("reckoning, lake, map",
-                     reckoning.lay_on_roads(drive, line, heading, rasters))):
-                if places is None:
-                    continue
-                error = _off(places, truth)
-                needs = name.partition(", ")[2]
-                book.add(name, needs, error[::EVERY_S], told[::EVERY_S])
-                book.add(f"{name}: where it parks", needs, error[-1], told[-1])
+            found = pathing.follow(drive, streets, car.number, crowd, EVERY_S)
+            if found is None:
+                continue
+            at = np.array(sorted(found))
+            error = _off([found[k] for k in at], truth[at])
+            book.add("pathing, lake, map", "lake, map", error, told[at])
+            book.add("pathing, lake, map: where it parks", "lake, map", error[-1], told[-1])
         for number, drive in enumerate(list(stream.drives())[:drives_each] if stream else ()):
             truth = car.drives[number].place
             line = reckoning.shape(drive, reckoning.headings(drive))
@@ -92,20 +88,21 @@ def on_drives(cars, rasters, drives_each):
     return book.close()
 
 
-def on_homes(cars):
+def on_homes(cars, streets):
     """(outcomes, anonymity sets by what is taken for home and work)."""
-    book, pairs = _Book(), {"parked cells": [], "last held cells": []}
+    book, pairs = _Book(), {"parked cells": [], "nearest cells": []}
     for car, lake, _ in cars:
         parked = [homes.parked_cell(lake, hours) for hours in (homes.NIGHT_H, homes.NOON_H)]
         pairs["parked cells"].append(tuple(parked))
         told = _off(s2.centre(parked[0]), car.home)
         book.add("home, night cell", "lake", told, told)
         home, work = homes.Ends(lake, True), homes.Ends(lake, False)
-        last = (home.nearest_cell(), work.nearest_cell())
-        pairs["last held cells"].append(last)
-        if last[0] is not None:
-            book.add("home, last held cell", "lake", _off(s2.centre(last[0]), car.home), told)
-            book.add("home, days intersected", "lake", _off(home.intersect(), car.home), told)
+        nearest = (home.nearest_cell(), work.nearest_cell())
+        pairs["nearest cells"].append(nearest)
+        if nearest[0] is not None:
+            book.add("home, nearest held cell", "lake", _off(s2.centre(nearest[0]), car.home), told)
+            book.add("home, days intersected", "lake, map", _off(home.intersect(streets), car.home),
+                     told)
     return book.close(), {name: homes.anonymity_sets(found) for name, found in pairs.items()}
 
 
@@ -113,11 +110,12 @@ def rasters(net):
     return RoadRaster(net, 60), RoadRaster(net, 20)
 
 
-def run(net, cars, matched, drives_each):
-    """Every attack; those with dead reckoning on the first `matched` cars."""
+def run(net, cars, matched, drives_each, crowd):
+    """Every attack; those that follow drives on the first `matched` cars, with a crowd so large."""
+    streets = pathing.Streets.of(net)
     outcomes = on_boundaries(net, cars)
-    outcomes |= on_drives(cars[:matched], rasters(net), drives_each)
-    more, sets = on_homes(cars)
+    outcomes |= on_drives(cars[:matched], streets, drives_each, crowd)
+    more, sets = on_homes(cars, streets)
     return outcomes | more, sets
 
 

@@ -4,9 +4,10 @@ import collections
 
 import numpy as np
 
-from attacklib import reckoning, s2
+from attacklib import s2
 from attacklib.drives import DAY_S
 
+ROUND_ABOUT = 1.6  # nobody drives farther for a straight metre
 NIGHT_H, NOON_H = (21, 29), (11, 13)  # 29: five in the morning
 
 
@@ -26,38 +27,32 @@ def anonymity_sets(pairs):
 
 
 class Ends:
-    """All drives of one vehicle toward one place: what each says of where it ended."""
+    """All drives of one vehicle between two places, seen from one of them: what each says of where
+    it ended, or began."""
 
-    def __init__(self, rows, homeward):
-        self.drives = []  # (drive, rows of sightings, line from its last row)
+    def __init__(self, rows, home):
+        self.sightings = []  # (cell, metres driven between it and the place)
         for drive in rows.drives():
-            evening = drive.t[-1] % DAY_S > DAY_S / 2  # drives begin in the morning or evening
-            seen = drive.sightings()
-            if evening != homeward or not len(seen):
-                continue
-            line = reckoning.shape(drive, reckoning.headings(drive))
-            self.drives.append((drive, seen, line - line[-1]))
+            homeward = drive.t[-1] % DAY_S > DAY_S / 2  # drives begin in the morning or evening
+            way = np.cumsum(drive.speed_mps)
+            for k in drive.sightings():
+                left = way[-1] - way[k] if homeward == home else way[k]
+                self.sightings.append((drive.cell[k], left))
 
     def nearest_cell(self):
-        """The held cell that was taken the shortest way before a drive ended."""
-        best = None
-        for drive, seen, _ in self.drives:
-            left = drive.speed_mps[seen[-1]:].sum()
-            if best is None or left < best[0]:
-                best = (left, drive.cell[seen[-1]])
-        return None if best is None else best[1]
+        """The held cell that was taken the shortest way off."""
+        return min(self.sightings, key=lambda s: s[1])[0] if self.sightings else None
 
-    def intersect(self, step_m=60.0):
-        """The middle of where most sightings of all days, each shifted by the way that was left,
-        agree that the drives end."""
-        if not self.drives:
+    def intersect(self, streets):
+        """The middle of the crossings from which most sightings of all days could be as far as was
+        driven: not farther than that in a straight line, nor so near that nobody drives such
+        a way round."""
+        if not self.sightings:
             return None
-        drive, seen, line = min(self.drives, key=lambda d: d[0].speed_mps[d[1][-1]:].sum())
-        places = s2.points_in(drive.cell[seen[-1]], step_m) - line[seen[-1]]
-        hits = np.zeros(len(places))
-        for drive, seen, line in self.drives:
-            for k in seen:
-                left = drive.speed_mps[k:].sum()
-                weight = 1 / (1 + left / 3000)  # a long way has drifted
-                hits += weight * (s2.cell_of(places + line[k]) == drive.cell[k])
-        return places[hits >= hits.max() - 1e-9].mean(axis=0)
+        hits = np.zeros(len(streets.nodes))
+        for cell, left in self.sightings:
+            inside = s2.points_in(cell, 1200.0)
+            off = np.linalg.norm(streets.nodes[:, None] - inside[None], axis=2)
+            near, far = off.min(axis=1), off.max(axis=1)
+            hits += (near <= left * 1.02 + 600) & (far * ROUND_ABOUT >= left)
+        return streets.nodes[hits >= hits.max() - 1e-9].mean(axis=0)

@@ -1,10 +1,10 @@
-"""Where each attack stands. The promise: no median error under one cell, that is, nobody comes
-nearer than who is told the true level 12 cell and says its centre.
+"""Where each attack stands. The promise: no median error under one cell of level 12: nobody comes
+nearer than who is told that true cell and says its centre. Every attack on the lake has it,
+and no more than one guess in ten is under the law's line.
 
-An attack with a line of its own here is OVER the promise: it succeeds today. Its line holds it
-where it was measured, so that it cannot get better unseen; nor may it get much worse unseen, for
-then either the lake was mended (then give it the promise as its line, here and in docs/attacks.md)
-or the attacker is broken and proves nothing.
+The stream `safety` is for the platform's own processes and promises nothing; attacks on it are held
+where they were measured, so that they cannot get better unseen, nor much worse: then either the
+stream tells less, or the attacker is broken and proves nothing.
 """
 
 import dataclasses
@@ -23,29 +23,26 @@ KEPT = Line()
 BETTER, WORSE = 0.8, 1.6  # of what was measured
 PARKED_SET_MIN = 5
 
+LAW_M = 564.0  # 1,850 ft: within that a place is a precise one in California
+UNDER_LAW_SHARE_MAX = 0.10
+
 FULL = {
     "crossing, lake": KEPT,
     "crossing, lake, map": KEPT,
     "crossing, safety": Line(551),
     "crossing, safety, map": Line(393),
     "home, night cell": KEPT,
-    "home, last held cell": KEPT,
-    "home, days intersected": Line(401),
-    "reckoning, lake": Line(727),
-    "reckoning, lake: where it parks": KEPT,
-    "reckoning, lake, map": Line(28),
-    "reckoning, lake, map: where it parks": Line(39),
-    "reckoning, safety": Line(229),
+    "home, nearest held cell": KEPT,
+    "home, days intersected": KEPT,
+    "pathing, lake, map": KEPT,
+    "pathing, lake, map: where it parks": KEPT,
+    "reckoning, safety": Line(254),
 }
 # The small fleet's own figures.
 QUICK = FULL | {
     "crossing, safety": Line(589),
     "crossing, safety, map": Line(422),
-    "home, days intersected": Line(441),
-    "reckoning, lake": Line(598),
-    "reckoning, lake, map": Line(25),
-    "reckoning, lake, map: where it parks": Line(15),
-    "reckoning, safety": Line(183),
+    "reckoning, safety": Line(140),
 }
 
 
@@ -57,10 +54,13 @@ def judge(name, line, outcome, one_cell):
         assert median >= promise, (
             f"{name}: median error {median:.0f} m is under one cell ({promise:.0f} m): this attack "
             "succeeds now; find what made it so, and see docs/attacks.md")
+        share = float((outcome.errors < LAW_M).mean())
+        assert share <= UNDER_LAW_SHARE_MAX, (
+            f"{name}: {100 * share:.0f} % of the guesses are within {LAW_M:.0f} m, the law's line")
         return
     assert median >= BETTER * line.measured_m, (
-        f"{name}: over the promise already, and better than before: {median:.0f} m, was "
+        f"{name}: no promise here, but better than before: {median:.0f} m, was "
         f"{line.measured_m:.0f} m; find what made it so, and see docs/attacks.md")
     assert median <= WORSE * line.measured_m, (
-        f"{name}: the attack went from {line.measured_m:.0f} m to {median:.0f} m: if the lake was "
-        "mended, tighten its line in attacklib/lines.py; if not, the attacker is broken")
+        f"{name}: the attack went from {line.measured_m:.0f} m to {median:.0f} m: if the "
+        "stream tells less, tighten its line in attacklib/lines.py; if not, the attacker is broken")

@@ -12,7 +12,6 @@ import numpy as np
 from attacklib import s2
 
 QUARTER_S = 900
-IGNITION_COARSE_S = 600
 
 
 @dataclasses.dataclass
@@ -20,9 +19,9 @@ class Rows:
     """One vehicle, by event time."""
     t: np.ndarray
     cell: np.ndarray        # uint64
-    octant: np.ndarray
+    octant: np.ndarray      # -1 where it is not told
     speed_mps: np.ndarray
-    yaw_dps: np.ndarray
+    yaw_dps: np.ndarray     # nan where it is not told
     is_on: np.ndarray
 
     def drives(self):
@@ -39,9 +38,8 @@ class Rows:
         return ~self.is_on
 
     def sightings(self):
-        """Rows at which a fine cell was taken: the first of each quarter hour that has one. At that
-        moment, and only then, the car is known to be in the cell. Where there is no fine cell at
-        all, the first rows with any."""
+        """Rows at which the cell was taken: the first of each quarter hour. At that moment, and
+        only then, the car is known to be in the cell. Where there are fine cells, of those."""
         levels = s2.level_of(self.cell)
         fine = np.flatnonzero(levels == (s2.FINE if (levels == s2.FINE).any() else s2.COARSE))
         _, first = np.unique(self.t[fine] // QUARTER_S, return_index=True)
@@ -55,7 +53,7 @@ def of_lake(directory, midnight_us):
     database = telltale_lake.connect(directory)
     table = database.sql(
         "SELECT vehicle_ref, epoch_us(event_time) AS at, coalesce(cell, 0) AS cell, "
-        "heading_octant, speed_kmh, yaw_rate_dps, is_ignition_on FROM telemetry "
+        "speed_kmh, is_ignition_on FROM telemetry "
         "ORDER BY vehicle_ref, event_time, seq").fetchnumpy()
     refs = np.asarray(table["vehicle_ref"], str)
     edges = [0, *(np.flatnonzero(refs[1:] != refs[:-1]) + 1), len(refs)]
@@ -64,10 +62,17 @@ def of_lake(directory, midnight_us):
         part = {name: np.asarray(values[first:last]) for name, values in table.items()}
         found[str(refs[first])] = Rows(
             (part["at"].astype(np.int64) - midnight_us) // 1_000_000,
-            part["cell"].astype(np.int64).view(np.uint64), part["heading_octant"].astype(int),
-            part["speed_kmh"].astype(float) / 3.6, part["yaw_rate_dps"].astype(float),
+            part["cell"].astype(np.int64).view(np.uint64), *_untold(last - first)[:1],
+            part["speed_kmh"].astype(float) / 3.6, *_untold(last - first)[1:],
             part["is_ignition_on"].astype(bool))
     return found
+
+
+def columns_of_lake(directory):
+    """Every column an analyst can ask for in telemetry."""
+    import telltale_lake
+
+    return telltale_lake.connect(directory).sql("SELECT * FROM telemetry LIMIT 0").columns
 
 
 def open_cells(told):
@@ -78,23 +83,42 @@ def open_cells(told):
                 np.float32(told["yaw_dps"]).astype(float), told["is_on"])
 
 
-def held_cells(told):
-    """Rows as the lake has to have them, by the rule in docs/lake.md, for cars that send in order
-    and in one boot: a second, plain hand at the same rule."""
+def _untold(count):
+    """(octants, yaw rates) of rows that have neither."""
+    return np.full(count, -1), np.full(count, np.nan)
+
+
+def held(rows, level=s2.COARSE):
+    """The rows with the cell of the first report in each quarter hour: the rule of docs/lake.md for
+    cars that send in order, by a second, plain hand."""
+    _, first, back = np.unique(rows.t // QUARTER_S, return_index=True, return_inverse=True)
+    return dataclasses.replace(rows, cell=s2.parent(rows.cell[first][back], level))
+
+
+def lake_rows(told):
+    """Rows as the lake has to have them. `told`: door.reports_of."""
+    rows = held(open_cells(told))
+    octant, yaw_dps = _untold(len(rows.t))
+    return dataclasses.replace(rows, octant=octant, yaw_dps=yaw_dps)
+
+
+def rows_before(told):
+    """Rows as the lake had them once: octant, yaw rate, and level 12 cells but for ten minutes
+    after ignition on and while off. What it gave away is why it does no more."""
     rows = open_cells(told)
-    held = np.zeros_like(rows.cell)
+    kept = np.zeros_like(rows.cell)
     quarter, first, fine, on_since, was_on = None, 0, 0, 0, False
     for k, (t, is_on) in enumerate(zip(rows.t.tolist(), rows.is_on.tolist(), strict=True)):
         on_since = t if is_on and not was_on else on_since
         was_on = is_on
         if t // QUARTER_S != quarter:
             quarter, first, fine = t // QUARTER_S, rows.cell[k], 0
-        if not is_on or t - on_since <= IGNITION_COARSE_S:
-            held[k] = s2.parent(first, s2.COARSE)
+        if not is_on or t - on_since <= 600:
+            kept[k] = s2.parent(first, s2.COARSE)
             continue
         fine = fine or rows.cell[k]
-        held[k] = fine
-    return dataclasses.replace(rows, cell=held)
+        kept[k] = fine
+    return dataclasses.replace(rows, cell=kept)
 
 
 def of_stream(log_dir, refs, midnight_us):

@@ -18,7 +18,7 @@ from test_gateway import Car, Keys
 from waiting import wait_for
 
 SEED, CARS, DAYS = 7, 50, 4
-MATCHED_CARS, DRIVES_EACH = 16, 2
+MATCHED_CARS, DRIVES_EACH, CROWD = 8, 2, 50_000
 STREAM_CARS = 16
 IN_FLIGHT_MAX = 7  # and one more: what the vehicle protocol allows
 DAY_US = drives.DAY_S * 1_000_000
@@ -67,6 +67,7 @@ class Seen:
     lake: dict    # car number -> Rows
     stream: dict  # car number -> Rows, of the first STREAM_CARS
     rows: int
+    columns: list  # of telemetry
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +84,7 @@ def seen(tmp_path_factory):
         numbers = {car.vin: car.number for car in fleet.cars}
         refs = {ref: numbers[vin] for vin, ref in accounts.references(installation).items()}
         lake = view.of_lake(installation.dir, midnight)
+        columns = view.columns_of_lake(installation.dir)
         stream = view.of_stream(installation.data / "log",
                                 [ref for ref, number in refs.items() if number < STREAM_CARS],
                                 midnight)
@@ -91,14 +93,14 @@ def seen(tmp_path_factory):
         installation.end_everything()
         installation.remove()
     return Seen(fleet, {refs[ref]: found for ref, found in lake.items()},
-                {refs[ref]: found for ref, found in stream.items()}, rows)
+                {refs[ref]: found for ref, found in stream.items()}, rows, columns)
 
 
 @pytest.fixture(scope="module")
 def attacked(seen):
     """(outcomes, anonymity sets, what one cell is)."""
     cars = [(car, seen.lake[car.number], seen.stream.get(car.number)) for car in seen.fleet.cars]
-    outcomes, sets = campaign.run(seen.fleet.net, cars, MATCHED_CARS, DRIVES_EACH)
+    outcomes, sets = campaign.run(seen.fleet.net, cars, MATCHED_CARS, DRIVES_EACH, CROWD)
     one_cell = s2.one_cell(np.array([car.home for car in seen.fleet.cars]))
     print("\n".join(campaign.table(outcomes, one_cell)))
     for name, found in sets.items():
@@ -110,7 +112,7 @@ def attacked(seen):
 def test_every_cell_of_the_lake_is_held_as_the_rule_says(seen):
     assert sum(len(rows.t) for rows in seen.lake.values()) == seen.rows
     for car in seen.fleet.cars:
-        expected = view.held_cells(door.reports_of(car))
+        expected = view.lake_rows(door.reports_of(car))
         assert np.array_equal(seen.lake[car.number].t, expected.t)
         assert np.array_equal(seen.lake[car.number].cell, expected.cell), car.number
 
@@ -121,6 +123,13 @@ def test_the_stream_carries_the_cell_and_octant_of_each_report(seen):
         expected = view.open_cells(door.reports_of(seen.fleet.cars[number]))
         assert np.array_equal(rows.cell, expected.cell), number
         assert np.array_equal(rows.octant, expected.octant), number
+
+
+def test_the_lake_has_no_column_that_tells_turns(seen):
+    told = {"speed_kmh", "cell", "vehicle_class", "acceleration_longitudinal_mps2"}
+    assert told <= set(seen.columns)
+    assert not {"heading_octant", "yaw_rate_dps", "acceleration_lateral_mps2", "roll_rate_dps",
+                "steering_wheel_angle_deg"} & set(seen.columns)
 
 
 @pytest.mark.parametrize("name", sorted(lines.FULL))

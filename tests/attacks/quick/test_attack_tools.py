@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 import segments
-from attacklib import campaign, door, drives, lines, s2, view
+from attacklib import campaign, door, drives, lines, pathing, reckoning, s2, view
 
-SEED, CARS, DAYS, MATCHED = 7, 8, 2, 2
+SEED, CARS, DAYS, MATCHED, CROWD = 7, 8, 2, 2, 12_000
 
 
 @pytest.fixture(scope="module")
@@ -25,8 +25,8 @@ def attacked(fleet, one_cell):
     cars = []
     for car in fleet.cars:
         told = door.reports_of(car)
-        cars.append((car, view.held_cells(told), view.open_cells(told)))
-    outcomes, _ = campaign.run(fleet.net, cars, MATCHED, 2)
+        cars.append((car, view.lake_rows(told), view.open_cells(told)))
+    outcomes, _ = campaign.run(fleet.net, cars, MATCHED, 1, CROWD)
     print("\n".join(campaign.table(outcomes, one_cell)))
     return outcomes
 
@@ -51,15 +51,12 @@ def test_a_batch_on_the_wire_has_the_reports_fields_by_number(fleet):
         assert list(segments.wire_fields(report)) == [1, 2, 10, 12, 14, 130, 160, 161, 163]
 
 
-def test_the_held_rule_in_words_gives_one_cell_a_quarter_and_a_coarse_one_around_ignition(fleet):
-    rows = view.held_cells(door.reports_of(fleet.cars[0]))
-    levels = s2.level_of(rows.cell)
-    assert set(levels[~rows.is_on]) == {s2.COARSE}
-    for drive in rows.drives():
-        assert set(s2.level_of(drive.cell[drive.t <= drive.t[0] + 600])) == {s2.COARSE}
-    fine = levels == s2.FINE
-    quarters = rows.t[fine] // view.QUARTER_S
-    assert all(len(np.unique(rows.cell[fine][quarters == q])) == 1 for q in np.unique(quarters))
+def test_the_held_rule_in_words_gives_one_coarse_cell_a_quarter_hour_and_no_turn(fleet):
+    rows = view.lake_rows(door.reports_of(fleet.cars[0]))
+    assert set(s2.level_of(rows.cell)) == {s2.COARSE}
+    quarters = rows.t // view.QUARTER_S
+    assert all(len(np.unique(rows.cell[quarters == q])) == 1 for q in np.unique(quarters))
+    assert set(rows.octant) == {-1} and np.isnan(rows.yaw_dps).all()
 
 
 @pytest.mark.parametrize("name", sorted(lines.QUICK))
@@ -71,14 +68,25 @@ def test_every_attack_has_its_line(attacked):
     assert set(attacked) == set(lines.QUICK)
 
 
-def test_a_lake_that_holds_no_cell_gives_the_crossings_away(fleet, attacked):
-    """The control: what the held cell is for."""
-    cars = []
-    for car in fleet.cars:
-        told = door.reports_of(car)
-        cars.append((car, view.open_cells(told), None))
-    unheld = campaign.on_boundaries(fleet.net, cars)["crossing, lake"].row()[0]
-    assert unheld < 0.5 * attacked["crossing, lake"].row()[0]
+def test_a_lake_with_fine_cells_beside_speed_gives_streets_away(fleet):
+    """The control: what the coarse cell is for. The same attacker, the lake as it was once."""
+    streets = pathing.Streets.of(fleet.net)
+    nearest = []
+    for car in fleet.cars[:2]:
+        drive = next(iter(view.rows_before(door.reports_of(car)).drives()))
+        found = pathing.follow(drive, streets, car.number, CROWD)
+        nearest += [np.linalg.norm(found[k] - car.drives[0].place[k]) for k in found]
+    assert np.median(nearest) < 200
+
+
+def test_a_lake_that_told_turns_gave_the_way_on_a_map_away(fleet):
+    """The control: what withholding yaw rate and octant is for."""
+    drive = next(iter(view.rows_before(door.reports_of(fleet.cars[0])).drives()))
+    heading = reckoning.headings(drive)
+    found = reckoning.lay_on_roads(drive, reckoning.shape(drive, heading), heading,
+                                   campaign.rasters(fleet.net))
+    off = np.linalg.norm(found - fleet.cars[0].drives[0].place, axis=1)
+    assert np.median(off) < 100
 
 
 def test_a_line_fails_on_both_sides():
@@ -93,3 +101,6 @@ def test_a_line_fails_on_both_sides():
                         promise)
     lines.judge("an attack", lines.KEPT, dataclasses.replace(found, errors=np.full(9, 900.0)),
                 promise)
+    lucky = np.concatenate([np.full(2, 100.0), np.full(8, 900.0)])
+    with pytest.raises(AssertionError, match="law's line"):
+        lines.judge("an attack", lines.KEPT, dataclasses.replace(found, errors=lucky), promise)
