@@ -7,7 +7,7 @@ namespace telltale::app {
 namespace {
 
 // Below DIR; folders are what lies above a file. Formats: docs/formats/.
-constexpr std::array<std::string_view, 29> kKnown = {
+constexpr std::array<std::string_view, 30> kKnown = {
     "data/control/**",
     "data/contracts/*.desc",
     "data/contracts/*.approvals.yaml",
@@ -35,6 +35,7 @@ constexpr std::array<std::string_view, 29> kKnown = {
     "data/positions/*/*-#",
     "data/erased/list",
     "data/erased/lock",
+    "data/erased/exports",
     "data/erased/jobs/*.json",
     "vault/**",
 };
