@@ -36,6 +36,7 @@ constexpr std::array<std::string_view, 30> kKnown = {
     "data/positions/*/*-#",
     "data/erased/list",
     "data/erased/lock",
+    "data/erased/exports",
     "data/erased/jobs/*.json",
     "vault/**",
 };

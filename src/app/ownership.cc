@@ -44,6 +44,8 @@ constexpr std::array kPlaces = {
     Place{"/data/log", Owner::kPlatform, Group::kOwners, 0751},
     Place{"/data/log/sealed", Owner::kPlatform, Group::kVault, 02750},
     Place{"/data/positions", Owner::kPlatform, Group::kOwners, 0751},
+    // The vault reads the list of the erased.
+    Place{"/data/erased", Owner::kPlatform, Group::kOwners, 0755},
     Place{"/data/positions/vault", Owner::kVault, Group::kOwners, 0755},
     Place{"/run", Owner::kPlatform, Group::kOwners, 0755},
     Place{"/run/counters", Owner::kPlatform, Group::kVault, 01775},

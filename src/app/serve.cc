@@ -9,6 +9,7 @@
 
 #include "app/demo_keys.h"
 #include "app/roles.h"
+#include "app/subject_errand.h"
 #include "app/supervisor.h"
 #include "app/transport_keys.h"
 #include "app/users.h"
@@ -63,6 +64,7 @@ class Service {
     return roles;
   }
   Status Keep(const std::string& role);
+  Program ErasureProgram() const;
   Status StartAll();
   Status PutFirstConfigInForce();
   Status InstallFirstAuthority();
@@ -179,6 +181,14 @@ Status Service::InstallFirstAuthority() {
                fmt::format("the first authority cannot be installed: it {}", DescribeEnd(status))};
 }
 
+// As whoever keeps the alert store: what it makes must be that user's.
+Program Service::ErasureProgram() const {
+  Program program = ProgramOf("publisher", options_, in_force_.stable_release, users_);
+  program.name = "erasures";
+  program.arguments = {options_.layout.telltale, "subject", "resume", "--dir", options_.dir};
+  return program;
+}
+
 Status Service::StartAll() {
   RETURN_IF_ERROR(Keep("operations"));  // first: /readyz says why it is not ready yet
   RETURN_IF_ERROR(Keep("registry"));
@@ -210,7 +220,11 @@ Status Service::Run() {
   if (started.ok() && !StopRequested()) {
     RETURN_IF_ERROR(run_files_.Write("ready", ""));
     spdlog::info("serve: ready");
-    while (!WaitForStop(kLook)) supervisor_.Look();
+    ErasureErrand erasures(disk_, clock_, paths_.erased() + "/jobs", ErasureProgram());
+    while (!WaitForStop(kLook)) {
+      supervisor_.Look();
+      erasures.Look();
+    }
   }
   if (StopRequested()) spdlog::info("serve: stopping");
   run_files_.Remove("ready");

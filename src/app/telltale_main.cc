@@ -35,6 +35,7 @@ int Run(int argc, char** argv) {
   AddVehiclesCommand(app, exit_code);
   AddCertificateCommand(app, exit_code);
   AddVaultCommand(app, exit_code);
+  AddSubjectCommand(app, exit_code);
   AddSimCommand(app, exit_code);
   AddReplayCommand(app, exit_code);
   AddLogCommand(app, exit_code);
