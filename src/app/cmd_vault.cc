@@ -33,6 +33,7 @@ void AddVaultCommand(CLI::App& app, int& exit_code) {
   app::AddVaultExport(*vault, exit_code);
   app::AddVaultPolicy(*vault, exit_code);
   app::AddVaultAudit(*vault, exit_code);
+  app::AddVaultReport(*vault, exit_code);
   const auto dir = std::make_shared<std::string>();
   const auto as_json = std::make_shared<bool>();
   CLI::App* status = vault->add_subcommand(

@@ -19,6 +19,8 @@ struct Flags {
   std::string dir;
   std::string kind = "query";
   std::string params = "{}";
+  std::string basis;      // of a hold
+  std::string review_at;  // of a hold
   std::string verdict;
   std::int64_t request = 0;
   bool all = false;
@@ -33,13 +35,28 @@ void PrintRequest(const json& one) {
              Shown(one, "case"));
 }
 
+// What is said by flags of their own; --params is for programs and wins.
+Result<json> ParamsOf(const Flags& flags) {
+  json params = json::object();
+  if (flags.kind == "hold") {
+    ASSIGN_OR_RETURN(params["from_us"], ParseTime("--from", flags.question.from));
+    ASSIGN_OR_RETURN(params["to_us"], ParseTime("--to", flags.question.to));
+    ASSIGN_OR_RETURN(params["review_at_us"], ParseTime("--review-at", flags.review_at));
+    params["basis"] = flags.basis;
+  }
+  if (flags.kind == "hold_lift") params["hold"] = flags.question.hold;
+  const json given = json::parse(flags.params, nullptr, false);
+  if (!given.is_object()) return Error{Code::kInvalid, "--params takes a JSON object"};
+  params.update(given);
+  return params;
+}
+
 Status File(const Flags& flags) {
   json request;
   if (flags.kind == "query") {
     ASSIGN_OR_RETURN(request, flags.question.ToJson());
   } else {
-    const json params = json::parse(flags.params, nullptr, false);
-    if (!params.is_object()) return Error{Code::kInvalid, "--params takes a JSON object"};
+    ASSIGN_OR_RETURN(const json params, ParamsOf(flags));
     request = {{"kind", flags.kind}, {"case", flags.question.case_id}, {"params", params}};
     if (!flags.question.vehicles.empty()) request["vehicles"] = flags.question.vehicles;
   }
@@ -141,7 +158,12 @@ void AddVaultRequests(CLI::App& vault, int& exit_code) {
                    "query; hold, hold_lift and clock_confirm are done with the last approval")
       ->check(CLI::IsMember({"query", "hold", "hold_lift", "clock_confirm"}))
       ->capture_default_str();
-  request->add_option("--params", flags->params, "Of the other kinds: a JSON object")
+  request->add_option("--basis", flags->basis, "Of a hold: why this must be kept");
+  request->add_option("--review-at", flags->review_at,
+                      "Of a hold: when it is looked at again, within 366 days");
+  request
+      ->add_option("--params", flags->params,
+                   "Of the other kinds: a JSON object, for programs; wins over the flags")
       ->capture_default_str();
   request->callback([flags, &exit_code] { exit_code = ExitCode(File(*flags)); });
 

@@ -13,5 +13,6 @@ void AddVaultRequests(CLI::App& vault,
 void AddVaultExport(CLI::App& vault, int& exit_code);
 void AddVaultPolicy(CLI::App& vault, int& exit_code);
 void AddVaultAudit(CLI::App& vault, int& exit_code);
+void AddVaultReport(CLI::App& vault, int& exit_code);  // report, holds
 
 }  // namespace telltale::app

@@ -28,6 +28,7 @@ Result<json> VaultQuestion::ToJson() const {
   request["to_us"] = to_us;
   if (!fields.empty()) request["fields"] = fields;
   request["class"] = quarantine ? "quarantine" : unknown ? "unknown" : "data";
+  if (hold > 0) request["hold"] = hold;
   if (break_glass) request["break_glass"] = true;
   if (keep) request["keep"] = true;
   return request;
@@ -50,6 +51,8 @@ void AddQuestion(CLI::App& command, VaultQuestion& question) {
       .add_flag("--unknown", question.unknown,
                 "Fields that the contract had no place for, instead of sealed ones")
       ->excludes(quarantine);
+  command.add_option("--hold", question.hold,
+                     "What this hold keeps, instead of what none does; `telltale vault holds`");
 }
 
 }  // namespace telltale::app

@@ -20,6 +20,7 @@ struct VaultQuestion {
   std::vector<std::string> fields;
   std::string purpose;
   std::string case_id;
+  std::int64_t hold = 0;  // 0 = none
   bool quarantine = false;
   bool unknown = false;
   bool break_glass = false;

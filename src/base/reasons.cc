@@ -53,7 +53,6 @@ constexpr Named kNames[] = {
     {Reason::kSignatureInvalid, "signature_invalid"},
     {Reason::kUnsealFailed, "unseal_failed"},
     {Reason::kWindowZero, "window_zero"},
-    {Reason::kErased, "erased"},
 };
 
 }  // namespace

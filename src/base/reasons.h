@@ -51,7 +51,6 @@ enum class Reason : std::uint16_t {
   kSeqConflict = 61,      // same identity, other content
   kPastHorizon = 62,      // older than the 45 days of identity kept; kept and marked
   kAlertSuperseded = 63,  // a lower version never overwrites a higher
-  kErased = 64,           // of a vehicle that was erased
   // The vault.
   kExpiredOnArrival = 80,
   kSignatureInvalid = 81,

@@ -18,7 +18,7 @@ Result<Hold> HoldOf(const Request& request) {
                  "a hold names its vehicles: `vehicles`, references of 32 hex digits"};
   }
   ASSIGN_OR_RETURN(hold.basis, WordsOf(request.params, "basis"));
-  ASSIGN_OR_RETURN(hold.case_id, WordsOf(request.params, "case"));
+  hold.case_id = request.query.case_id;
   ASSIGN_OR_RETURN(const std::int64_t from, NumberOf(request.params, "from_us"));
   ASSIGN_OR_RETURN(const std::int64_t to, NumberOf(request.params, "to_us"));
   ASSIGN_OR_RETURN(const std::int64_t review, NumberOf(request.params, "review_at_us"));

@@ -40,6 +40,7 @@ void AddRequest(const BookedRequest& booked, AuditFields& fields) {
   fields.emplace_back("from_us", std::to_string(query.from.value));
   fields.emplace_back("to_us", std::to_string(query.to.value));
   fields.emplace_back("class", AuditText(query.frame_class));
+  if (query.hold) fields.emplace_back("hold", std::to_string(*query.hold));
   if (query.break_glass) fields.emplace_back("break_glass", "true");
   if (query.keep) fields.emplace_back("keep", "true");
 }

@@ -150,7 +150,7 @@ Status AccessDoor::StreamVehicles(const BookedRequest& booked, const Permit& per
   const Shape::Emit emit = [&](const json& row) { return answer.AddRow(row); };
   for (const VehicleRef& vehicle : started.vehicles) {
     Shape shape(*permit.purpose, query, {vehicle.ToHex(), booked.id.value});
-    RETURN_IF_ERROR(parts_.rows.Rows({vehicle, query.from, query.to, query.frame_class},
+    RETURN_IF_ERROR(parts_.rows.Rows({vehicle, query.from, query.to, query.frame_class, query.hold},
                                      answer.stats,
                                      [&](json row) { return shape.Add(std::move(row), emit); }));
     RETURN_IF_ERROR(shape.End(emit));

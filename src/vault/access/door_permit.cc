@@ -78,6 +78,10 @@ Status AccessDoor::JudgeQuery(const Asker& asker, const QueryRequest& query, Per
   if (!purpose.classes.contains(query.frame_class)) {
     return no("class", fmt::format("{} does not allow class {}", purpose.name, query.frame_class));
   }
+  if (query.hold && !purpose.classes.contains("held")) {
+    return no("class",
+              fmt::format("{} does not allow what a hold keeps (class held)", purpose.name));
+  }
   const bool has_fields =
       query.fields.empty() ||
       (purpose.form == access::Form::kTrace &&

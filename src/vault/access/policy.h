@@ -67,7 +67,7 @@ struct Purpose {
   std::vector<std::string> roles;  // who may ask
   bool all_fields = false;         // kTrace: everything, also what the contract does not name
   std::set<std::string> fields;    // kTrace, not all_fields
-  std::set<std::string> classes;   // data, quarantine, unknown
+  std::set<std::string> classes;   // data, quarantine, unknown; held: what holds keep
   Form form = Form::kDistanceBins;
   int cell_level = 0;              // kCells
   std::uint32_t bin_m = 0;         // kDistanceBins

@@ -30,7 +30,7 @@ purposes:
     roles: [operator]
     form: trace
     fields: all                # or a list of the contract's names
-    classes: [data, quarantine, unknown]
+    classes: [data, quarantine, unknown, held]
     max_vehicles: 10
     max_hours: 744
     # never (not in prod), always, or {{over_vehicles: 1, over_hours: 24}}

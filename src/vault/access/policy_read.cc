@@ -327,9 +327,9 @@ class Reader {
     if (!node["classes"]) return;
     purpose.classes.clear();
     for (const std::string& name : Texts(node, where, "classes")) {
-      if (name != "data" && name != "quarantine" && name != "unknown") {
-        Add(node["classes"], where + ": classes are data, quarantine and unknown");
-      } else if (name != "data" && !purpose.all_fields) {
+      if (name != "data" && name != "quarantine" && name != "unknown" && name != "held") {
+        Add(node["classes"], where + ": classes are data, quarantine, unknown and held");
+      } else if (name != "data" && name != "held" && !purpose.all_fields) {
         // Their bytes have no names that could be left out.
         Add(node["classes"],
             fmt::format("{}: class {} needs form trace and fields: all", where, name));

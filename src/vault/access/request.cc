@@ -110,8 +110,12 @@ Result<std::set<std::string>> Fields(const json& message) {
 
 Result<QueryRequest> ParseQuery(const json& message) {
   RETURN_IF_ERROR(CheckKeys(message, {"op", "kind", "vehicles", "from_us", "to_us", "fields",
-                                      "purpose", "case", "class", "break_glass", "keep"}));
+                                      "purpose", "case", "class", "break_glass", "keep", "hold"}));
   QueryRequest query;
+  if (message.contains("hold")) {
+    ASSIGN_OR_RETURN(const std::int64_t hold, NumberOf(message, "hold"));
+    query.hold = static_cast<std::uint64_t>(hold);
+  }
   ASSIGN_OR_RETURN(query.vehicles, Vehicles(message));
   ASSIGN_OR_RETURN(query.from, Time(message, "from_us"));
   ASSIGN_OR_RETURN(query.to, Time(message, "to_us"));
@@ -227,6 +231,7 @@ json Request::Body() const {
   body["purpose"] = query.purpose;
   body["class"] = query.frame_class;
   body["break_glass"] = query.break_glass;
+  if (query.hold) body["hold"] = *query.hold;
   body["keep"] = query.keep;
   return body;
 }

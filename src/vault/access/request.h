@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -27,7 +28,8 @@ struct QueryRequest {
   std::set<std::string> fields;      // the contract's names; empty: all that the purpose allows
   std::string purpose;
   std::string case_id;
-  std::string frame_class = "data";  // or quarantine, unknown
+  std::string frame_class = "data";   // or quarantine, unknown
+  std::optional<std::uint64_t> hold;  // what this hold keeps, instead of what none does
   bool break_glass = false;
   bool keep = false;  // the answer stays in the vault as an export
 };
