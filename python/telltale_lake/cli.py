@@ -238,7 +238,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parquet.add_argument("--fd", type=int, default=0, help="where the rows come from, a line each")
     parquet.add_argument("--out", required=True, help="the file to make; it must not be there")
-    parquet.set_defaults(run=_rows_to_parquet)
+    parquet.set_defaults(run=_rows_to_parquet, dir=None)
 
     coverage_cli.add_to(commands)
     features_cli.add_to(commands)

@@ -335,9 +335,9 @@ roles:
   privacy: [approve, audit]
   editor: [edit_policy]
 people:
-  - {{number: 1, name: Asker, uids: [{asker}], roles: [investigator]}}
-  - {{number: 2, name: Officer, uids: [{officer}], roles: [privacy]}}
-  - {{number: 3, name: Editor, uids: [0], roles: [editor]}}
+  - {{number: 11, name: Asker, uids: [{asker}], roles: [investigator]}}
+  - {{number: 12, name: Officer, uids: [{officer}], roles: [privacy]}}
+  - {{number: 1, name: Editor, uids: [0], roles: [editor]}}
 purposes:
   crash:
     roles: [investigator]
