@@ -1,6 +1,7 @@
 // The two processes that keep a SQLite database: publisher and registry.
 #include <fmt/format.h>
 
+#include "base/format_version.h"
 #include "internal/v1/internal.pb.h"
 #include "platform.h"
 
@@ -10,12 +11,12 @@ namespace {
 constexpr const char* kAlerts = "/data/publish/alerts.db";
 constexpr const char* kRegistry = "/data/registry/registry.db";
 
-// For questions that the modules do not ask. Their schema is at version 1.
-Result<store::Database> OpenRaw(const std::string& path, const store::DiskVfs& vfs) {
-  static constexpr const char* kOneMigration[] = {""};
+// For questions that the modules do not ask, at the version that they write.
+Result<store::Database> OpenRaw(const std::string& path, Format format, const store::DiskVfs& vfs) {
+  const std::vector<const char*> steps(VersionOf(format).written, "");
   ASSIGN_OR_RETURN(
       store::Database database,
-      store::Database::Open(path, {.migrations = kOneMigration, .read_only = true, .vfs = &vfs}));
+      store::Database::Open(path, {.migrations = steps, .read_only = true, .vfs = &vfs}));
   ASSIGN_OR_RETURN(store::Statement check, database.Prepare("PRAGMA integrity_check"));
   ASSIGN_OR_RETURN(const bool row, check.Step());
   if (!row || check.Text(0) != "ok") {
@@ -28,7 +29,7 @@ Result<store::Database> OpenRaw(const std::string& path, const store::DiskVfs& v
 using Times = std::map<std::pair<std::string, std::int64_t>, std::int64_t>;
 
 Result<Times> ReadTimes(const store::DiskVfs& vfs) {
-  ASSIGN_OR_RETURN(store::Database database, OpenRaw(kAlerts, vfs));
+  ASSIGN_OR_RETURN(store::Database database, OpenRaw(kAlerts, Format::kAlertsDb, vfs));
   ASSIGN_OR_RETURN(store::Statement rows,
                    database.Prepare("SELECT output_id, revision, count(*) FROM alert_changes "
                                     "GROUP BY output_id, revision"));
@@ -63,7 +64,7 @@ Status Platform::StartRegistry() {
 void Platform::StopRegistry() { registry_.reset(); }
 
 Result<std::uint64_t> Platform::CountRegistryChanges() {
-  ASSIGN_OR_RETURN(store::Database database, OpenRaw(kRegistry, vfs_));
+  ASSIGN_OR_RETURN(store::Database database, OpenRaw(kRegistry, Format::kRegistryDb, vfs_));
   ASSIGN_OR_RETURN(store::Statement count,
                    database.Prepare("SELECT count(*) FROM vehicle_changes"));
   ASSIGN_OR_RETURN(const bool row, count.Step());
