@@ -209,8 +209,8 @@ def traces(folder, reference):
         if path.is_file():
             texts = [path.read_bytes()]
             if path.suffix == ".parquet":
-                columns = {"vehicle_ref"} & set(pq.read_schema(path).names)
-                texts.append(repr(pq.read_table(path, columns=sorted(columns)).to_pylist()).encode())
+                columns = [n for n in pq.read_schema(path).names if n == "vehicle_ref"]
+                texts.append(repr(pq.read_table(path, columns=columns).to_pylist()).encode())
             if any(form in text for form in wanted for text in texts):
                 found.append(str(path.relative_to(folder)))
     return found
@@ -236,7 +236,7 @@ def test_an_erased_vehicle_is_nowhere_in_the_lake_and_never_comes_back(tmp_path)
 
     status, receipt = erase(0)
     assert (status, receipt["waiting_for"]) == (3, "telltale-lake")
-    run_once(tmp_path)  # nothing new to read: the lake writes a hand-off that forgot it all the same
+    run_once(tmp_path)  # nothing new to read: the lake writes a hand-off all the same
     status, receipt = erase(0)
     assert status == 0 and receipt["complete"]
     assert receipt["stores"][-1]["table"] == "telltale.telemetry"
