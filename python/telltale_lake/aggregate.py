@@ -140,8 +140,8 @@ def aggregate_by_cell(
     period: str | None = None,
     k: int = K,
 ) -> list[dict[str, Any]]:
-    """What may be told of each cell, in all or per hour or day: vehicles (rounded down to fives) and
-    the mean over vehicles of `measure`.
+    """What may be told of each cell, in all or per hour or day: vehicles (rounded down to fives)
+    and the mean over vehicles of `measure`.
 
     There is no filter on purpose: two queries over slightly different rows would tell the
     difference. Fleets to compare are cut by period alone.

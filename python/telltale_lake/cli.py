@@ -1,5 +1,4 @@
-"""python -m telltale_lake: aggregate, commit, query, coverage, erase, features, metadata, status,
-rows-to-parquet."""
+"""python -m telltale_lake: commits, reads, aggregates and erases; see its --help."""
 
 from __future__ import annotations
 

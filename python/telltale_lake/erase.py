@@ -131,6 +131,8 @@ def _knowing(layout: Layout, line: int) -> str:
             continue
         except KeyError:  # of a release that knew no erasure
             heeds[number] = 0
+    if not heeds:
+        return "committer"
     if heeds.get(numbers[-1], line) < line:
         return "telltale-lake"
     if any(lines < line for lines in heeds.values()):

@@ -72,4 +72,5 @@ def without(rows: pa.Table, layout: Layout) -> pa.Table:
     gone = [ref for ref in there if ref is not None and tag_of(ref) in tags]
     if not gone:
         return rows
-    return rows.filter(pc.invert(pc.is_in(rows["vehicle_ref"], pa.array(gone, rows["vehicle_ref"].type))))
+    refs = rows["vehicle_ref"]
+    return rows.filter(pc.invert(pc.is_in(refs, pa.array(gone, refs.type))))

@@ -222,8 +222,11 @@ def replace(
 ) -> None:
     """The rows of the window and nothing else, in one commit; none of a vehicle that was erased
     since they were computed."""
-    with committing(layout):
-        _replace(table, feature, erased.without(rows, layout), window)
+    try:
+        with committing(layout):
+            _replace(table, feature, erased.without(rows, layout), window)
+    except erased.NotAList as error:
+        raise FeatureError(str(error)) from None
 
 
 def _replace(table: Table, feature: Feature, rows: pa.Table, window: Window) -> None:

@@ -197,3 +197,56 @@ def test_no_cell_of_the_table_is_finer_than_level_9_and_none_moves_within_a_quar
             GROUP BY vehicle_ref, time_bucket(INTERVAL 15 MINUTE, event_time))""")
     assert held[0]["most"] == 1
     assert held[0]["total"] > 0
+
+
+def traces(folder, reference):
+    """Files below data/lake that tell the reference, as they are or in what Parquet packs. (Its raw
+    bytes are mostly zeros here; src/lake/erasure_test.cc looks for such in the state.)"""
+    import pyarrow.parquet as pq
+    wanted = (reference.encode(), reference.encode().hex().encode())
+    found = []
+    for path in sorted((folder / "data" / "lake").rglob("*")):
+        if path.is_file():
+            texts = [path.read_bytes()]
+            if path.suffix == ".parquet":
+                columns = [n for n in pq.read_schema(path).names if n == "vehicle_ref"]
+                texts.append(repr(pq.read_table(path, columns=columns).to_pylist()).encode())
+            if any(form in text for form in wanted for text in texts):
+                found.append(str(path.relative_to(folder)))
+    return found
+
+
+def test_an_erased_vehicle_is_nowhere_in_the_lake_and_never_comes_back(tmp_path):
+    import telltale_lake
+    make_log(tmp_path, "--vehicles", 6, "--reports", 80)
+    run_once(tmp_path)
+    query = ("SELECT * FROM telemetry WHERE vehicle_ref != '{}' "
+             "ORDER BY vehicle_ref, boot_counter, seq")
+    rows = telltale_lake.connect(tmp_path).sql(
+        "SELECT vehicle_ref, count(*) FROM telemetry GROUP BY 1 ORDER BY 1").fetchall()
+    gone, count = rows[-1]
+    before = telltale_lake.connect(tmp_path).sql(query.format(gone)).fetchall()
+    assert traces(tmp_path, gone)
+
+    def erase(wait):
+        done = subprocess.run([sys.executable, "-m", "telltale_lake", "erase", "--dir", tmp_path,
+                               "--vehicle", gone, "--wait", str(wait), "--json"], env=ENVIRONMENT,
+                              capture_output=True, text=True, check=False)
+        return done.returncode, json.loads(done.stdout)
+
+    status, receipt = erase(0)
+    assert (status, receipt["waiting_for"]) == (3, "telltale-lake")
+    run_once(tmp_path)  # nothing new to read: the lake writes a hand-off all the same
+    status, receipt = erase(0)
+    assert status == 0 and receipt["complete"]
+    assert receipt["stores"][-1]["table"] == "telltale.telemetry"
+    assert receipt["stores"][-1]["rows"] == count
+    assert traces(tmp_path, gone) == []
+    assert telltale_lake.connect(tmp_path).sql(query.format(gone)).fetchall() == before
+    # The same cars again, and new reports of theirs: the log knows nothing of erasures.
+    make_log(tmp_path, "--vehicles", 6, "--reports", 40, "--seed", 2, "--more")
+    run_once(tmp_path)
+    assert traces(tmp_path, gone) == []
+    table = telltale_lake.catalog(tmp_path).load_table("telltale.telemetry")
+    left = table.scan(row_filter=f"vehicle_ref = '{rows[0][0]}'").to_arrow()
+    assert left.num_rows > rows[0][1]

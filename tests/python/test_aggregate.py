@@ -1,4 +1,4 @@
-"""What is told by cell is told of k vehicles or more, and so is every difference of what is told."""
+"""What is told by cell is told of k vehicles or more, and so is each difference of it."""
 
 from __future__ import annotations
 

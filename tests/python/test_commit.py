@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -289,8 +290,11 @@ def test_an_error_of_unknown_outcome_is_looked_at_before_it_is_tried_again(
     assert counted(maker.root) == (7, 7, 7)
 
 
-def test_a_stale_commit_of_another_is_refused_and_looked_at(maker: HandoffMaker) -> None:
-    """Two committers without the lock: the second's commit is built on what the first replaced."""
+def test_a_stale_commit_of_another_is_refused_and_looked_at(
+    maker: HandoffMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two committers without the locks: the second's commit is built on what the first replaced."""
+    monkeypatch.setattr("telltale_lake.commit.committing", contextlib.nullcontext)
     maker.add(maker.rows(3))
 
     def overtake(step: str) -> None:

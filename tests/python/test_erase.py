@@ -250,7 +250,7 @@ def test_a_feature_computed_before_the_erasure_brings_nothing_back(tmp_path, mon
 
     monkeypatch.setattr(features_run, "replace", after_an_erasure)
     run_feature(tmp_path)
-    assert [r["vehicle_ref"] for r in everything(tmp_path)[FEATURE] if r["vehicle_ref"] == REF] == []
+    assert all(row["vehicle_ref"] != REF for row in everything(tmp_path)[FEATURE])
     assert traces(tmp_path) == []
 
 

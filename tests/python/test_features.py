@@ -162,7 +162,7 @@ def test_a_commit_on_a_table_that_changed_meanwhile_is_refused(site, tmp_path_fa
     run(site)
     after = rows_of(site, "hourly")
     with pytest.raises(features.FeatureError, match="somebody else changed.*run it again"):
-        features_run.replace(table, feature, rows, Window())
+        features_run.replace(table, feature, rows, Window(), layout)
     assert rows_of(site, "hourly") == after and len(after) == 6
     opened.engine.dispose()
 
@@ -177,7 +177,7 @@ def test_two_first_runs_at_once_do_not_both_write(site, tmp_path_factory):
     )
     run(site)
     with pytest.raises(features.FeatureError, match="somebody else"):
-        features_run.replace(table, feature, rows, Window())
+        features_run.replace(table, feature, rows, Window(), layout)
     assert len(rows_of(site, "hourly")) == 4
     opened.engine.dispose()
 

@@ -162,8 +162,8 @@ def _crowded(places, dice):
 
 
 def follow(drive, streets, seed, count=20_000, every_s=60, told_mps=TOLD_MPS):
-    """{row of the drive: place}, each `every_s` rows and at both ends; None without a sighting. A row
-    a second. `told_mps`: how far a told speed may be off."""
+    """{row of the drive: place}, each `every_s` rows and at both ends; None without a sighting. A
+    row a second. `told_mps`: how far a told speed may be off."""
     seen = drive.sightings()
     if not len(seen):
         return None
