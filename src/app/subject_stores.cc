@@ -96,6 +96,7 @@ Result<publish::AlertStore> OpenAlerts(const SubjectParts& parts) {
 Result<StoreAnswer> FindRecipients(const SubjectParts& parts, const StepView& view) {
   StoreAnswer answer{.state = LineState::kOpen, .counts = {}, .note = view.line.note, .due_by = {}};
   if (view.line.counts.contains("alerts")) return answer;  // waits for a person
+  if (view.vehicle == nullptr) return Error{Code::kInvalid, "nobody counted what was sent"};
   auto store = OpenAlerts(parts);
   if (!store.ok() && store.error().code != Code::kNotFound) return store.error();
   publish::VehicleErased counted;
@@ -112,6 +113,10 @@ Result<StoreAnswer> FindRecipients(const SubjectParts& parts, const StepView& vi
 }
 
 Result<StoreAnswer> EraseAlerts(const SubjectParts& parts, const StepView& view) {
+  const JobLine* recipients = view.job.Find(store_name::kRecipients);
+  if (recipients != nullptr && !recipients->counts.contains("alerts")) {
+    return Error{Code::kUnavailable, "not before it is known whether alerts were sent"};
+  }
   auto store = OpenAlerts(parts);
   if (!store.ok() && store.error().code == Code::kNotFound) return StoreAnswer{};
   RETURN_IF_ERROR(store.ok() ? Ok() : Status(store.error()));
@@ -239,7 +244,10 @@ std::vector<StoreStep> ErasureSteps(SubjectParts& parts) {
       StepOf(parts, store_name::kList, AddToList),
       StepOf(parts, store_name::kVaultKeys, EraseVaultKeys),
       StepOf(parts, store_name::kRegistry, EraseRegistryRow),
-      StepOf(parts, store_name::kRecipients, FindRecipients),
+      // It counts before the alerts go, and then waits for a person without the reference.
+      {.store = store_name::kRecipients,
+       .needs_vehicle = false,
+       .act = [&parts](const StepView& view) { return FindRecipients(parts, view); }},
       StepOf(parts, store_name::kAlerts, EraseAlerts),
       StepOf(parts, store_name::kLake, EraseInLake),
       {.store = store_name::kSnapshots, .needs_vehicle = true, .act = snapshots},

@@ -162,6 +162,17 @@ TEST(SubjectStoresTest, RecipientsAreWaitedForOnlyWhereAlertsWereSent) {
   EXPECT_EQ(StateOf(without.MustErase(), store_name::kRecipients), LineState::kNotApplicable);
 }
 
+TEST(SubjectStoresTest, AlertsDoNotGoBeforeItIsKnownThatTheyWereSent) {
+  World world;
+  world.disk.FailReads(true);
+  ErasureJob job = world.MustErase();
+  EXPECT_EQ(StateOf(job, store_name::kRecipients), LineState::kOpen);
+  world.disk.FailReads(false);
+  job = world.MustErase();
+  EXPECT_EQ(job.Find(store_name::kRecipients)->counts.at("alerts"), 1);
+  EXPECT_EQ(StateOf(job, store_name::kAlerts), LineState::kDone);
+}
+
 TEST(SubjectStoresTest, AHoldKeepsTheVaultsLinesAndNothingElse) {
   World world;
   world.vault.says = json{{"kind", "end"}, {"keys", "held"}, {"files", "due"}, {"due_by", 5}};
@@ -218,7 +229,7 @@ TEST(SubjectStoresTest, SnapshotsAndHandoffsAreProvedByTheirBytes) {
   job = world.MustErase();
   EXPECT_EQ(StateOf(job, store_name::kSnapshots), LineState::kDone);
   EXPECT_EQ(StateOf(job, store_name::kHandoffs), LineState::kDone);
-  EXPECT_EQ(job.vehicle_ref, RefOf('A').ToHex()) << "people are still to be told";
+  EXPECT_EQ(job.vehicle_ref, "") << "who only waits for people and dates needs no reference";
 }
 
 // A stream of one shard whose only segment has a record of `at`.
