@@ -16,6 +16,8 @@ using nlohmann::json;
 constexpr std::int64_t kHourUs = 3'600 * 1'000'000ll;
 constexpr std::size_t kPieceBytes = 1u << 20;
 constexpr int kFoldersDeep = 8;
+// For telltale-lake and the committer: seconds, while others wait for the lock of erasures.
+constexpr const char* kLakeWaitS = "15";
 constexpr const char* kFolderOfStreams = "log";
 
 std::int64_t NumberOr(const json& from, const char* key, std::int64_t otherwise) {
@@ -30,9 +32,8 @@ std::string TextOr(const json& from, const char* key, const std::string& otherwi
 Result<StoreAnswer> AddToList(const SubjectParts& parts, const StepView& view) {
   RETURN_IF_ERROR(parts.disk.MakeFolders(parts.paths.erased(), 0755));
   RETURN_IF_ERROR(parts.disk.SyncFolder(parts.paths.data()));
-  ASSIGN_OR_RETURN(
-      [[maybe_unused]] const bool is_new,
-      AppendErasure(parts.disk, parts.paths.erasure_list(), *view.vehicle, parts.clock.NowUtc()));
+  ASSIGN_OR_RETURN([[maybe_unused]] const bool is_new,
+                   AppendErasure(parts.disk, parts.paths.erasure_list(), *view.vehicle));
   return StoreAnswer{};
 }
 
@@ -130,20 +131,25 @@ Result<StoreAnswer> EraseAlerts(const SubjectParts& parts, const StepView& view)
 Result<StoreAnswer> EraseInLake(const SubjectParts& parts, const StepView& view) {
   ASSIGN_OR_RETURN(const std::string text,
                    parts.lake.Run({"erase", "--dir", parts.paths.root, "--vehicle",
-                                   view.vehicle->ToHex(), "--json"}));
+                                   view.vehicle->ToHex(), "--wait", kLakeWaitS, "--json"}));
   const json said = json::parse(text, nullptr, false);
-  if (!said.is_object()) {
+  const auto complete = said.is_object() ? said.find("complete") : said.end();
+  if (!said.is_object() || complete == said.end() || !complete->is_boolean()) {
     return Error{Code::kUnavailable, "the lake's answer to the erasure cannot be read"};
   }
   StoreAnswer answer;
-  for (const auto& [name, value] : said.items()) {
-    if (value.is_number_integer()) answer.counts[name] = value.get<std::int64_t>();
-  }
-  const std::string state = TextOr(said, "state", "done");
-  if (state != "done") {
+  if (!complete->get<bool>()) {
     answer.state = LineState::kOpen;
-    answer.counts.clear();  // the call that ends it says how many
-    answer.note = TextOr(said, "reason", state);
+    answer.note = "waits for " + TextOr(said, "waiting_for", "the lake");
+    return answer;  // the call that ends it says how many
+  }
+  const auto stores = said.find("stores");
+  if (stores == said.end() || !stores->is_array()) return answer;
+  for (const json& store : *stores) {
+    if (!store.is_object()) continue;
+    for (const auto& [name, value] : store.items()) {
+      if (value.is_number_integer()) answer.counts[name] += value.get<std::int64_t>();
+    }
   }
   return answer;
 }

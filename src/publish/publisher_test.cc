@@ -98,7 +98,7 @@ TEST(PublisherTest, AlertsOfAnErasedVehicleAreCountedAndNotPublished) {
   ASSERT_TRUE(place.disk().MakeFolders("/erased").ok());
   VehicleRef ref;
   ref.bytes.fill(0x7f);  // as MakeOutput has it
-  ASSERT_TRUE(AppendErasure(place.disk(), "/erased/list", ref, Micros{1}).ok());
+  ASSERT_TRUE(AppendErasure(place.disk(), "/erased/list", ref).ok());
   place.Write(0, {OutputEntry(0, 1, 'x'), Mark(0, 2)});
   place.Start();
   ASSERT_TRUE(Must(place.publisher().LoadAuthority()));
