@@ -177,6 +177,36 @@ TEST(ErasureTest, AStoreThatCameWithANewerBuildGetsALineAndOneOfANewerBuildKeeps
   EXPECT_FALSE(job->closed()) << "the line that this build does not know is open";
 }
 
+TEST(ErasureTest, AKillAfterTheEffectOfAnyStepAndBeforeItIsSavedIsGoneOnWith) {
+  for (std::size_t stop = 1; stop <= 4; ++stop) {
+    World world;
+    std::vector<StoreStep> steps = world.Steps();
+    for (StoreStep& step : steps) {
+      step.act = [&world, stop, act = step.act](const StepView& view) {
+        auto answer = act(view);
+        // The process is gone: nothing it does from here on reaches the disk.
+        if (world.tried.size() == stop) world.disk.FailAfter(0);
+        return answer;
+      };
+    }
+    {
+      Erasure killed(world.disk, world.clock, world.random, kJobs, steps);
+      auto job = killed.Begin(World::Request());
+      ASSERT_TRUE(job.ok());
+      EXPECT_FALSE(killed.Resume(*job).ok()) << stop;
+    }
+    EXPECT_EQ(world.tried.size(), stop) << "nothing goes on behind what could not be saved";
+    world.disk.FailNever();
+    Erasure erasure = world.Make();
+    ASSERT_TRUE(erasure.ResumeAll().ok());
+    const auto jobs = erasure.folder().List();
+    ASSERT_EQ(jobs->size(), 1u);
+    EXPECT_TRUE(jobs->front().closed()) << stop;
+    // The step that was cut is taken again, those before it are not.
+    EXPECT_EQ(world.tried.size(), 5u) << stop;
+  }
+}
+
 TEST(ErasureTest, APowerCutAtAnyWriteIsGoneOnFromWhatWasSaved) {
   bool is_through = false;
   for (std::uint64_t calls = 0; !is_through; ++calls) {

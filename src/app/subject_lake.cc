@@ -12,7 +12,8 @@
 namespace telltale::app {
 namespace {
 
-constexpr int kUsageExit = 2;  // argparse
+constexpr int kUsageExit = 2;       // argparse
+constexpr int kIncompleteExit = 3;  // of `erase`: what it printed says for whom it waits
 
 // To its end. The program writes while this reads, so no pipe fills up.
 std::string ReadAll(int fd) {
@@ -42,7 +43,9 @@ Result<std::string> LakePython::Run(const std::vector<std::string>& arguments) {
   close(output[0]);
   if (!pid.ok()) return pid.error();
   ASSIGN_OR_RETURN(const int status, WaitFor(*pid));
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return text;
+  if (WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == kIncompleteExit)) {
+    return text;
+  }
   const Code code = WIFEXITED(status) && WEXITSTATUS(status) == kUsageExit ? Code::kUnsupported
                                                                            : Code::kUnavailable;
   return Error{code, fmt::format("telltale_lake {} {}", arguments.empty() ? "" : arguments[0],

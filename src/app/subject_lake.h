@@ -13,7 +13,8 @@ namespace telltale::app {
 class LakeDoor {
  public:
   virtual ~LakeDoor() = default;
-  // `python -m telltale_lake ARGUMENTS` to its end; gives what it printed on standard output.
+  // `python -m telltale_lake ARGUMENTS` to its end; gives what it printed on standard output, also
+  // when it says that it is not complete (exit code 3).
   //   kUnsupported  this build's package has no such command (exit code 2)
   //   kUnavailable  it cannot be started, or ended with another code; it has said why on stderr
   virtual Result<std::string> Run(const std::vector<std::string>& arguments) = 0;

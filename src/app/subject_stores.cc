@@ -16,6 +16,8 @@ using nlohmann::json;
 constexpr std::int64_t kHourUs = 3'600 * 1'000'000ll;
 constexpr std::size_t kPieceBytes = 1u << 20;
 constexpr int kFoldersDeep = 8;
+// For telltale-lake and the committer: seconds, while others wait for the lock of erasures.
+constexpr const char* kLakeWaitS = "15";
 constexpr const char* kFolderOfStreams = "log";
 
 std::int64_t NumberOr(const json& from, const char* key, std::int64_t otherwise) {
@@ -30,9 +32,8 @@ std::string TextOr(const json& from, const char* key, const std::string& otherwi
 Result<StoreAnswer> AddToList(const SubjectParts& parts, const StepView& view) {
   RETURN_IF_ERROR(parts.disk.MakeFolders(parts.paths.erased(), 0755));
   RETURN_IF_ERROR(parts.disk.SyncFolder(parts.paths.data()));
-  ASSIGN_OR_RETURN(
-      [[maybe_unused]] const bool is_new,
-      AppendErasure(parts.disk, parts.paths.erasure_list(), *view.vehicle, parts.clock.NowUtc()));
+  ASSIGN_OR_RETURN([[maybe_unused]] const bool is_new,
+                   AppendErasure(parts.disk, parts.paths.erasure_list(), *view.vehicle));
   return StoreAnswer{};
 }
 
@@ -96,6 +97,7 @@ Result<publish::AlertStore> OpenAlerts(const SubjectParts& parts) {
 Result<StoreAnswer> FindRecipients(const SubjectParts& parts, const StepView& view) {
   StoreAnswer answer{.state = LineState::kOpen, .counts = {}, .note = view.line.note, .due_by = {}};
   if (view.line.counts.contains("alerts")) return answer;  // waits for a person
+  if (view.vehicle == nullptr) return Error{Code::kInvalid, "nobody counted what was sent"};
   auto store = OpenAlerts(parts);
   if (!store.ok() && store.error().code != Code::kNotFound) return store.error();
   publish::VehicleErased counted;
@@ -112,6 +114,10 @@ Result<StoreAnswer> FindRecipients(const SubjectParts& parts, const StepView& vi
 }
 
 Result<StoreAnswer> EraseAlerts(const SubjectParts& parts, const StepView& view) {
+  const JobLine* recipients = view.job.Find(store_name::kRecipients);
+  if (recipients != nullptr && !recipients->counts.contains("alerts")) {
+    return Error{Code::kUnavailable, "not before it is known whether alerts were sent"};
+  }
   auto store = OpenAlerts(parts);
   if (!store.ok() && store.error().code == Code::kNotFound) return StoreAnswer{};
   RETURN_IF_ERROR(store.ok() ? Ok() : Status(store.error()));
@@ -125,20 +131,25 @@ Result<StoreAnswer> EraseAlerts(const SubjectParts& parts, const StepView& view)
 Result<StoreAnswer> EraseInLake(const SubjectParts& parts, const StepView& view) {
   ASSIGN_OR_RETURN(const std::string text,
                    parts.lake.Run({"erase", "--dir", parts.paths.root, "--vehicle",
-                                   view.vehicle->ToHex(), "--json"}));
+                                   view.vehicle->ToHex(), "--wait", kLakeWaitS, "--json"}));
   const json said = json::parse(text, nullptr, false);
-  if (!said.is_object()) {
+  const auto complete = said.is_object() ? said.find("complete") : said.end();
+  if (!said.is_object() || complete == said.end() || !complete->is_boolean()) {
     return Error{Code::kUnavailable, "the lake's answer to the erasure cannot be read"};
   }
   StoreAnswer answer;
-  for (const auto& [name, value] : said.items()) {
-    if (value.is_number_integer()) answer.counts[name] = value.get<std::int64_t>();
-  }
-  const std::string state = TextOr(said, "state", "done");
-  if (state != "done") {
+  if (!complete->get<bool>()) {
     answer.state = LineState::kOpen;
-    answer.counts.clear();  // the call that ends it says how many
-    answer.note = TextOr(said, "reason", state);
+    answer.note = "waits for " + TextOr(said, "waiting_for", "the lake");
+    return answer;  // the call that ends it says how many
+  }
+  const auto stores = said.find("stores");
+  if (stores == said.end() || !stores->is_array()) return answer;
+  for (const json& store : *stores) {
+    if (!store.is_object()) continue;
+    for (const auto& [name, value] : store.items()) {
+      if (value.is_number_integer()) answer.counts[name] += value.get<std::int64_t>();
+    }
   }
   return answer;
 }
@@ -239,7 +250,10 @@ std::vector<StoreStep> ErasureSteps(SubjectParts& parts) {
       StepOf(parts, store_name::kList, AddToList),
       StepOf(parts, store_name::kVaultKeys, EraseVaultKeys),
       StepOf(parts, store_name::kRegistry, EraseRegistryRow),
-      StepOf(parts, store_name::kRecipients, FindRecipients),
+      // It counts before the alerts go, and then waits for a person without the reference.
+      {.store = store_name::kRecipients,
+       .needs_vehicle = false,
+       .act = [&parts](const StepView& view) { return FindRecipients(parts, view); }},
       StepOf(parts, store_name::kAlerts, EraseAlerts),
       StepOf(parts, store_name::kLake, EraseInLake),
       {.store = store_name::kSnapshots, .needs_vehicle = true, .act = snapshots},

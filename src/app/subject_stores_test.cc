@@ -40,7 +40,9 @@ class FakeLake final : public LakeDoor {
     asked = arguments;
     return says;
   }
-  Result<std::string> says = std::string(R"({"state":"done","rows":12,"files":3})");
+  Result<std::string> says = std::string(
+      R"({"tag":"x","complete":true,"waiting_for":"","stores":[{"table":"t","rows":12},)"
+      R"({"table":"u","rows":3,"files_removed":1}]})");
   std::vector<std::string> asked;
 };
 
@@ -141,9 +143,10 @@ TEST(SubjectStoresTest, EveryStoreIsGoneThroughAndNeighboursStay) {
   EXPECT_FALSE(world.IsHeldBelow("/d/data/publish", 'A'));
   EXPECT_TRUE(world.IsHeldBelow("/d/data/publish", 'B'));
   EXPECT_EQ(job.Find(store_name::kRegistry)->counts.at("rows"), 2);
-  EXPECT_EQ(job.Find(store_name::kLake)->counts.at("rows"), 12);
-  EXPECT_EQ(world.lake.asked, (std::vector<std::string>{"erase", "--dir", "/d", "--vehicle",
-                                                        RefOf('A').ToHex(), "--json"}));
+  EXPECT_EQ(job.Find(store_name::kLake)->counts.at("rows"), 15);
+  EXPECT_EQ(world.lake.asked,
+            (std::vector<std::string>{"erase", "--dir", "/d", "--vehicle", RefOf('A').ToHex(),
+                                      "--wait", "15", "--json"}));
   EXPECT_EQ(world.vault.requests[0],
             (json{{"op", "erase"}, {"vehicle_ref", RefOf('A').ToHex()}, {"job", job.id}}));
   ErasureList list(world.disk, "/d/data/erased/list");
@@ -160,6 +163,17 @@ TEST(SubjectStoresTest, RecipientsAreWaitedForOnlyWhereAlertsWereSent) {
   World without;
   ASSERT_TRUE(without.OpenAlerts().EraseVehicle(RefOf('A')).ok());
   EXPECT_EQ(StateOf(without.MustErase(), store_name::kRecipients), LineState::kNotApplicable);
+}
+
+TEST(SubjectStoresTest, AlertsDoNotGoBeforeItIsKnownThatTheyWereSent) {
+  World world;
+  world.disk.FailReads(true);
+  ErasureJob job = world.MustErase();
+  EXPECT_EQ(StateOf(job, store_name::kRecipients), LineState::kOpen);
+  world.disk.FailReads(false);
+  job = world.MustErase();
+  EXPECT_EQ(job.Find(store_name::kRecipients)->counts.at("alerts"), 1);
+  EXPECT_EQ(StateOf(job, store_name::kAlerts), LineState::kDone);
 }
 
 TEST(SubjectStoresTest, AHoldKeepsTheVaultsLinesAndNothingElse) {
@@ -187,6 +201,17 @@ TEST(SubjectStoresTest, AnAnswerThatDoesNotSayThatItIsGoneIsNoProof) {
   EXPECT_EQ(StateOf(job, store_name::kVaultKeys), LineState::kOpen);
   EXPECT_EQ(StateOf(job, store_name::kVaultFiles), LineState::kOpen);
   EXPECT_EQ(StateOf(job, store_name::kLake), LineState::kOpen);
+}
+
+TEST(SubjectStoresTest, ALakeThatWaitsForAnotherKeepsItsLineOpen) {
+  World world;
+  world.lake.says = std::string(R"({"complete":false,"waiting_for":"committer","stores":[]})");
+  ErasureJob job = world.MustErase();
+  EXPECT_EQ(StateOf(job, store_name::kLake), LineState::kOpen);
+  EXPECT_EQ(job.Find(store_name::kLake)->note, "waits for committer");
+  world.lake.says = std::string(R"({"complete":true,"stores":[{"rows":2}]})");
+  job = world.MustErase();
+  EXPECT_EQ(StateOf(job, store_name::kLake), LineState::kDone);
 }
 
 TEST(SubjectStoresTest, AVaultAndALakeThatAreAwayStopNoOther) {
@@ -218,7 +243,7 @@ TEST(SubjectStoresTest, SnapshotsAndHandoffsAreProvedByTheirBytes) {
   job = world.MustErase();
   EXPECT_EQ(StateOf(job, store_name::kSnapshots), LineState::kDone);
   EXPECT_EQ(StateOf(job, store_name::kHandoffs), LineState::kDone);
-  EXPECT_EQ(job.vehicle_ref, RefOf('A').ToHex()) << "people are still to be told";
+  EXPECT_EQ(job.vehicle_ref, "") << "who only waits for people and dates needs no reference";
 }
 
 // A stream of one shard whose only segment has a record of `at`.

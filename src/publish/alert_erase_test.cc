@@ -110,7 +110,7 @@ TEST(AlertEraseTest, WhatComesAfterTheListIsNotPublished) {
   ErasureList list(world.disk, kList);
   Commitment commitment = Of(2, {OutputOf('A', 0), OutputOf('B', 1)});
   commitment.erased = &list;
-  ASSERT_TRUE(AppendErasure(world.disk, kList, RefOf('A'), Micros{1}).ok());
+  ASSERT_TRUE(AppendErasure(world.disk, kList, RefOf('A')).ok());
   const Committed done = Must(store.Commit(commitment));
   EXPECT_EQ(done.erased, 1u);
   EXPECT_EQ(done.opened, 1u);

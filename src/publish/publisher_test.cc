@@ -98,7 +98,7 @@ TEST(PublisherTest, AlertsOfAnErasedVehicleAreCountedAndNotPublished) {
   ASSERT_TRUE(place.disk().MakeFolders("/erased").ok());
   VehicleRef ref;
   ref.bytes.fill(0x7f);  // as MakeOutput has it
-  ASSERT_TRUE(AppendErasure(place.disk(), "/erased/list", ref, Micros{1}).ok());
+  ASSERT_TRUE(AppendErasure(place.disk(), "/erased/list", ref).ok());
   place.Write(0, {OutputEntry(0, 1, 'x'), Mark(0, 2)});
   place.Start();
   ASSERT_TRUE(Must(place.publisher().LoadAuthority()));
@@ -107,6 +107,27 @@ TEST(PublisherTest, AlertsOfAnErasedVehicleAreCountedAndNotPublished) {
   EXPECT_EQ(place.counters().Drops("publish", Reason::kErased).value(), 1u);
   EXPECT_EQ(Must(Must(AlertStore::Open(place.database())).ReadPositions())[PartitionId{0}],
             Offset{2});
+}
+
+TEST(PublisherTest, LeavesForTheWorkerHowFarItsJournalIsPublished) {
+  Installation place;
+  place.Authorise();
+  place.Write(0, {OutputEntry(0, 1, 'x'), Mark(0, 2)});
+  place.Start();
+  ASSERT_TRUE(Must(place.publisher().LoadAuthority()));
+  const std::string positions = "/journal/" + kReleaseA + "/positions";
+  const auto left = [&] {
+    return log::LoadPosition(place.disk(), positions, "publisher", "journal", ShardId{0});
+  };
+  EXPECT_EQ(left().error().code, Code::kNotFound);
+  Must(place.publisher().RunOnce());
+  ASSERT_TRUE(place.publisher().SavePositions().ok());
+  EXPECT_EQ(Must(left()).next[0], Offset{2});
+  // Never further than where a publisher that starts again would go on.
+  const auto stored =
+      Must(Must(AlertStore::Open(place.database())).ReadJournalPosition(kReleaseA, ShardId{0}));
+  ASSERT_TRUE(stored.has_value());
+  EXPECT_EQ(stored->next, Must(left()).next);
 }
 
 TEST(PublisherTest, WithoutAuthorityNothingIsPublished) {

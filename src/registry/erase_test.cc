@@ -133,7 +133,7 @@ TEST(RegistryEraseTest, ASeedDoesNotGiveAnErasedReferenceAgain) {
   ErasureList list(world.disk, "/erased/list");
   registry->AvoidErased(list);
   const VehicleRef first = registry->Resolve(kVin)->vehicle.vehicle_ref;
-  ASSERT_TRUE(AppendErasure(world.disk, "/erased/list", first, Micros{1}).ok());
+  ASSERT_TRUE(AppendErasure(world.disk, "/erased/list", first).ok());
   ASSERT_TRUE(registry->Erase(first).ok());
   EXPECT_NE(registry->Resolve(kVin)->vehicle.vehicle_ref, first);
 }

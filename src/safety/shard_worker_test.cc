@@ -117,7 +117,7 @@ class Installation {
     VehicleRef ref;
     ref.bytes[7] = static_cast<std::uint8_t>(partition);
     ASSERT_TRUE(disk_.MakeFolders("/erased").ok());
-    ASSERT_TRUE(AppendErasure(disk_, "/erased/list", ref, kStart).ok());
+    ASSERT_TRUE(AppendErasure(disk_, "/erased/list", ref).ok());
   }
   bool Knows(std::uint16_t partition) const {
     const auto at = worker_->partitions().find(PartitionId{partition});
