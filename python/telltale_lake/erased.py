@@ -1,4 +1,4 @@
-"""Who was erased: data/erased/list (docs/formats/erased-list.md)."""
+"""Who was erased: data/erased/list (docs/formats/erasure-list.md)."""
 
 from __future__ import annotations
 

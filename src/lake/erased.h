@@ -1,5 +1,5 @@
 // Vehicles that were erased: data/erased/list, a line of 64 hexadecimal digits each, the SHA-256 of
-// the reference's 16 bytes (docs/formats/erased-list.md). Lines are only ever added.
+// the reference's 16 bytes (docs/formats/erasure-list.md). Lines are only ever added.
 #pragma once
 
 #include <cstdint>
