@@ -33,7 +33,9 @@ TEST_F(ConsentTest, OverTheLimitASecondPersonIsNeededAndUnderItNot) {
   EXPECT_EQ(world_.End(1, Message({.purpose = "crash", .hours = 24}))["state"], "done");
   EXPECT_EQ(world_.End(1, Message({.purpose = "crash", .hours = 25}))["state"], "waiting");
   const std::int64_t request = File();
+  const auto entries = world_.Audit().size();
   EXPECT_EQ(Run(request), "ok") << "says that it waits";
+  EXPECT_EQ(world_.Audit().size(), entries) << "asking again does not fill the log";
   EXPECT_TRUE(world_.Rows(1, {{"op", "run"}, {"request", request}}).empty());
   EXPECT_EQ(Approve(2, request), "ok");
   EXPECT_EQ(world_.Rows(1, {{"op", "run"}, {"request", request}}).size(), 6u);
@@ -87,6 +89,7 @@ TEST_F(ConsentTest, ARequestThatWasChangedInTheBookIsNeitherApprovedNorAnswered)
   }
   ASSERT_TRUE(world_.Open().ok());
   EXPECT_EQ(Run(request), "corrupt");
+  EXPECT_EQ(world_.Code(2, {{"op", "requests"}}), "ok") << "it does not hide the others";
   EXPECT_EQ(Approve(3, request), "corrupt");
 }
 

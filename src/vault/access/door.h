@@ -203,6 +203,7 @@ class AccessDoor {
   Result<BookedRequest> Wanted(const Asker& asker, const nlohmann::json& message);
   Status Park(const Asker& asker, const BookedRequest& booked, const Permit& permit,
               const Send& send) REQUIRES(deciding_);
+  static Status TellParked(const BookedRequest& booked, const Permit& permit, const Send& send);
   Status RunAction(const Asker& asker, const BookedRequest& booked, const Permit& permit,
                    const Send& send) REQUIRES(deciding_);
   // door_permit.cc
@@ -213,7 +214,7 @@ class AccessDoor {
   Status JudgeAction(const Asker& asker, RequestKind kind, Permit& permit);
   Status CountApprovals(const Policy& policy, const BookedRequest& booked, Permit& permit);
   // door_answer.cc
-  Status RunQuery(const Asker& asker, const BookedRequest& booked, const Send& send);
+  Status RunQuery(const Asker& asker, const BookedRequest& booked, bool is_new, const Send& send);
   Result<std::uint64_t> Record(const Asker& asker, const BookedRequest& booked,
                                const Permit& permit) REQUIRES(deciding_);
   // The vehicles that can have rows.
@@ -224,8 +225,8 @@ class AccessDoor {
   Status Alarm(const Asker& asker, const BookedRequest& booked) REQUIRES(deciding_);
   Status ChargeAndRecord(const Asker& asker, const BookedRequest& booked, const Permit& permit,
                          Started& started) REQUIRES(deciding_);
-  Status StillWaits(const Asker& asker, const BookedRequest& booked, const Permit& permit,
-                    const Send& send) REQUIRES(deciding_);
+  Status StillWaits(const BookedRequest& booked, const Permit& permit, const Send& send)
+      REQUIRES(deciding_);
   Status KeepAnswer(const BookedRequest& booked, const Permit& permit, BookedExport& kept,
                     std::unique_ptr<ExportWriter>& writer);
   Status StreamVehicles(const BookedRequest& booked, const Permit& permit, const Started& started,

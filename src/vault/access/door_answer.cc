@@ -17,7 +17,8 @@ constexpr Micros kClampedAhead = Micros::Seconds(300);
 
 }  // namespace
 
-Status AccessDoor::RunQuery(const Asker& asker, const BookedRequest& booked, const Send& send) {
+Status AccessDoor::RunQuery(const Asker& asker, const BookedRequest& booked, bool is_new,
+                            const Send& send) {
   Started started;
   Permit permit;
   {
@@ -26,22 +27,22 @@ Status AccessDoor::RunQuery(const Asker& asker, const BookedRequest& booked, con
     Result<Permit> judged = Judge(asker, booked);
     if (!judged.ok()) {
       // An approved one may fit again tomorrow: a cap, a review.
-      if (booked.state == RequestState::kWaiting) {
+      const bool is_no = judged.error().code == Code::kRefused;
+      if (is_no && booked.state == RequestState::kWaiting) {
         (void)book_->SetState(booked.id, RequestState::kRefused, "policy");
       }
       return judged.error();
     }
     permit = std::move(judged).value();
     if (permit.approvals < permit.approvals_wanted) {
-      return StillWaits(asker, booked, permit, send);
+      return is_new ? Park(asker, booked, permit, send) : StillWaits(booked, permit, send);
     }
     ASSIGN_OR_RETURN(started, StartQuery(asker, booked, permit));
   }
   return SendAnswer(asker, booked, permit, started, send);
 }
 
-Status AccessDoor::StillWaits(const Asker& asker, const BookedRequest& booked, const Permit& permit,
-                              const Send& send) {
+Status AccessDoor::StillWaits(const BookedRequest& booked, const Permit& permit, const Send& send) {
   if (permit.has_lapsed) {
     RETURN_IF_ERROR(book_->SetState(booked.id, RequestState::kLapsed, "approval"));
     return Error{Code::kRefused, fmt::format("an approval of request {} lapsed after {} hours; ask "
@@ -54,7 +55,7 @@ Status AccessDoor::StillWaits(const Asker& asker, const BookedRequest& booked, c
                              "force",
                              booked.id.value, permit.approvals, permit.approvals_wanted)};
   }
-  return Park(asker, booked, permit, send);
+  return TellParked(booked, permit, send);
 }
 
 Result<AccessDoor::Started> AccessDoor::StartQuery(const Asker& asker, const BookedRequest& booked,

@@ -76,6 +76,8 @@ Status AccessDoor::GetExport(const Asker& asker, const json& message, const Send
       return Refuse(asker, is_editor ? "policy_editor" : "purpose",
                     {Code::kRefused, "the policy in force does not let you have this answer"});
     }
+    const Status charged = book_->Charge(asker.key(), {.requests = 1}, asker.policy->caps);
+    if (!charged.ok()) return Refuse(asker, "cap", charged.error());
     const auto intent = Record(asker, booked, permit);
     if (!intent.ok()) return Annotate(intent.error(), "no row leaves without a record of it");
     started.intent = *intent;

@@ -41,7 +41,7 @@ Status AccessDoor::Query(const Asker& asker, const json& message, const Send& se
     return Error{Code::kInvalid, "op query is for kind query; use op request for the others"};
   }
   ASSIGN_OR_RETURN(const BookedRequest booked, Enter(asker, message));
-  return RunQuery(asker, booked, send);
+  return RunQuery(asker, booked, true, send);
 }
 
 Status AccessDoor::FileRequest(const Asker& asker, const json& message, const Send& send) {
@@ -50,7 +50,9 @@ Status AccessDoor::FileRequest(const Asker& asker, const json& message, const Se
   RETURN_IF_ERROR(CheckUnchanged(asker));
   const Result<Permit> permit = Judge(asker, booked);
   if (!permit.ok()) {
-    (void)book_->SetState(booked.id, RequestState::kRefused, "policy");
+    if (permit.error().code == Code::kRefused) {
+      (void)book_->SetState(booked.id, RequestState::kRefused, "policy");
+    }
     return permit.error();
   }
   const bool is_ready = permit->approvals_wanted == 0;
@@ -73,6 +75,11 @@ Status AccessDoor::Park(const Asker& asker, const BookedRequest& booked, const P
   }
   const bool is_ready = permit.approvals >= permit.approvals_wanted;
   if (is_ready) RETURN_IF_ERROR(book_->SetState(booked.id, RequestState::kApproved, ""));
+  return TellParked(booked, permit, send);
+}
+
+Status AccessDoor::TellParked(const BookedRequest& booked, const Permit& permit, const Send& send) {
+  const bool is_ready = permit.approvals >= permit.approvals_wanted;
   json end = Described(booked);
   end["kind"] = "end";
   end["state"] = StateName(is_ready ? RequestState::kApproved : RequestState::kWaiting);
@@ -99,7 +106,7 @@ Status AccessDoor::RunBooked(const Asker& asker, const json& message, const Send
   if (!IsOpen(booked.state) || booked.forgotten) return NotOpen(booked);
   if (booked.request.kind == RequestKind::kQuery) {
     parts_.counters.Get("queries").Add();
-    return RunQuery(asker, booked, send);
+    return RunQuery(asker, booked, false, send);
   }
   MutexLock deciding(deciding_);
   RETURN_IF_ERROR(CheckUnchanged(asker));

@@ -171,7 +171,8 @@ Status ReadExport(Disk& disk, ExportKeys& keys, const std::string& folder, const
     ASSIGN_OR_RETURN(const std::string piece_head, ReadExactly(*file, at, kPieceHeadBytes));
     const auto size = GetLe<std::uint32_t>(piece_head.data());
     const bool is_last = piece_head.back() == 1;
-    if (size > kExportPieceBytesMax) return Error{Code::kCorrupt, "a piece is over the limit"};
+    const bool is_known = size <= kExportPieceBytesMax && (is_last || piece_head.back() == 0);
+    if (!is_known) return Error{Code::kCorrupt, "the head of a piece was changed"};
     ASSIGN_OR_RETURN(const std::string sealed,
                      ReadExactly(*file, at + kPieceHeadBytes, size + seal::kTagBytes));
     ASSIGN_OR_RETURN(std::string plain,

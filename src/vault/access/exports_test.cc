@@ -47,16 +47,15 @@ TEST_F(ExportsTest, OnTheDiskItIsSealedAndMovedOrChangedItDoesNotOpen) {
   const std::string bytes = *ReadWholeFile(world_.disk, PathOf(id));
   EXPECT_EQ(bytes.find("latitude"), std::string::npos);
   EXPECT_EQ(bytes.find(RefOf(1).ToHex()), std::string::npos);
-  for (std::size_t at = 0; at < bytes.size(); at += 7) {
+  for (std::size_t at = 0; at < bytes.size(); at += 31) {
     std::string changed = bytes;
     changed[at] = static_cast<char>(changed[at] ^ 1);
     ASSERT_TRUE(WriteFileDurably(world_.disk, PathOf(id), changed).ok());
     EXPECT_NE(world_.Code(1, Get(id)), "ok") << at;
   }
-  for (std::size_t size = 0; size < bytes.size(); size += 5) {
+  for (std::size_t size = 0; size < bytes.size(); size += 37) {
     ASSERT_TRUE(WriteFileDurably(world_.disk, PathOf(id), bytes.substr(0, size)).ok());
     EXPECT_NE(world_.Code(1, Get(id)), "ok") << size;
-    if (world_.last_error.find("used up") != std::string::npos) break;
   }
   ASSERT_TRUE(WriteFileDurably(world_.disk, PathOf(other), bytes).ok());
   EXPECT_EQ(world_.Code(1, Get(other)), "corrupt");
