@@ -18,7 +18,8 @@ class TransportKeysTest : public testing::Test {
  protected:
   TransportKeysTest() {
     std::string pattern = testing::TempDir() + "/transport-XXXXXX";
-    paths_ = Paths(mkdtemp(pattern.data()));
+    CHECK(mkdtemp(pattern.data()) != nullptr);
+    paths_ = Paths(pattern);
     EXPECT_TRUE(disk_.MakeFolders(paths_.keys(), 0755).ok());
     EXPECT_TRUE(disk_.MakeFolders(paths_.vault() + "/keys/transport", 0700).ok());
     EXPECT_TRUE(MakeTransportKeys(disk_, paths_, kNow, false).ok());
