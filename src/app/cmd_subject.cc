@@ -29,6 +29,7 @@ struct Flags {
   std::string job;
   std::string told;
   std::string out;
+  std::string case_id;
   bool dry_run = false;
   bool wait = false;
   bool as_json = false;
@@ -224,12 +225,13 @@ void AddSubjectCommand(CLI::App& app, int& exit_code) {
                           "A copy of what is held about a vehicle, into a new folder", *flags);
   AddNames(*copy, *flags);
   copy->add_option("--out", flags->out, "The folder to make; nothing may be there yet")->required();
+  copy->add_option("--case", flags->case_id, "The case or ticket this belongs to")->required();
   copy->callback([flags, &exit_code] {
     WatchForStop();
     const auto run = [&]() -> Status {
       ASSIGN_OR_RETURN(const auto opened, Subject::Open(flags->dir));
       ASSIGN_OR_RETURN(const VehicleRef vehicle, opened->Resolve(Named(*flags)));
-      return ExportSubject(*opened, vehicle, flags->out);
+      return ExportSubject(*opened, vehicle, flags->out, flags->case_id);
     };
     exit_code = ExitCode(run());
   });

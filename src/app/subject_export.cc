@@ -39,8 +39,12 @@ A file that says "supported": false is of a part that this installation does not
 
 class Copy {
  public:
-  Copy(Subject& subject, const VehicleRef& vehicle, std::string folder)
-      : parts_(subject.parts()), subject_(subject), vehicle_(vehicle), folder_(std::move(folder)) {}
+  Copy(Subject& subject, const VehicleRef& vehicle, std::string folder, std::string case_id)
+      : parts_(subject.parts()),
+        subject_(subject),
+        vehicle_(vehicle),
+        folder_(std::move(folder)),
+        case_id_(std::move(case_id)) {}
 
   Status Make();
 
@@ -55,18 +59,20 @@ class Copy {
   Status PutVehicle();
   Status PutAlerts();
   Status PutLake();
-  Status PutFromVault(const std::string& name, const char* op);
+  Status PutFromVault(const std::string& name, const json& request);
   Status PutProcessing();
 
   SubjectParts& parts_;
   Subject& subject_;
   const VehicleRef vehicle_;
   const std::string folder_;
+  const std::string case_id_;
 };
 
 Status Copy::Record() {
   const std::string path = parts_.paths.erased() + "/exports";
   const json entry{{"at_us", parts_.clock.NowUtc().value},
+                   {"case", case_id_},
                    {"tag", HexEncode(ErasureTagOf(vehicle_))},
                    {"by", Subject::AskedBy()}};
   ASSIGN_OR_RETURN(const auto file, parts_.disk.Open(path, OpenMode::kCreateOrOpen, 0640));
@@ -126,13 +132,16 @@ Status Copy::PutLake() {
   return Ok();
 }
 
-Status Copy::PutFromVault(const std::string& name, const char* op) {
+Status Copy::PutFromVault(const std::string& name, const json& request) {
   json messages = json::array();
-  const auto end = parts_.vault.Ask({{"op", op}, {"vehicle_ref", vehicle_.ToHex()}},
-                                    [&](const json& message) { messages.push_back(message); });
+  const auto end =
+      parts_.vault.Ask(request, [&](const json& message) { messages.push_back(message); });
   // A vault that does not know the question says that it is none.
   if (!end.ok() && (end.error().code == Code::kInvalid || end.error().code == Code::kUnsupported)) {
     return PutJson(name, {{"supported", false}});
+  }
+  if (!end.ok() && end.error().code == Code::kNotFound) {
+    return PutJson(name, {{"supported", true}, {"held", false}});
   }
   if (!end.ok()) return end.error();
   json out{{"supported", true}, {"answer", *end}};
@@ -169,8 +178,11 @@ Status Copy::Make() {
   RETURN_IF_ERROR(PutVehicle());
   RETURN_IF_ERROR(PutAlerts());
   RETURN_IF_ERROR(PutProcessing());
-  RETURN_IF_ERROR(PutFromVault("vault.json", "subject"));
-  RETURN_IF_ERROR(PutFromVault("looked_at.json", "audit_subject"));
+  const std::string ref = vehicle_.ToHex();
+  RETURN_IF_ERROR(
+      PutFromVault("vault.json", {{"op", "presence"}, {"vehicle_ref", ref}, {"case", case_id_}}));
+  RETURN_IF_ERROR(
+      PutFromVault("looked_at.json", {{"op", "subject"}, {"vehicle", ref}, {"case", case_id_}}));
   RETURN_IF_ERROR(PutLake());
   // Last: a folder without it is not complete.
   return Put("README.md",
@@ -186,8 +198,12 @@ bool IsTableName(std::string_view name) {
   });
 }
 
-Status ExportSubject(Subject& subject, const VehicleRef& vehicle, const std::string& folder) {
-  return Copy(subject, vehicle, folder).Make();
+Status ExportSubject(Subject& subject, const VehicleRef& vehicle, const std::string& folder,
+                     const std::string& case_id) {
+  if (case_id.empty() || case_id.size() > kBasisCharactersMax) {
+    return Error{Code::kInvalid, "--case takes 1 to 200 characters: what the copy is made for"};
+  }
+  return Copy(subject, vehicle, folder, case_id).Make();
 }
 
 }  // namespace telltale::app

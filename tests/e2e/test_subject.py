@@ -199,14 +199,16 @@ def test_a_dry_run_changes_nothing(place):
 
 
 def test_a_copy_has_what_is_held_for_its_owner_alone(place, tmp_path):
-    installation, (car, neighbour), _, _ = place
+    installation, (car, neighbour), vault, _ = place
     ref, other, out = car.ref(), neighbour.ref(), tmp_path / "copy"
     wait_for("rows in the lake", lambda: ref in installation_query(installation, ref), timeout_s=60)
-    subject(installation, "export", "--vin", VIN, "--out", out)
+    subject(installation, "export", "--vin", VIN, "--out", out, "--case", "art 15")
+    assert vault.asked == [{"op": "presence", "vehicle_ref": ref, "case": "art 15"},
+                           {"op": "subject", "vehicle": ref, "case": "art 15"}]
     assert json.loads((out / "vehicle.json").read_text())["vin"] == VIN
     alerts = [json.loads(text) for text in (out / "alerts.ndjson").read_text().splitlines()]
     assert alerts and {alert["vehicle_ref"] for alert in alerts} == {ref}
-    assert json.loads((out / "vault.json").read_text())["answer"]["frames"] == {"position": 3}
+    assert json.loads((out / "vault.json").read_text())["answer"]["hours"] == 3
     assert json.loads((out / "looked_at.json").read_text()) == {"supported": False}
     rows = [path for path in (out / "lake").iterdir() if ref in path.read_text()]
     assert any("telemetry" in path.name for path in rows), rows
@@ -217,7 +219,8 @@ def test_a_copy_has_what_is_held_for_its_owner_alone(place, tmp_path):
     assert (out / "README.md").exists()
     recorded = (installation.dir / "data" / "erased" / "exports").read_text()
     assert len(recorded.splitlines()) == 1 and ref not in recorded
-    again = subject(installation, "export", "--vin", VIN, "--out", out, check=False)
+    again = subject(installation, "export", "--vin", VIN, "--out", out, "--case", "art 15",
+                    check=False)
     assert again.returncode == 1 and "is there already" in again.stderr
 
 

@@ -63,6 +63,6 @@ class VaultDouble:
         if request["op"] == "erase":
             return {"kind": "end", "keys": self.keys, "files": self.files,
                     "due_by": self.due_by_us, "exports": 0}
-        if request["op"] == "subject":
-            return {"kind": "end", "frames": {"position": 3}}
-        return {"kind": "error", "code": "invalid", "message": "op must be erase or subject"}
+        if request["op"] == "presence":
+            return {"kind": "end", "hours": 3}
+        return {"kind": "error", "code": "invalid", "message": "op must be erase or presence"}
