@@ -55,7 +55,8 @@ TEST(ErasedTest, ALongerListIsSeenAndASameOneIsNoNews) {
 
 TEST(ErasedTest, AListThatIsNoneOrHasShrunkStopsTheReader) {
   const std::string good = Erased::TagOf(Vehicle(1)) + "\n";
-  for (std::string bad : {good.substr(1), good + "x", std::string(65, 'f'), "G" + good.substr(1)}) {
+  for (const std::string& bad :
+       {good.substr(1), good + "x", std::string(65, 'f'), "G" + good.substr(1)}) {
     SimDisk disk;
     Erased erased("/erased/list");
     Write(disk, bad);

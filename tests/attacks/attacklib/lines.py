@@ -54,9 +54,10 @@ def judge(name, line, outcome, one_cell):
         assert median >= promise, (
             f"{name}: median error {median:.0f} m is under one cell ({promise:.0f} m): this attack "
             "succeeds now; find what made it so, and see docs/attacks.md")
-        share = float((outcome.errors < LAW_M).mean())
-        assert share <= UNDER_LAW_SHARE_MAX, (
-            f"{name}: {100 * share:.0f} % of the guesses are within {LAW_M:.0f} m, the law's line")
+        under = int((outcome.errors < LAW_M).sum())
+        assert under <= max(1, UNDER_LAW_SHARE_MAX * len(outcome.errors)), (
+            f"{name}: {under} of {len(outcome.errors)} guesses are within {LAW_M:.0f} m, the law's "
+            "line")
         return
     assert median >= BETTER * line.measured_m, (
         f"{name}: no promise here, but better than before: {median:.0f} m, was "
