@@ -87,7 +87,7 @@ struct Config {
   std::string vault_policy;  // "" = DIR/vault-policy.yaml; who may ask the vault for what
   // logging
   std::string logging_format = "logfmt";  // logfmt | json
-  std::string logging_level = "info";     // debug | info | warn | error
+  std::string logging_level = "info";     // trace | debug | info | warn | error
   // users: auto = two users when root and the folders can be reached; required; single
   std::string users = "auto";
 

@@ -228,7 +228,8 @@ std::vector<ConfigKey> MakeKeys() {
   keys.push_back(Choice("logging", "format", &Config::logging_format, {"logfmt", "json"},
                         "Form of the lines that processes write to stderr."));
   keys.push_back(Choice("logging", "level", &Config::logging_level,
-                        {"debug", "info", "warn", "error"}, "Lines below it are not written."));
+                        {"trace", "debug", "info", "warn", "error"},
+                        "Lines below it are not written."));
   keys.push_back(Fixed(Choice(
       "", "users", &Config::users, {"auto", "required", "single"},
       "auto: a user of its own for the vault when root and the folders allow it; required: that or "

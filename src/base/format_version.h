@@ -34,6 +34,9 @@ enum class Format {
   kPresenceLedger,
   kTransportBundle,
   kTransportKey,
+  kKeyTree,
+  kAccessDb,
+  kKeptAnswer,
 };
 
 struct FormatVersion {
@@ -68,6 +71,9 @@ inline constexpr std::array kFormats = {
     FormatVersion{Format::kPresenceLedger, "presence ledger", 1, 1, 1},
     FormatVersion{Format::kTransportBundle, "transport bundle", 1, 1, 1},
     FormatVersion{Format::kTransportKey, "transport key", 1, 1, 1},
+    FormatVersion{Format::kKeyTree, "vault key tree", 2, 2, 2},
+    FormatVersion{Format::kAccessDb, "access.db", 1, 1, 1},
+    FormatVersion{Format::kKeptAnswer, "kept answer", 1, 1, 1},
 };
 
 constexpr const FormatVersion& VersionOf(Format format) {

@@ -15,6 +15,7 @@ namespace {
 std::string_view LevelName(spdlog::level::level_enum level) {
   switch (level) {
     case spdlog::level::trace:
+      return "trace";
     case spdlog::level::debug:
       return "debug";
     case spdlog::level::info:
@@ -27,6 +28,7 @@ std::string_view LevelName(spdlog::level::level_enum level) {
 }
 
 std::optional<spdlog::level::level_enum> LevelOf(std::string_view name) {
+  if (name == "trace") return spdlog::level::trace;
   if (name == "debug") return spdlog::level::debug;
   if (name == "info") return spdlog::level::info;
   if (name == "warn") return spdlog::level::warn;

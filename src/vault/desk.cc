@@ -124,10 +124,10 @@ Status Desk::Erase(const VehicleRef& vehicle, const std::string& job, json& answ
   return OnOwner([&]() -> Status {
     ASSIGN_OR_RETURN(const Store::ErasureState state, folder_.store().EraseVehicle(job, vehicle));
     constexpr std::int64_t kFilesDueUs = 24 * kHourUs;
-    answer["keys"] = state.keys_destroyed ? "destroyed" : "pending";
+    // Held: the vehicle's own key is destroyed all the same; what the hold keeps has another.
+    answer["keys"] = state.is_held ? "held" : state.keys_destroyed ? "destroyed" : "pending";
     answer["files"] = state.files_done ? "done" : "due";
-    answer["held"] = state.is_held;
-    answer["due_by_us"] = state.asked_at.value + kFilesDueUs;
+    answer["due_by"] = state.asked_at.value + kFilesDueUs;
     answer["proof"] = folder_.provider().proof();
     return Ok();
   });

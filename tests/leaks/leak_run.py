@@ -47,7 +47,7 @@ class LeakRun:
     def __enter__(self):
         try:
             self.installation.init(
-                lake__cadence_s=1, logging__level="debug", log__segment_bytes=4 << 20
+                lake__cadence_s=1, logging__level="trace", log__segment_bytes=4 << 20
             ).start()
         except BaseException:
             self.installation.end_everything()

@@ -8,13 +8,14 @@
 #include <string_view>
 
 #include "base/disk.h"
+#include "base/format_version.h"
 #include "base/random.h"
 #include "seal/derive.h"
 #include "vault/hour.h"
 
 namespace telltale::vault {
 
-inline constexpr std::uint8_t kExportVersion = 1;
+inline constexpr std::uint8_t kExportVersion = VersionOf(Format::kKeptAnswer).written;
 inline constexpr std::size_t kExportPieceBytesMax = 1u << 20;
 inline constexpr std::size_t kExportSecretBytes = 32;
 inline constexpr std::size_t kExportIdBytes = 16;

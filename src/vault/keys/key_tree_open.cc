@@ -48,7 +48,7 @@ Result<KeyTreeImpl::Looked> KeyTreeImpl::LookForRoot(const TreeFolder& folder,
   if (head->provider != provider_.name()) {
     return Error{
         Code::kInvalid,
-        fmt::format("{} is under the key provider \"{}\", not \"{}\": set vault.keys as it "
+        fmt::format("{} is under the key provider \"{}\", not \"{}\": set vault.key_provider as it "
                     "was when these keys were made",
                     folder.PathOf(TreeFolder::kRootName), head->provider, provider_.name())};
   }
@@ -91,7 +91,7 @@ Status KeyTreeImpl::FindRoot(std::optional<FoundRoot>& found) {
     return Error{Code::kUnavailable,
                  "no root of keys opens, and a replica does not answer: " + why_no_root_ +
                      "bring it back, or take it out of "
-                     "vault.keys.replicas"};
+                     "vault.key_replica"};
   }
   if (none) return CreateFirst();
   return Error{Code::kCorrupt,

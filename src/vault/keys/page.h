@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "base/format_version.h"
 #include "base/random.h"
 #include "vault/keys/aead.h"
 #include "vault/keys/key_tree.h"
@@ -18,7 +19,7 @@ inline constexpr std::uint32_t kVehiclesPerPage = 4096;
 inline constexpr std::uint32_t kHoursPerPage = 24;
 inline constexpr std::size_t kSlotBytes = 48;
 inline constexpr std::size_t kPageHeadBytes = 72;
-inline constexpr std::uint8_t kKeysVersion = 2;
+inline constexpr std::uint8_t kKeysVersion = VersionOf(Format::kKeyTree).written;
 // No page file is larger.
 inline constexpr std::size_t kPageFileBytesMax =
     kPageHeadBytes + kVehiclesPerPage * kSlotBytes + seal::kTagBytes;
