@@ -1,6 +1,6 @@
 #include "lake/erased.h"
 
-#include "lake/sha256.h"
+#include "base/sha256.h"
 
 namespace telltale::lake {
 namespace {
@@ -11,7 +11,7 @@ constexpr std::uint64_t kListBytesMax = 1ull << 30;
 
 }  // namespace
 
-std::string Erased::TagOf(VehicleRef vehicle) { return HexEncode(Sha256(vehicle.bytes)); }
+std::string Erased::TagOf(VehicleRef vehicle) { return HexEncode(Sha256Of(vehicle.bytes)); }
 
 Result<bool> Erased::Refresh(Disk& disk) {
   const Error corrupt{Code::kCorrupt, path_ + " is no list of erased vehicles"};
