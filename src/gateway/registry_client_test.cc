@@ -25,7 +25,8 @@ class RegistryClientTest : public ::testing::Test {
     auto made = LocalListener::Listen(folder_ + "/registry.sock", 0600);
     EXPECT_TRUE(made.ok());
     listener_.emplace(std::move(made).value());
-    client_ = std::make_unique<RegistryClient>(folder_ + "/registry.sock", counters_);
+    client_ = std::make_unique<RegistryClient>(
+        RegistryClient::Options{.socket_path = folder_ + "/registry.sock"}, counters_);
   }
   ~RegistryClientTest() override {
     client_.reset();

@@ -93,7 +93,9 @@ Status AccessDoor::ChargeAndRecord(const Asker& asker, const BookedRequest& book
                                 .status = vehicles.error()});
     return Annotate(vehicles.error(), "no row leaves without a record of it");
   }
-  started.vehicles = std::move(vehicles).value();
+  // What a hold keeps outlives the vehicle's key.
+  const QueryRequest& query = booked.request.query;
+  started.vehicles = query.hold ? query.vehicles : std::move(vehicles).value();
   return Ok();
 }
 
