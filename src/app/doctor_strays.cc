@@ -7,7 +7,7 @@ namespace telltale::app {
 namespace {
 
 // Below DIR; folders are what lies above a file. Formats: docs/formats/.
-constexpr std::array<std::string_view, 30> kKnown = {
+constexpr std::array<std::string_view, 33> kKnown = {
     "data/control/**",
     "data/contracts/*.desc",
     "data/contracts/*.approvals.yaml",
@@ -22,6 +22,8 @@ constexpr std::array<std::string_view, 30> kKnown = {
     "data/publish/**",
     "data/lake/lake.lock",
     "data/lake/committer.lock",
+    "data/lake/commit.lock",
+    "data/lake/erase.lock",
     "data/lake/*.db*",
     "data/lake/handoff/#.json",
     "data/lake/handoff/#.state",

@@ -72,7 +72,7 @@ TEST(ConfigSchemaTest, ARefusalSaysWhatIsAllowedAndWhatWasGiven) {
   EXPECT_EQ(refusal("mqtt", "port", "0x10"),
             "mqtt.port must be a whole number from 0 to 65535, but is \"0x10\"");
   EXPECT_EQ(refusal("logging", "level", "loud"),
-            "logging.level must be one of debug, info, warn, error, but is \"loud\"");
+            "logging.level must be one of trace, debug, info, warn, error, but is \"loud\"");
   EXPECT_EQ(refusal("feed", "listen", "a\nb"),
             "feed.listen must be a text of 1 to 255 bytes on one line, but is \"a\\x0ab\"");
 }

@@ -73,7 +73,7 @@ TEST(RegistryEraseTest, TheLogOfChangesStillRefusesToForget) {
   }
   store::OpenOptions options;
   options.vfs = &world.vfs;
-  const char* const as_it_is[] = {"SELECT 1"};  // of the version that the file has: not run
+  const char* const as_it_is[] = {"", ""};  // of the version that the file has: not run
   options.migrations = as_it_is;
   auto database = store::Database::Open("/registry/registry.db", options);
   ASSERT_TRUE(database.ok()) << database.error().ToString();

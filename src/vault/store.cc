@@ -98,6 +98,11 @@ Result<Outcome> Store::Put(Frame frame) {
     outcome = OutcomeOf(reason);
     seal::Wipe(entry.fields);
   };
+  if (frame.vehicle == VehicleRef{}) {
+    // No vehicle has it, so it has no key; what names it must not hold the others up.
+    for (FrameEntry& entry : frame.entries) drop(entry, Reason::kUnsealFailed);
+    return Outcome::kRefused;
+  }
   const bool is_erased = IsErased(frame.vehicle);
   const Micros now = guard_->NowForKeys();
   std::map<Hour, Frame> parts;

@@ -365,6 +365,14 @@ TEST_F(StoreTest, AKeyThatIsGoneMeansTheHourIsGone) {
   EXPECT_EQ(Receipts(*store), 1);
 }
 
+TEST_F(StoreTest, AReferenceOfZerosHoldsNobodyUp) {
+  const auto store = OpenStore();
+  EXPECT_EQ(*store->Put(FrameOf({.vehicle = 0})), Outcome::kRefused);
+  EXPECT_EQ(*store->Put(FrameOf({.vehicle = 1})), Outcome::kStored);
+  ASSERT_TRUE(store->Commit({}).ok());
+  EXPECT_EQ(EntriesOf(*store, 1).size(), 1u);
+}
+
 TEST_F(StoreTest, AFileNobodyListedIsKeptAndCounted) {
   {
     const auto store = OpenStore();

@@ -7,6 +7,7 @@ namespace telltale::power {
 Car::Car(std::uint8_t number, std::uint64_t boot_random) : number_(number), boot_{1, boot_random} {
   vehicle_.ref.bytes[7] = number;  // the partition
   vehicle_.ref.bytes[15] = number;
+  vehicle_.ref.bytes[0] = 1;  // zeros are no vehicle
 }
 
 Batch Car::Make(Random& random, Micros now) {

@@ -367,6 +367,7 @@ Status Platform::FindInResults(Found& found) {
   vault::Store::FrameReader reader(store);
   for (std::uint8_t car = 0; car < kPartitions; ++car) {
     VehicleRef ref;
+    ref.bytes[0] = 1;
     ref.bytes[7] = ref.bytes[15] = car;
     ASSIGN_OR_RETURN(const auto refs,
                      store.Find(ref, vault::FrameClass::kData, Micros{0}, Micros{INT64_MAX / 2}));

@@ -127,9 +127,9 @@ class Platform {
   std::unique_ptr<GatewayProcess> gateway_;
   std::unique_ptr<WorkerProcess> worker_;
   std::unique_ptr<lake::Lake> lake_;
-  std::unique_ptr<VaultProcess> vault_;
   const std::unique_ptr<log::Streams> streams_;
   store::DiskVfs vfs_;
+  std::unique_ptr<VaultProcess> vault_;  // its databases close before vfs_ goes
   registry::RandomReferences references_;
   std::unique_ptr<publish::Publisher> publisher_;
   std::optional<publish::AlertStore> feed_;
