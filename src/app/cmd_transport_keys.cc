@@ -33,10 +33,9 @@ Result<std::string> ReadBundle(Disk& disk, const std::string& path) {
   return ReadWholeFile(disk, path, seal::kTransportBundleBytesMax);
 }
 
-void Describe(const seal::TransportBundle& bundle) {
-  const seal::TransportKey& made = bundle.keys.back();
-  fmt::print("bundle {}: key {} from {} to {}\n", bundle.number, HexEncode(made.id),
-             FormatUtc(made.not_before), FormatUtc(made.not_after));
+void Describe(const seal::TransportBundle& bundle, Micros now) {
+  fmt::print("bundle {}: {} keys, the last ends {}\n", bundle.number, bundle.keys.size(),
+             FormatUtc(bundle.CoveredUntil(now)));
 }
 
 // The offline key of an installation that has none yet, made where it is said to be.
@@ -95,7 +94,7 @@ Status Rotate(const Flags& flags) {
       const seal::TransportBundle bundle,
       MakeNextBundle(disk, paths, former, {.now = now, .days = flags.days, .is_demo = is_demo}));
   const std::string bytes = seal::EncodeUnsigned(bundle);
-  Describe(bundle);
+  Describe(bundle, SystemClock().NowUtc());
   if (!flags.unsigned_out.empty()) {
     RETURN_IF_ERROR(WriteFileDurably(disk, flags.unsigned_out, bytes, kFileMode));
     fmt::print("not in force: sign {} on the other machine, then install it\n", flags.unsigned_out);

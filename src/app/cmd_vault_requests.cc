@@ -2,7 +2,9 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <array>
 #include <memory>
+#include <tuple>
 
 #include "app/commands.h"
 #include "app/vault_client.h"
@@ -39,12 +41,17 @@ void PrintRequest(const json& one) {
 Result<json> ParamsOf(const Flags& flags) {
   json params = json::object();
   if (flags.kind == "hold") {
-    ASSIGN_OR_RETURN(params["from_us"], ParseTime("--from", flags.question.from));
-    ASSIGN_OR_RETURN(params["to_us"], ParseTime("--to", flags.question.to));
-    ASSIGN_OR_RETURN(params["review_at_us"], ParseTime("--review-at", flags.review_at));
-    params["basis"] = flags.basis;
+    const std::array<std::tuple<const char*, const char*, const std::string*>, 3> times{
+        {{"from_us", "--from", &flags.question.from},
+         {"to_us", "--to", &flags.question.to},
+         {"review_at_us", "--review-at", &flags.review_at}}};
+    for (const auto& [key, flag, text] : times) {
+      if (text->empty()) continue;
+      ASSIGN_OR_RETURN(params[key], ParseTime(flag, *text));
+    }
+    if (!flags.basis.empty()) params["basis"] = flags.basis;
   }
-  if (flags.kind == "hold_lift") params["hold"] = flags.question.hold;
+  if (flags.kind == "hold_lift" && flags.question.hold > 0) params["hold"] = flags.question.hold;
   const json given = json::parse(flags.params, nullptr, false);
   if (!given.is_object()) return Error{Code::kInvalid, "--params takes a JSON object"};
   params.update(given);

@@ -4,6 +4,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "app/users.h"
 
 namespace telltale::app {
@@ -46,10 +48,12 @@ Result<seal::TransportBundle> MakeNextBundle(Disk& disk, const Paths& paths,
   seal::TransportBundle bundle;
   bundle.number = former.number + 1;
   bundle.created_at = next.now;
+  // Those that have not begun are replaced by the new ones.
   for (const seal::TransportKey& key : former.keys) {
-    if (key.not_after > next.now) bundle.keys.push_back(key);
+    if (key.not_after > next.now && key.not_before <= next.now) bundle.keys.push_back(key);
   }
-  if (bundle.keys.size() >= seal::kTransportKeysMax) {
+  const std::uint32_t count = (next.days + kTransportKeyLifeDays - 1) / kTransportKeyLifeDays;
+  if (bundle.keys.size() + count > seal::kTransportKeysMax) {
     return Error{Code::kTooBig, fmt::format("there are {} keys that have not ended; let some end",
                                             bundle.keys.size())};
   }
@@ -59,10 +63,14 @@ Result<seal::TransportBundle> MakeNextBundle(Disk& disk, const Paths& paths,
     RETURN_IF_ERROR(GiveToOwnerOf(paths.vault() + "/keys", folder));
   }
   const Micros until = next.now + Micros{std::int64_t{next.days} * kDayUs};
-  ASSIGN_OR_RETURN(const seal::TransportKey made,
-                   seal::MakeTransportKey(disk, folder, next.now, until, next.is_demo));
-  RETURN_IF_ERROR(GiveToOwnerOf(folder, folder + "/" + HexEncode(made.id) + ".key"));
-  bundle.keys.push_back(made);
+  constexpr Micros kLife{std::int64_t{kTransportKeyLifeDays} * kDayUs};
+  for (Micros from = next.now; from < until; from = from + kLife) {
+    ASSIGN_OR_RETURN(
+        const seal::TransportKey made,
+        seal::MakeTransportKey(disk, folder, from, std::min(from + kLife, until), next.is_demo));
+    RETURN_IF_ERROR(GiveToOwnerOf(folder, folder + "/" + HexEncode(made.id) + ".key"));
+    bundle.keys.push_back(made);
+  }
   return bundle;
 }
 

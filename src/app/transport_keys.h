@@ -15,6 +15,9 @@ namespace telltale::app {
 // Of the first key and of each next one unless told otherwise; the next one is due this much
 // before the last key ends.
 inline constexpr std::uint32_t kTransportKeyDays = 90;
+// No key seals for longer: with what the stream `sealed` is kept, a copy of the stream opens for this
+// and three days more, far less than any window. Longer spans are several keys in a row.
+inline constexpr std::uint32_t kTransportKeyLifeDays = 7;
 inline constexpr std::uint32_t kTransportKeyDueDays = 14;
 
 std::string TransportBundlePath(const Paths& paths);
@@ -27,8 +30,8 @@ std::string OfflinePrivatePath(const Paths& paths);
 //   errors of seal::OpenBundle
 Result<seal::TransportBundle> LoadBundle(Disk& disk, const Paths& paths);
 
-// Makes the vault's next key, valid from `now` for `days`, and returns the bundle that follows
-// `former`: the keys of that one which have not ended, and the new one. Not signed, not installed.
+// Makes the vault's next keys, in a row from `now` for `days`, and returns the bundle that follows
+// `former`: the keys of that one which seal now, and the new ones. Not signed, not installed.
 struct NextKey {
   Micros now;
   std::uint32_t days = kTransportKeyDays;

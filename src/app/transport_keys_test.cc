@@ -38,8 +38,11 @@ TEST_F(TransportKeysTest, AnInstallationBeginsWithNinetyDaysAndIsToldTwoWeeksBef
   const auto bundle = LoadBundle(disk_, paths_);
   ASSERT_TRUE(bundle.ok()) << bundle.error().ToString();
   EXPECT_EQ(bundle->number, 1u);
-  ASSERT_EQ(bundle->keys.size(), 1u);
-  EXPECT_EQ(bundle->keys[0].not_after, Days(90));
+  ASSERT_EQ(bundle->keys.size(), 13u);
+  EXPECT_EQ(bundle->CoveredUntil(kNow), Days(90));
+  for (const seal::TransportKey& key : bundle->keys) {
+    EXPECT_LE(key.not_after - key.not_before, Micros{7 * kDayUs}) << "a copy opens no longer";
+  }
   EXPECT_EQ(TransportKeysWarning(disk_, paths_, Days(76)), "");
   EXPECT_NE(TransportKeysWarning(disk_, paths_, Days(77)).find("ends in 13 days"),
             std::string::npos);
@@ -51,14 +54,14 @@ TEST_F(TransportKeysTest, TheNextBundleKeepsWhatHasNotEndedAndRaisesTheNumber) {
   const auto first = *LoadBundle(disk_, paths_);
   const auto second = MakeNextBundle(disk_, paths_, first, {.now = Days(80)});
   ASSERT_TRUE(second.ok());
-  EXPECT_EQ(second->keys.size(), 2u);
+  EXPECT_EQ(second->keys.size(), 1u + 13u) << "what had not begun is replaced";
   ASSERT_TRUE(InstallBundle(disk_, paths_, Sign(*second)).ok());
   EXPECT_EQ(TransportKeysWarning(disk_, paths_, Days(80)), "");
   const auto third = MakeNextBundle(disk_, paths_, *second, {.now = Days(90)});
   ASSERT_TRUE(third.ok());
   EXPECT_EQ(third->number, 3u);
-  EXPECT_EQ(third->keys.size(), 2u) << "the first key has ended";
-  EXPECT_EQ(disk_.List(paths_.vault() + "/keys/transport")->size(), 3u);
+  EXPECT_EQ(third->keys.size(), 1u + 13u) << "the keys of the first bundle have ended";
+  EXPECT_EQ(disk_.List(paths_.vault() + "/keys/transport")->size(), 3u * 13u);
 }
 
 TEST_F(TransportKeysTest, ABundleThatDoesNotFollowOrIsNotSignedIsNotInstalled) {

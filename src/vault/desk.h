@@ -37,6 +37,7 @@ class Desk final : public Actions, public Operator {
   Status Run(const BookedRequest& request, nlohmann::json& answer) override;
 
   Status Erase(const VehicleRef& vehicle, const std::string& job, nlohmann::json& answer) override;
+  bool IsErased(const VehicleRef& vehicle) override { return folder_.store().IsErased(vehicle); }
   Status ListHolds(nlohmann::json& answer) override;
   Status Presence(const VehicleRef& vehicle, nlohmann::json& answer) override;
   Status MakeReport(std::optional<Micros> at, bool list, nlohmann::json& answer) override;

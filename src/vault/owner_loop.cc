@@ -47,7 +47,7 @@ void OwnerLoop::LookAtClock() {
     spdlog::error(
         "vault: the clock is {} s ahead of the time that passed; no key is destroyed until "
         "somebody "
-        "says `telltale vault confirm-clock`, or it goes back",
+        "says so (`telltale vault request --kind clock_confirm`), or it goes back",
         (clock_.NowUtc() - guard.NowForKeys()).value / 1'000'000);
   }
   if (!was_trusted && is_clock_trusted_) {

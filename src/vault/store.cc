@@ -76,6 +76,7 @@ std::string Store::PathOf(const SegmentRecord& record) const {
 }
 
 bool Store::IsErased(const VehicleRef& vehicle) const {
+  MutexLock lock(index_mutex_);
   return !erased_.empty() && erased_.contains(seal::Sha256(AsText(vehicle.bytes)));
 }
 

@@ -131,6 +131,8 @@ class Store {
   Result<std::vector<FrameRef>> Find(const VehicleRef& vehicle, FrameClass frame_class, Micros from,
                                      Micros to,
                                      std::optional<std::uint64_t> hold = std::nullopt) const;
+  // Any thread.
+  bool IsErased(const VehicleRef& vehicle) const;
   // Any thread. Whether a reader may still see an entry of this basis: the exact edge.
   bool IsReadable(const SegmentHead& head, Micros basis) const;
 
@@ -227,7 +229,6 @@ class Store {
   Status DestroyVehicle(const VehicleRef& vehicle);
   Status FinishLifted();
   Status FinishErasures(const std::vector<ErasureJob>& erasures);
-  bool IsErased(const VehicleRef& vehicle) const;
 
   std::string SegmentsFolder() const { return options_.dir + "/segments"; }
   std::string FolderOf(const SegmentRecord& record) const;
@@ -256,9 +257,8 @@ class Store {
   bool receipts_due_ = true;
   mutable Hour looked_through_{-1};  // no key dies up to here
   std::vector<Hold> holds_;
-  std::unordered_set<std::string> erased_;  // SHA-256 of the reference
-  bool has_work_ = true;                    // a hold to copy, an erasure to finish
-  std::uint64_t rewritten_through_ = 0;     // segments below were looked through for erasures
+  bool has_work_ = true;                 // a hold to copy, an erasure to finish
+  std::uint64_t rewritten_through_ = 0;  // segments below were looked through for erasures
   std::map<std::pair<std::uint64_t, HourKeyId>, OrdinalSet> held_;  // since the last commit
 
   mutable Mutex index_mutex_;
@@ -266,6 +266,8 @@ class Store {
   std::map<Place, std::set<std::uint64_t>> by_place_ GUARDED_BY(index_mutex_);
   std::map<std::uint32_t, ContractRecord> contracts_ GUARDED_BY(index_mutex_);
   bool contracts_changed_ GUARDED_BY(index_mutex_) = false;
+  // SHA-256 of the references.
+  std::unordered_set<std::string> erased_ GUARDED_BY(index_mutex_);
 };
 
 }  // namespace telltale::vault

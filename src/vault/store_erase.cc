@@ -140,7 +140,10 @@ Result<Store::ErasureState> Store::EraseVehicle(const std::string& job, const Ve
     RETURN_IF_ERROR(catalog_->PutErased(tag));
     RETURN_IF_ERROR(catalog_->PutErasure(*known));
     RETURN_IF_ERROR(transaction.Commit());
-    erased_.insert(tag);
+    {
+      MutexLock lock(index_mutex_);
+      erased_.insert(tag);
+    }
     has_work_ = true;
     rewritten_through_ = 0;
   }

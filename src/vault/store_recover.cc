@@ -94,13 +94,13 @@ Status Store::LoadCatalog() {
   ended_.insert(ended.begin(), ended.end());
   ASSIGN_OR_RETURN(holds_, catalog_->Holds());
   ASSIGN_OR_RETURN(const std::vector<std::string> erased, catalog_->ErasedTags());
-  erased_.insert(erased.begin(), erased.end());
   ASSIGN_OR_RETURN(std::optional<ClockMark> mark, catalog_->clock_mark());
   guard_ = std::make_unique<ClockGuard>(clock_, std::move(mark));
   guard_->Look();
   ASSIGN_OR_RETURN(auto contracts, catalog_->Contracts());
   MutexLock lock(index_mutex_);
   contracts_ = std::move(contracts);
+  erased_.insert(erased.begin(), erased.end());
   return Ok();
 }
 

@@ -85,7 +85,7 @@ def test_what_lies_beside_the_log_is_looked_at_and_nothing_is_left_there(parked)
     _, report = examine(parked)
     looked_at = report["looked_at"]
     for what in ("data files", "data file rows", "databases", "registered vehicles",
-                 "vault segments", "vault frames", "hour keys"):
+                 "vault segments", "vault frames"):
         assert looked_at[what] > 0, what
     assert looked_at["databases"] == 3  # registry, alert store, catalogue
     assert sorted(path for path in parked.dir.rglob("*")) == before

@@ -90,7 +90,7 @@ def test_mistakes_are_refused_before_anything_starts(new_installation):
         return installation.run("serve", installation.dir, *arguments, check=False)
 
     installation.set(vault__window_days=63)
-    assert "vault.window_days must be a whole number from 1 to 62" in serve().stderr
+    assert "vault.window_days must be a whole number from 0 to 62" in serve().stderr
     installation.set(vault__window_days=30)
     assert "--demo" in serve("--seed", "1").stderr
     installation.set(environment__kind="prod")

@@ -41,12 +41,12 @@ def test_keys_rotate_online_and_offline_and_every_position_opens(served, tmp_pat
     car.publish(f"{BOOT} {report(0, event)}")
     first = listed(served)
     assert first["bundle"] == 1 and first["warning"] == ""
-    assert [key["state"] for key in first["keys"]] == ["in use"]
+    assert [key["state"] for key in first["keys"]] == ["in use"] + ["to come"] * 12
 
     idle = keys(served, "rotate", "--dir", served.dir, "--when-left", "14").stdout
     assert "nothing to do" in idle and listed(served) == first
     keys(served, "rotate", "--dir", served.dir, "--days", "30")
-    assert [key["state"] for key in listed(served)["keys"]] == ["valid", "in use"]
+    assert [key["state"] for key in listed(served)["keys"]] == ["valid", "in use"] + ["to come"] * 4
 
     # The offline key lives elsewhere: made here, signed there, installed here.
     elsewhere = tmp_path / "elsewhere.key"

@@ -95,12 +95,13 @@ Status AccessDoor::Answer::ChargeFor(std::uint64_t rows) {
 Status AccessDoor::Answer::Flush() {
   if (pending_rows_ == 0) return Ok();
   RETURN_IF_ERROR(ChargeFor(pending_rows_));
-  RETURN_IF_ERROR(writer_ != nullptr ? writer_->Add(pending_) : send_(RowsMessage(pending_)));
+  // Before it is sent: of a message that did not go whole, some rows may have arrived.
   digest_.Add(pending_);
   rows_ += pending_rows_;
-  seal::Wipe(pending_);
   pending_rows_ = 0;
-  return Ok();
+  const Status sent = writer_ != nullptr ? writer_->Add(pending_) : send_(RowsMessage(pending_));
+  seal::Wipe(pending_);
+  return sent;
 }
 
 void AccessDoor::Answer::Settle() {

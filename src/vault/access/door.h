@@ -80,6 +80,8 @@ class Operator {
   // The vehicle's keys at once, its frames within a day. Safe to repeat: says how far it is.
   virtual Status Erase(const VehicleRef& vehicle, const std::string& job,
                        nlohmann::json& answer) = 0;
+  // Its reference is to be kept nowhere any more.
+  virtual bool IsErased(const VehicleRef& vehicle) = 0;
   virtual Status ListHolds(nlohmann::json& answer) = 0;
   // In which hours there is, or was, something of the vehicle.
   virtual Status Presence(const VehicleRef& vehicle, nlohmann::json& answer) = 0;

@@ -30,6 +30,12 @@ Result<BookedRequest> AccessDoor::Enter(const Asker& asker, const json& message)
   const Result<Request> request = ParseRequest(message);
   if (!request.ok()) return Refuse(asker, "request_incomplete", request.error()).error();
   if (request->kind != RequestKind::kQuery) RETURN_IF_ERROR(parts_.actions.Check(*request));
+  // The book keeps no reference of a vehicle that was erased, but for what a hold keeps of it.
+  for (const VehicleRef& vehicle : request->query.vehicles) {
+    if (request->query.hold || !parts_.desk.IsErased(vehicle)) continue;
+    return Refuse(asker, "erased", {Code::kNotFound, "a vehicle of this request was erased"})
+        .error();
+  }
   const Status charged = book_->Charge(asker.key(), {.requests = 1}, asker.policy->caps);
   if (!charged.ok()) return Refuse(asker, "cap", charged.error()).error();
   return book_->File(*request, asker.key());

@@ -40,6 +40,7 @@ class NoActions final : public Actions {
 class NoOperator final : public Operator {
  public:
   Status Erase(const VehicleRef&, const std::string&, nlohmann::json&) override { return None(); }
+  bool IsErased(const VehicleRef&) override { return false; }
   Status ListHolds(nlohmann::json&) override { return None(); }
   Status Presence(const VehicleRef&, nlohmann::json&) override { return None(); }
   Status MakeReport(std::optional<Micros>, bool, nlohmann::json&) override { return None(); }
