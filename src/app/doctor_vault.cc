@@ -82,6 +82,8 @@ void VaultCheck::Check() {
   const auto catalogue = ReadCatalogue();
   const auto folders = disk_.List(SegmentsFolder());
   if (!catalogue.ok()) {
+    // Of format 1: the vault takes it over at its next start, and looks at it then.
+    if (disk_.Exists(paths_.vault() + "/state")) return;
     AddError(CataloguePath(), catalogue.error());
     if (catalogue.error().code == Code::kNotFound && folders.ok() && !folders->empty()) {
       report_.Add(FindingKind::kReadFailed,

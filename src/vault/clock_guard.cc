@@ -10,13 +10,13 @@ ClockGuard::ClockGuard(Clock& clock, std::optional<ClockMark> last) : clock_(clo
   mark_ = last.value_or(ClockMark{now, clock.SinceBoot(), boot, now});
   if (mark_.boot == boot) return;
   // Another boot: nothing says how much time passed but the wall clock itself.
-  const bool believed = now - mark_.latest <= kClockAheadMax || clock.IsSynchronised();
+  const bool believed = now - mark_.latest <= kClockLeeway || clock.IsSynchronised();
   mark_ = {believed ? now : mark_.latest, clock.SinceBoot(), boot, mark_.latest};
 }
 
 Micros ClockGuard::LatestCredible() const {
   const Micros passed = clock_.SinceBoot() - mark_.since_boot;
-  return mark_.utc + passed + Micros{passed.value / kClockDrift} + kClockAheadMax;
+  return mark_.utc + passed + Micros{passed.value / kClockDrift} + kClockLeeway;
 }
 
 bool ClockGuard::Look() {
@@ -44,7 +44,7 @@ Micros ClockGuard::NowForKeys() const {
   const Micros now = clock_.NowUtc();
   MutexLock lock(mutex_);
   if (now <= LatestCredible()) return now;
-  return LatestCredible() - kClockAheadMax;
+  return LatestCredible() - kClockLeeway;
 }
 
 Micros ClockGuard::NowForReaders() const {

@@ -14,7 +14,7 @@ namespace telltale::vault {
 // How far the wall clock may run ahead of the time that passed (reference/privacy-and-vault.md,
 // section 5), beside a drift of one in kClockDrift. Small steps add up: only a confirmation begins
 // anew.
-inline constexpr Micros kClockAheadMax{3600 * 1'000'000ll};
+inline constexpr Micros kClockLeeway{3600 * 1'000'000ll};
 inline constexpr std::int64_t kClockDrift = 1000;
 
 // A moment that is believed, with the time since boot that belongs to it, and the latest moment
@@ -30,7 +30,7 @@ struct ClockMark {
 class ClockGuard {
  public:
   // `last` from the catalogue, if any. Over a reboot the time that passed is not known: then a gap
-  // over kClockAheadMax needs a confirmation too, unless the kernel says that its clock is
+  // over kClockLeeway needs a confirmation too, unless the kernel says that its clock is
   // synchronised.
   ClockGuard(Clock& clock, std::optional<ClockMark> last);
 

@@ -27,7 +27,12 @@ PLACES = {
     "alerts-db": ["data/publish/alerts.db"],
     "config-record": ["data/control/first-config"],
     "release": ["data/releases/*/*", "data/contracts/*.desc"],
-    "vault-segment": ["vault/segments/*/*.seg"],
+    "vault-segment": ["vault/segments/*/*.seg", "vault/segments/*/*/*.seg"],
+    "vault-db": ["vault/vault.db"],
+    # Without `reserve`, which is room alone.
+    "key-tree": ["vault/keys/tree/*[!e]", "vault/keys/root/*"],
+    "vault-ledger": ["vault/ledger/*", "vault/ledger/*/*"],
+    "access-db": ["vault/access.db"],
     "vault-state": ["vault/state"],
     "hour-key": ["vault/keys/hours/*.key"],
     "audit-log": ["vault/audit/audit.log"],
@@ -38,6 +43,9 @@ PLACES = {
     "table": ["data/lake/catalog.db", "data/lake/warehouse/*/metadata/*",
               "data/lake/warehouse/*/data/*/*.parquet"],
 }
+# Of a vault of version 1, which later ones take over at their first start.
+ONLY_IN_V1 = {"vault-state", "hour-key"}
+NOT_IN_V1 = {"vault-db", "key-tree", "vault-ledger", "access-db"}
 IN_LOGS = ("segment", "journal")  # their segments are longer than what is written in them
 
 
@@ -77,24 +85,31 @@ def _copy(path, copy, name):
     copy.write_bytes(content.rstrip(b"\0") if is_log else content)
 
 
+def places(version):
+    """Format -> patterns of those that a version's set holds."""
+    missing = NOT_IN_V1 if version == "v1" else ONLY_IN_V1
+    return {name: patterns for name, patterns in PLACES.items() if name not in missing}
+
+
 def save(folder, version):
     """Copies the files of every format out of an installation; refuses a set that is there."""
     target = HERE / version
     if target.exists():
         raise SystemExit(f"{target} is there already: golden files are never overwritten")
-    for name, patterns in PLACES.items():
+    for name, patterns in places(version).items():
         found = [path for pattern in patterns for path in sorted(folder.glob(pattern))]
         if not found:
             raise SystemExit(f"{folder} holds no {name}: nothing was written")
-    for name, patterns in PLACES.items():
-        for path in (path for pattern in patterns for path in sorted(folder.glob(pattern))):
+    for name, patterns in places(version).items():
+        files = [path for pattern in patterns for path in sorted(folder.glob(pattern))]
+        for path in (path for path in files if path.is_file()):
             copy = target / name / path.relative_to(folder)
             copy.parent.mkdir(parents=True, exist_ok=True)
             _copy(path, copy, name)
 
 
 def restore(version, folder):
-    for name in PLACES:
+    for name in places(version):
         shutil.copytree(HERE / version / name, folder, dirs_exist_ok=True)
     patterns = [pattern for name in IN_LOGS for pattern in PLACES[name] if ".seg" in pattern]
     for path in (path for pattern in patterns for path in folder.glob(pattern)):
@@ -143,7 +158,7 @@ def raise_state(path):
 
 
 def raise_vault_segment(path):
-    _patch(path, 5, "<B", NEWER, 76, 0, "crc")
+    _patch(path, 5, "<B", NEWER + 1, 76, 0, "crc")
 
 
 def raise_vault_state(path):

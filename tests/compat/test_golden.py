@@ -11,6 +11,8 @@ import readers
 from telltale_lake import handoff
 
 VIN = "1M8GDM9AXKP042788"
+# Of a vault of version 1 no doctor looks at these any more: the vault does when it takes it over.
+BY_THE_VAULT = {"vault segments", "vault frames", "hour keys"}
 RELEASE = "a" * 64
 
 
@@ -37,7 +39,8 @@ def test_todays_readers_give_what_was_written(version, folder):
     found = readers.everything(folder, VIN)
     for part, value in expected.items():
         if part == "looked_at":  # a later doctor looks at more
-            assert value.items() <= found[part].items()
+            looked = {key: count for key, count in value.items() if key not in BY_THE_VAULT}
+            assert looked.items() <= found[part].items()
         elif part != "made_at_us":
             assert found[part] == value, part
 
@@ -114,10 +117,9 @@ REFUSALS = [
     ("handoff", ".json", formats.raise_handoff, by_lake, NAMED),
     ("handoff", ".state", formats.raise_state, by_lake, NAMED),
     ("handoff", ".json", formats.raise_handoff, DOCTOR, NAMED),
-    ("vault-segment", ".seg", formats.raise_vault_segment, DOCTOR, NAMED),
-    ("vault-state", "", formats.raise_vault_state, DOCTOR, NAMED),
+    ("vault-segment", ".seg", formats.raise_vault_segment, DOCTOR, "version 3"),
+    ("vault-db", ".db", formats.raise_schema, by_vault, NAMED_SCHEMA),
     ("vault-state", "", formats.raise_vault_state, by_vault, NAMED),
-    ("hour-key", ".key", formats.raise_hour_key, DOCTOR, NAMED),
     ("registry-db", ".db", formats.raise_schema,
      by_command("vehicles", "lookup", "--dir", "DIR", "--vin", VIN), NAMED_SCHEMA),
     ("alerts-db", ".db", formats.raise_schema,
@@ -127,7 +129,12 @@ REFUSALS = [
 
 @pytest.mark.parametrize("name,suffix,raise_it,refuser,reason", REFUSALS,
                          ids=[f"{one[0]}{one[1]}-{number}" for number, one in enumerate(REFUSALS)])
-def test_a_newer_format_is_refused_with_a_reason(folder, name, suffix, raise_it, refuser, reason):
+def test_a_newer_format_is_refused_with_a_reason(version, folder, name, suffix, raise_it, refuser,
+                                                 reason):
+    # A vault of version 1 is read by the vault alone.
+    of_another = name not in formats.places(version) or (name, version) == ("vault-segment", "v1")
+    if of_another:
+        return
     path = formats.place(folder, name, suffix)
     raise_it(path)
     before = path.read_bytes()

@@ -232,7 +232,8 @@ TEST_F(DoorTest, APeerThatHangsUpIsInTheOutcome) {
   });
   EXPECT_FALSE(ran.ok());
   EXPECT_EQ(world_.Audit("outcome").back()["result"], "unavailable");
-  EXPECT_EQ(world_.Audit("outcome").back()["rows"], 0);
+  // Of a message that was cut some rows may have arrived: never fewer than left.
+  EXPECT_EQ(world_.Audit("outcome").back()["rows"], 3);
 }
 
 TEST_F(DoorTest, TheDaysCapsHoldAndTheNextDayIsNew) {
