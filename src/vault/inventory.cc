@@ -40,6 +40,7 @@ Result<Inventory> TakeInventory(Disk& disk, VaultFolder& folder, const std::stri
   Inventory inventory;
   RETURN_IF_ERROR(ListFiles(disk, dir + "/segments", "", kFoldersDeep, inventory.listing));
   inventory.keys.hours = folder.keys().Hours();
+  inventory.keys.destruction_pending = folder.keys().destruction_pending();
   Store& store = folder.store();
   inventory.catalogue.next_segment = store.next_segment();
   ASSIGN_OR_RETURN(const std::vector<SegmentRecord> live, store.catalog().LiveSegments());

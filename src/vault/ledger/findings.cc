@@ -25,6 +25,9 @@ constexpr std::array<Words, kFindingKinds> kWords = {{
     {"stream_past_retention", "see the retention of stream sealed and what holds it back"},
     {"export_past_expiry", "remove the export; see why the vault did not"},
     {"transport_key_past_expiry", "destroy the old sealing key; see docs/vault.md"},
+    {"key_destruction_pending",
+     "a key is gone from memory and not yet from the disk, its replica or the provider: see in the "
+     "log which of them refuses"},
     {"key_missing",
      "frames of the hour cannot be read: restore the key tree from its replica; if the hour was "
      "destroyed, look for its receipt"},

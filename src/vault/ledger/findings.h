@@ -19,6 +19,7 @@ enum class FindingKind {
   kStreamPastRetention,
   kExportPastExpiry,
   kTransportKeyPastExpiry,
+  kKeyDestructionPending,
   // Incomplete: the answer cannot be relied on.
   kKeyMissing,
   kHourNotInLedger,

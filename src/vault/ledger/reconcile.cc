@@ -127,6 +127,8 @@ void Reconciler::CheckSegments(const Catalogue& catalogue) {
 
 void Reconciler::CheckKeys(const KeyInventory& keys) {
   out_.keys = keys.hours.size();
+  // What memory forgot may still open from the disk.
+  if (keys.destruction_pending) Add(FindingKind::kKeyDestructionPending, "key tree");
   for (const HourKeyInfo& key : keys.hours) {
     if (IsHold(key.id)) {
       const auto hold = ledger_.holds.find(HoldOf(key.id));

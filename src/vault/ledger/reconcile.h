@@ -27,7 +27,8 @@ struct Listing {
 };
 
 struct KeyInventory {
-  std::vector<HourKeyInfo> hours;  // KeyTree::Hours()
+  std::vector<HourKeyInfo> hours;    // KeyTree::Hours()
+  bool destruction_pending = false;  // KeyTree::destruction_pending()
 };
 
 struct SegmentFact {

@@ -10,7 +10,8 @@ from leak_run import LeakRun
 from leaky_cars import Car, batch, head, single
 from test_gateway import Keys
 
-ROLL_RATE, YAW_RATE = 17, 14  # open, and wide enough for both coordinates
+# Open in the lake too, and wide enough for both coordinates: currents of the batteries.
+LOW_CURRENT, HIGH_CURRENT = 101, 113
 STORES = {
     "data/log/telemetry/shard-*/*.seg": "float32-le",
     "data/lake/warehouse/telemetry/data/*.parquet": "near-pair",
@@ -26,7 +27,7 @@ def report(tmp_path_factory):
         one = run.secrets[0]
         keys = Keys(run.installation, run.cars)
         car = Car(keys, keys.issue(one.vin), run.installation.mqtt_port)
-        rates = single(ROLL_RATE, one.latitude) + single(YAW_RATE, one.longitude)
+        rates = single(LOW_CURRENT, one.latitude) + single(HIGH_CURRENT, one.longitude)
         car.publish(batch(1, [head(seq) + rates for seq in range(3)]))
         car.wait_acks(1)
         car.leave()
