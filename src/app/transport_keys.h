@@ -15,8 +15,8 @@ namespace telltale::app {
 // Of the first key and of each next one unless told otherwise; the next one is due this much
 // before the last key ends.
 inline constexpr std::uint32_t kTransportKeyDays = 90;
-// No key seals for longer: with what the stream `sealed` is kept, a copy of the stream opens for this
-// and three days more, far less than any window. Longer spans are several keys in a row.
+// No key seals for longer: with what the stream `sealed` is kept, a copy of the stream opens for
+// this and three days more, far less than any window. Longer spans are several keys in a row.
 inline constexpr std::uint32_t kTransportKeyLifeDays = 7;
 inline constexpr std::uint32_t kTransportKeyDueDays = 14;
 

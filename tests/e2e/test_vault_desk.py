@@ -54,10 +54,11 @@ def served(people):
         f"    uids: [{os.getuid()}]\n", f"    uids: [{os.getuid()}]\n    certificates: [ana]\n", 1))
     installation.set(
         vault__http="on", vault__port=0, vault__client_ca=str(people / "people.crt"),
-        vault__tls_certificate=str(people / "server.crt"), vault__tls_key=str(people / "server.key"))
+        vault__tls_certificate=str(people / "server.crt"),
+        vault__tls_key=str(people / "server.key"))
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-         "-keyout", people / "server.key", "-out", people / "server.crt", "-days", "7",
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+         "-nodes", "-keyout", people / "server.key", "-out", people / "server.crt", "-days", "7",
          "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"],
         check=True, capture_output=True)
     for path in people.iterdir():
