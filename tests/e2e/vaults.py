@@ -63,15 +63,6 @@ class Car:
                 == (self.latitude, self.longitude)]
 
 
-def settings(site, section, **values):
-    """Adds settings to a section of telltale.yaml that `init` does not write there."""
-    path = site.dir / "telltale.yaml"
-    lines = "".join(f"  {name}: {json.dumps(value)}\n" for name, value in values.items())
-    text = path.read_text(encoding="utf-8")
-    assert f"\n{section}:\n" in text, f"no section {section} in {path}"
-    path.write_text(text.replace(f"\n{section}:\n", f"\n{section}:\n{lines}"), encoding="utf-8")
-
-
 # Asking
 
 
@@ -344,7 +335,7 @@ people:
   - {{number: 1, name: Investigator, uids: [{investigator}], roles: [investigator]}}
   - {{number: 2, name: First officer, uids: [{officer}], roles: [privacy]}}
   - {{number: 3, name: Second officer, uids: [{second}], roles: [privacy]}}
-  - {{number: 4, name: Editor, uids: [{editor}], roles: [editor]}}
+  - {{number: 4, name: Editor, uids: [{editor}], roles: [editor, privacy]}}
   - {{number: 5, name: Scientist, uids: [{scientist}], roles: [scientist]}}
 purposes:
   crash_reconstruction:
