@@ -342,7 +342,7 @@ purposes:
     roles: [investigator]
     form: trace
     fields: all
-    classes: [data, quarantine, unknown]
+    classes: [data, quarantine, unknown, held]
     max_vehicles: 5
     max_hours: 1488
     second_person: {second_person}
