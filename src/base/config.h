@@ -45,6 +45,7 @@ struct Config {
   std::string log_backend = "files";  // files | kafka
   std::uint16_t log_partitions = kPartitionsDefault;
   std::uint16_t log_shards = kShardsDefault;
+  std::uint16_t vault_port = 8443;      // with the others of its size
   std::uint16_t kafka_replication = 3;  // copies of each partition; with the others of its size
   std::uint64_t log_segment_bytes = 64u << 20;
   std::uint64_t log_unsynced_bytes_max = 16u << 20;  // per shard; then sockets are not read
@@ -80,7 +81,6 @@ struct Config {
   // run/vault/vault.port.
   std::string vault_http = "off";  // off | on
   std::string vault_listen = "127.0.0.1";
-  std::uint16_t vault_port = 8443;
   std::string vault_tls_certificate;
   std::string vault_tls_key;
   std::string vault_client_ca;

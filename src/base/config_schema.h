@@ -16,9 +16,8 @@ namespace telltale {
 
 enum class ConfigKind { kText, kPath, kNumber, kChoice };
 
-using ConfigMember =
-    std::variant<std::string Config::*, std::uint16_t Config::*, std::uint32_t Config::*,
-                 std::uint64_t Config::*, int Config::*>;
+using ConfigMember = std::variant<std::string Config::*, std::uint16_t Config::*,
+                                  std::uint32_t Config::*, std::uint64_t Config::*, int Config::*>;
 
 struct ConfigKey {
   std::string_view section;  // "" = stands at the top of the file
