@@ -235,7 +235,8 @@ class Token:
             self._call("C_OpenSession", ctypes.c_ulong(slot), ctypes.c_ulong(6), None, None,
                        ctypes.byref(self.session))
             try:
-                self._call("C_Login", self.session, ctypes.c_ulong(1), pin, ctypes.c_ulong(len(pin)))
+                self._call("C_Login", self.session, ctypes.c_ulong(1), pin,
+                           ctypes.c_ulong(len(pin)))
                 return
             except OSError:
                 continue
