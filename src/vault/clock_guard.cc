@@ -28,10 +28,15 @@ bool ClockGuard::Look() {
   return was_trusted && !is_trusted_;
 }
 
-void ClockGuard::Confirm() {
+ClockMark ClockGuard::Confirmed() const {
   MutexLock lock(mutex_);
   const Micros now = clock_.NowUtc();
-  mark_ = {now, clock_.SinceBoot(), mark_.boot, std::max(mark_.latest, now)};
+  return {now, clock_.SinceBoot(), mark_.boot, std::max(mark_.latest, now)};
+}
+
+void ClockGuard::Confirm(const ClockMark& confirmed) {
+  MutexLock lock(mutex_);
+  mark_ = confirmed;
   is_trusted_ = true;
 }
 

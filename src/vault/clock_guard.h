@@ -37,8 +37,10 @@ class ClockGuard {
   // Compares what passed on both clocks since the last look. True once for each jump that now needs
   // a confirmation.
   bool Look();
-  // The wall clock as it is now is right. Until then every Look() goes on asking for it.
-  void Confirm();
+  // The mark that says that the wall clock as it is now is right; to be made durable before it is
+  // confirmed with it. Until then keys are destroyed by what was credible before.
+  ClockMark Confirmed() const;
+  void Confirm(const ClockMark& confirmed);
 
   bool is_trusted() const;
   Micros NowForKeys() const;     // never later than what is credible

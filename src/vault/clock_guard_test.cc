@@ -33,7 +33,7 @@ TEST_F(ClockGuardTest, AJumpForwardStopsKeysNotReadersUntilItIsConfirmed) {
   EXPECT_EQ(guard.NowForReaders(), clock.NowUtc()) << "a doubtful clock shows less, never more";
   clock.Advance(kHour);
   EXPECT_EQ(guard.NowForKeys().value / 1'000'000, (kStart + kHour).value / 1'000'000 + 3);
-  guard.Confirm();
+  guard.Confirm(guard.Confirmed());
   EXPECT_TRUE(guard.is_trusted());
   EXPECT_EQ(guard.NowForKeys(), clock.NowUtc());
 }

@@ -111,10 +111,10 @@ Status Desk::LiftHold(const BookedRequest& request, json& answer) {
 }
 
 Status Desk::ConfirmClock(json& answer) {
-  return OnOwner([&] {
+  return OnOwner([&]() -> Status {
     ClockGuard& guard = folder_.store().guard();
     answer["was_trusted"] = guard.is_trusted();
-    guard.Confirm();
+    RETURN_IF_ERROR(folder_.store().ConfirmClock());
     answer["now"] = FormatUtc(guard.NowForKeys());
     return Ok();
   });

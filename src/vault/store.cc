@@ -391,6 +391,15 @@ Result<std::uint64_t> Store::WriteIndex(const LiveSegment& live) {
   return static_cast<std::uint64_t>(index.size());
 }
 
+Status Store::ConfirmClock() {
+  const ClockMark confirmed = guard_->Confirmed();
+  ASSIGN_OR_RETURN(store::Transaction transaction, catalog_->Begin());
+  RETURN_IF_ERROR(catalog_->PutClockMark(confirmed));
+  RETURN_IF_ERROR(transaction.Commit());
+  guard_->Confirm(confirmed);
+  return Ok();
+}
+
 void Store::NoteContract(std::uint32_t number, const ContractRecord& contract) {
   MutexLock lock(index_mutex_);
   ContractRecord& known = contracts_[number];

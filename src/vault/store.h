@@ -108,6 +108,10 @@ class Store {
   // repeat: says how far it is. With nothing uncommitted.
   Result<ErasureState> EraseVehicle(const std::string& job, const VehicleRef& vehicle);
 
+  // The wall clock is right as it is now (ClockGuard::Confirm). Durable when it returns; on an
+  // error it is not confirmed.
+  Status ConfirmClock();
+
   // Config records seen in the stream; kept with the next Commit().
   void NoteContract(std::uint32_t number, const ContractRecord& contract);
   // Any thread. kNotFound: no config record has named this number.

@@ -144,8 +144,23 @@ TEST_F(StoreTest, AClockThatJumpsDestroysNothingUntilItIsConfirmedAndShowsNothin
   ASSERT_TRUE(store->Expire().ok());
   EXPECT_TRUE(HasKey(store, HourOf(kNow))) << "a bad clock is not a mass erase";
   EXPECT_FALSE(store->IsReadable(ref.segment->head, kNow)) << "but the edge holds for readers";
-  store->guard().Confirm();
+  ASSERT_TRUE(store->ConfirmClock().ok());
   ASSERT_TRUE(store->Expire().ok());
+  EXPECT_FALSE(HasKey(store, HourOf(kNow)));
+}
+
+TEST_F(StoreTest, AClockThatWasConfirmedIsNotDoubtedAgainAfterACrash) {
+  {
+    const auto store = OpenStore();
+    ASSERT_TRUE(store->Put(FrameOf({})).ok());
+    ASSERT_TRUE(store->Commit({}).ok());
+    clock_.JumpUtc(kWindow + Micros{kDay});
+    store->guard().Look();
+    ASSERT_TRUE(store->ConfirmClock().ok());
+  }
+  disk_.Crash(1);
+  const auto store = OpenStore();
+  EXPECT_TRUE(store->guard().is_trusted());
   EXPECT_FALSE(HasKey(store, HourOf(kNow)));
 }
 
