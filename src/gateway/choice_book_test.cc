@@ -31,7 +31,7 @@ class ChoiceBookTest : public testing::Test {
 
 TEST_F(ChoiceBookTest, AnOlderChoiceNeverComesBack) {
   EXPECT_EQ(book_.Apply(VehicleOf(1, 7, kPreciseOff)).choice_off, kPreciseOff);
-  for (const std::uint64_t older : {0, 3, 6}) {
+  for (const std::uint64_t older : {0u, 3u, 6u}) {
     const Vehicle applied = book_.Apply(VehicleOf(1, older, kCellOff));
     EXPECT_EQ(applied.choice_number, 7u);
     EXPECT_EQ(applied.choice_off, kPreciseOff);

@@ -72,7 +72,7 @@ class Record {
     if (intent_["policy"] != digest_then_) return "another policy than the one in force";
     if (intent_["person"] == editor_then_) return "the editor asked";
     const auto rules = std::find_if(all.begin(), all.end(), [&](const Rules& one) {
-      return DigestOf(one.text) == intent_["policy"];
+      return intent_["policy"] == DigestOf(one.text);
     });
     if (rules == all.end()) return "a policy nobody wrote";
     if (intent_.value("break_glass", false)) return glass_ ? "" : "break-glass without its entry";
