@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <tuple>
 
 #include "base/cell.h"
 #include "base/config_anchors.h"
@@ -47,8 +48,9 @@ class Reader {
     } catch (const YAML::Exception& e) {
       Add(e.mark.is_null() ? 0 : e.mark.line + 1, fmt::format("not YAML: {}", e.msg));
     }
-    std::stable_sort(out_.mistakes.begin(), out_.mistakes.end(),
-                     [](const auto& a, const auto& b) { return a.line < b.line; });
+    std::sort(out_.mistakes.begin(), out_.mistakes.end(), [](const auto& a, const auto& b) {
+      return std::tie(a.line, a.what) < std::tie(b.line, b.what);
+    });
   }
 
  private:

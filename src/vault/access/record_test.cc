@@ -96,7 +96,7 @@ class Record {
   static std::int64_t AtOf(const json& entry) {
     for (std::int64_t hours = 0; hours < 24 * 60; ++hours) {
       const Micros at{kAccessNow.value + hours * kHourMicros};
-      if (FormatUtc(at) == entry["at"]) return at.value;
+      if (entry["at"] == FormatUtc(at)) return at.value;
     }
     return 0;
   }
