@@ -49,8 +49,9 @@ void ReadIndexBlock(std::string bytes) {
   bytes.replace(0, 4, "TVSX");
   PutCrc(bytes, 4, 8, bytes.size());
   SimDisk disk;
-  CHECK(WriteFileDurably(disk, "/index", bytes).ok());
-  const auto file = *disk.Open("/index", OpenMode::kRead);
+  CHECK(disk.MakeFolders("/vault").ok());
+  CHECK(WriteFileDurably(disk, "/vault/index", bytes).ok());
+  const auto file = *disk.Open("/vault/index", OpenMode::kRead);
   const auto all = vault::ReadIndex(*file, 0, bytes.size());
   if (!all.ok()) return;
   for (const vault::FrameSpan& span : *all) {
