@@ -13,6 +13,12 @@ inline constexpr std::int64_t kHourUs = 3600 * 1'000'000ll;
 constexpr Hour HourOf(Micros time) {
   return Hour{time.value >= 0 ? time.value / kHourUs : -((-(time.value + 1)) / kHourUs) - 1};
 }
-constexpr Micros StartOf(Hour hour) { return Micros{hour.value * kHourUs}; }
+// An hour beyond what microseconds can say starts at the last that they can.
+constexpr Micros StartOf(Hour hour) {
+  constexpr std::int64_t kHourMax = INT64_MAX / kHourUs;
+  const std::int64_t clamped =
+      hour.value > kHourMax ? kHourMax : (hour.value < -kHourMax ? -kHourMax : hour.value);
+  return Micros{clamped * kHourUs};
+}
 
 }  // namespace telltale::vault
