@@ -15,9 +15,9 @@ constexpr Hour HourOf(Micros time) {
 }
 // An hour beyond what microseconds can say starts at the last that they can.
 constexpr Micros StartOf(Hour hour) {
-  constexpr std::int64_t kHourMax = INT64_MAX / kHourUs;
+  constexpr std::int64_t kLastHour = INT64_MAX / kHourUs;
   const std::int64_t clamped =
-      hour.value > kHourMax ? kHourMax : (hour.value < -kHourMax ? -kHourMax : hour.value);
+      hour.value > kLastHour ? kLastHour : (hour.value < -kLastHour ? -kLastHour : hour.value);
   return Micros{clamped * kHourUs};
 }
 
