@@ -232,6 +232,7 @@ class Store {
                         std::string content, std::vector<FrameSpan> kept);
   Status DestroyVehicle(const VehicleRef& vehicle);
   Status FinishLifted();
+  Status ForgetWhomItHeld(std::vector<Hold> lifted);
   Status FinishErasures(const std::vector<ErasureJob>& erasures);
 
   std::string SegmentsFolder() const { return options_.dir + "/segments"; }

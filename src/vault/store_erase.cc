@@ -97,18 +97,39 @@ Status Store::LiftHold(std::uint64_t number) {
   }
   holds_.erase(found);
   RETURN_IF_ERROR(ledger_.MarkHoldLifted(number, guard_->NowForKeys()));
-  return EndHours({KeyOfHold(number)}, keys, std::nullopt);
+  RETURN_IF_ERROR(EndHours({KeyOfHold(number)}, keys, std::nullopt));
+  return ForgetWhomItHeld({lifted});
+}
+
+// Only once their keys are gone: the list is what finds the keys again after a crash. A vehicle
+// erased later must not be named by a hold that is over.
+Status Store::ForgetWhomItHeld(std::vector<Hold> lifted) {
+  if (lifted.empty()) return Ok();
+  {
+    ASSIGN_OR_RETURN(store::Transaction transaction, catalog_->Begin());
+    for (Hold& hold : lifted) {
+      hold.vehicles.clear();
+      RETURN_IF_ERROR(catalog_->PutHold(hold));
+    }
+    RETURN_IF_ERROR(transaction.Commit());
+  }
+  return catalog_->Truncate();
 }
 
 // After a crash between the catalogue and the keys.
 Status Store::FinishLifted() {
   ASSIGN_OR_RETURN(const std::vector<Hold> all, catalog_->Holds(true));
   std::set<std::uint64_t> lifted;
-  for (const Hold& hold : all) {
-    if (hold.is_lifted) lifted.insert(hold.number);
-  }
+  std::vector<Hold> unfinished;
   std::vector<HourKeyId> due;
   std::vector<VehicleRef> vehicles;
+  for (const Hold& hold : all) {
+    if (!hold.is_lifted) continue;
+    lifted.insert(hold.number);
+    if (hold.vehicles.empty()) continue;
+    unfinished.push_back(hold);
+    for (const VehicleRef& one : hold.vehicles) vehicles.push_back(HeldVehicle(hold.number, one));
+  }
   for (const HourKeyInfo& key : keys_.Hours()) {
     if (key.id.retention_class != RetentionClass::kHold) continue;
     const auto number = static_cast<std::uint64_t>(key.id.hour.value);
@@ -117,13 +138,11 @@ Status Store::FinishLifted() {
     // Of no hold at all: its making was cut.
     if (is_known && !lifted.contains(number)) continue;
     due.push_back(key.id);
-    for (const Hold& hold : all) {
-      if (hold.number != number) continue;
-      for (const VehicleRef& one : hold.vehicles) vehicles.push_back(HeldVehicle(number, one));
-      RETURN_IF_ERROR(ledger_.MarkHoldLifted(number, guard_->NowForKeys()));
-    }
+    if (is_known) RETURN_IF_ERROR(ledger_.MarkHoldLifted(number, guard_->NowForKeys()));
   }
-  return due.empty() ? Ok() : EndHours(due, vehicles, std::nullopt);
+  if (due.empty() && unfinished.empty()) return Ok();
+  RETURN_IF_ERROR(EndHours(due, vehicles, std::nullopt));
+  return ForgetWhomItHeld(std::move(unfinished));
 }
 
 Result<Store::ErasureState> Store::EraseVehicle(const std::string& job, const VehicleRef& vehicle) {

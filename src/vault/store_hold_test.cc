@@ -106,6 +106,9 @@ TEST_F(HoldTest, AHoldOutranksAnErasureWhichGoesOnWhenItIsLifted) {
   EXPECT_FALSE(after->is_held);
   EXPECT_TRUE(after->files_done);
   EXPECT_TRUE(EntriesOf(*store, 1, FrameClass::kData, *number).empty());
+  const VehicleRef erased = VehicleOf(1);
+  EXPECT_EQ(FilesWith(disk_, "/vault", std::string(AsText(erased.bytes))), 0)
+      << "nor does the lifted hold name it";
 }
 
 // kill -9 and power cut at every step of hold, erase and lift.
@@ -147,10 +150,11 @@ TEST_F(HoldTest, EveryStepFinishesItselfWhereverThePowerFails) {
     std::vector<std::uint64_t> numbers;
     for (const Hold& hold : (*vault)->holds()) numbers.push_back(hold.number);
     for (const std::uint64_t number : numbers) ASSERT_TRUE((*vault)->LiftHold(number).ok());
+    ASSERT_TRUE((*vault)->EraseVehicle("job", VehicleOf(1)).ok()) << calls;
+    WorkAll(*vault);
     EXPECT_TRUE(EntriesOf(**vault, 1).empty()) << calls;
     EXPECT_EQ(EntriesOf(**vault, 5), (Entries{{3, "neighbour"}})) << calls;
-    EXPECT_EQ(FilesWith(disk, "/vault/segments", std::string(AsText(VehicleOf(1).bytes))), 0)
-        << calls;
+    EXPECT_EQ(FilesWith(disk, "/vault", std::string(AsText(VehicleOf(1).bytes))), 0) << calls;
     EXPECT_EQ((*vault)->audit().problem(), "") << calls;
   }
 }

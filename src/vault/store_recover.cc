@@ -123,7 +123,12 @@ Status Store::Recover() {
   }
   RETURN_IF_ERROR(AdoptSegments());
   RETURN_IF_ERROR(ClearFolders());
-  return CloseQuiet();
+  RETURN_IF_ERROR(CloseQuiet());
+  // A crash between an erasure's commit and its checkpoint leaves the reference in the log.
+  if (const Status truncated = catalog_->Truncate(); !truncated.ok()) {
+    spdlog::error("vault: {}", truncated.error().ToString());
+  }
+  return Ok();
 }
 
 // A window that became shorter holds for what is stored already, one that became longer does not.
