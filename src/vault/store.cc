@@ -80,11 +80,10 @@ bool Store::IsErased(const VehicleRef& vehicle) const {
   return !erased_.empty() && erased_.contains(seal::Sha256(AsText(vehicle.bytes)));
 }
 
-std::optional<Reason> Store::WhyNot(RetentionClass retention_class, Hour hour) const {
+std::optional<Reason> Store::WhyNot(RetentionClass retention_class, Hour hour, Hour begun) const {
   const std::uint32_t window = options_.windows.HoursOf(retention_class);
   if (window == 0) return Reason::kWindowZero;
   const Hour dies_at{hour.value + window};
-  const Hour begun = std::max(HourOf(guard_->NowForKeys()), destroyed_through_);
   if (dies_at <= begun || ended_.contains({retention_class, hour})) {
     return Reason::kExpiredOnArrival;
   }
@@ -106,11 +105,12 @@ Result<Outcome> Store::Put(Frame frame) {
   }
   const bool is_erased = IsErased(frame.vehicle);
   const Micros now = guard_->NowForKeys();
+  const Hour begun = std::max(HourOf(now), destroyed_through_);
   std::map<Hour, Frame> parts;
   for (FrameEntry& entry : frame.entries) {
     entry.basis = std::min({entry.event_time, frame.receipt_time, now});
     const Hour hour = HourOf(entry.basis);
-    const auto why_not = is_erased ? Reason::kErased : WhyNot(retention_class, hour);
+    const auto why_not = is_erased ? Reason::kErased : WhyNot(retention_class, hour, begun);
     if (why_not) {
       drop(entry, *why_not);
       continue;

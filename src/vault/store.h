@@ -194,7 +194,7 @@ class Store {
   Status PutPart(const HourKeyId& id, Hour dies_at, std::uint32_t window_hours,
                  const VehicleRef& key_vehicle, Frame part);
   Status PutHeld(const Hold& hold, const HourKeyId& from, const Frame& frame);
-  std::optional<Reason> WhyNot(RetentionClass retention_class, Hour hour) const;
+  std::optional<Reason> WhyNot(RetentionClass retention_class, Hour hour, Hour begun) const;
   Status WriteOut(Writer& writer);
   Status CommitCatalog(const std::vector<std::string>& positions, std::string_view account);
   void Publish();
