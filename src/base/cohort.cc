@@ -27,4 +27,10 @@ bool Cohort::Contains(const VehicleRef& vehicle) const {
   return DrawOf(salt, vehicle) < per_10000 || Lists(always, vehicle);
 }
 
+std::uint32_t LotOf(const Cohort& order, const VehicleRef& vehicle) {
+  if (Lists(order.never, vehicle)) return kLots - 1;
+  if (Lists(order.always, vehicle)) return 0;
+  return 1 + DrawOf(order.salt, vehicle);
+}
+
 }  // namespace telltale

@@ -52,5 +52,15 @@ TEST(CohortTest, TheListsWinOverTheDrawAndNeverOverAlways) {
   EXPECT_FALSE(cohort.Contains(RefOf(2)));
 }
 
+TEST(CohortTest, ACohortIsItsLots) {
+  for (const std::uint32_t share : {0u, 1u, 500u, 9'999u, 10'000u}) {
+    const Cohort cohort{share, "s", {RefOf(1), RefOf(2)}, {RefOf(2)}};
+    for (std::uint32_t n = 0; n < 2'000; ++n) {
+      EXPECT_EQ(cohort.Contains(RefOf(n)), LotOf(cohort, RefOf(n)) < LotsOfShare(share)) << n;
+      EXPECT_LT(LotOf(cohort, RefOf(n)), kLots);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace telltale

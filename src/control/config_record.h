@@ -22,6 +22,18 @@ struct NextContract {
   Cohort cohort;
 };
 
+// A second release over a share of the vehicles (docs/decisions/0009-authority-by-lot.md).
+struct Rollout {
+  std::string id;
+  std::string candidate;             // hex
+  Cohort order;                      // gives lots; its share is not looked at
+  std::uint32_t shadow_lots = 0;     // computed by the candidate
+  std::uint32_t authority_lots = 0;  // spoken for by the candidate; at most shadow_lots
+  Micros warm_up;                    // log time
+  ConfigSeq began;
+  friend bool operator==(const Rollout&, const Rollout&) = default;
+};
+
 struct InForce {
   ConfigSeq config_seq;
   std::string environment;
@@ -30,10 +42,15 @@ struct InForce {
   std::string stable_release;   // hex
   Micros created_at;
   std::optional<NextContract> next_contract;
+  std::optional<Rollout> rollout = std::nullopt;
+  std::string previous_release = {};  // hex; "" = none
+  std::uint64_t leader_epoch = 0;     // 0: not control's leader, but a command
+  std::uint64_t audit_entry = 0;
 };
 
 // Bytes of a SignedConfig, signed with control's key pair (keys/control.key, control.pub).
-//   kInvalid  config_seq 0 or a key of the wrong size
+//   kInvalid  config_seq 0, a key of the wrong size, or a rollout with more authority than shadow,
+//             too many lots or the stable release as its candidate
 Result<std::string> SignConfig(const InForce& in_force, const seal::KeyPair& control_key);
 
 //   kInvalid  not a SignedConfig
