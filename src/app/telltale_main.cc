@@ -32,6 +32,7 @@ int Run(int argc, char** argv) {
   AddDoctorCommand(app, exit_code);
   AddConfigCommand(app, exit_code);
   AddContractCommand(app, exit_code);
+  AddReleaseCommand(app, exit_code);
   AddVehiclesCommand(app, exit_code);
   AddCertificateCommand(app, exit_code);
   AddVaultCommand(app, exit_code);

@@ -37,6 +37,8 @@ enum class Format {
   kKeyTree,
   kAccessDb,
   kKeptAnswer,
+  kReleaseDeclared,
+  kReleaseSignature,
 };
 
 struct FormatVersion {
@@ -74,6 +76,8 @@ inline constexpr std::array kFormats = {
     FormatVersion{Format::kKeyTree, "vault key tree", 2, 2, 2},
     FormatVersion{Format::kAccessDb, "access.db", 1, 1, 1},
     FormatVersion{Format::kKeptAnswer, "kept answer", 1, 1, 1},
+    FormatVersion{Format::kReleaseDeclared, "release declaration", 1, 1, 1},
+    FormatVersion{Format::kReleaseSignature, "release signature", 1, 1, 1},
 };
 
 constexpr const FormatVersion& VersionOf(Format format) {
