@@ -7,7 +7,7 @@ namespace telltale::app {
 namespace {
 
 // Below DIR; folders are what lies above a file. Formats: docs/formats/.
-constexpr std::array<std::string_view, 33> kKnown = {
+constexpr std::array<std::string_view, 36> kKnown = {
     "data/control/**",
     "data/contracts/*.desc",
     "data/contracts/*.approvals.yaml",
@@ -36,6 +36,9 @@ constexpr std::array<std::string_view, 33> kKnown = {
     "data/log/transport.seen",
     "data/log/*/shard-#/#.seg",
     "data/positions/*/*-#",
+    "data/mirror/*/generation",
+    "data/mirror/*/position/*-#",
+    "data/mirror/*/counters.json",
     "data/erased/list",
     "data/erased/lock",
     "data/erased/exports",

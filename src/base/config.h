@@ -22,7 +22,8 @@ Environment ProcessEnvironment();
 struct Config {
   // environment
   std::string environment_name = "local";
-  std::string environment_kind = "dev";  // dev | staging | prod
+  std::string environment_kind = "dev";         // dev | staging | prod
+  std::string environment_side_effects = "on";  // on | off
   // mqtt, feed: port 0 = any free one; the ports in use are in run/gateway.port and run/feed.port
   std::string mqtt_listen = "127.0.0.1";
   std::uint16_t mqtt_port = 8883;

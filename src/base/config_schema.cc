@@ -221,6 +221,10 @@ std::vector<ConfigKey> MakeKeys() {
                         {"dev", "staging", "prod"},
                         "prod refuses what only a trial may do, such as a vault under the "
                         "same user."));
+  keys.push_back(
+      Choice("environment", "side_effects", &Config::environment_side_effects, {"on", "off"},
+             "off: no webhook is called and nothing is handed on, whatever is published; "
+             "an environment that is fed by a mirror must be so, a prod one must not."));
   AddDoors(keys);
   AddStreams(keys);
   AddVault(keys);
