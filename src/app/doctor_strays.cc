@@ -7,7 +7,7 @@ namespace telltale::app {
 namespace {
 
 // Below DIR; folders are what lies above a file. Formats: docs/formats/.
-constexpr std::array<std::string_view, 36> kKnown = {
+constexpr auto kKnown = std::to_array<std::string_view>({
     "data/control/**",
     "data/contracts/*.desc",
     "data/contracts/*.approvals.yaml",
@@ -28,6 +28,7 @@ constexpr std::array<std::string_view, 36> kKnown = {
     "data/lake/handoff/#.json",
     "data/lake/handoff/#.state",
     "data/lake/warehouse/**",
+    "data/lake/shadow/*/*",
     "data/log/durable.map",
     "data/log/ledger",
     "data/log/lock",
@@ -44,7 +45,7 @@ constexpr std::array<std::string_view, 36> kKnown = {
     "data/erased/exports",
     "data/erased/jobs/*.json",
     "vault/**",
-};
+});
 
 constexpr int kDepthMax = 32;
 
