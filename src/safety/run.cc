@@ -8,12 +8,14 @@
 #include <utility>
 
 #include "base/config.h"
+#include "base/kept_config.h"
 #include "base/logging.h"
 #include "base/stop.h"
 #include "log/retention.h"
 #include "safety/journal_retention.h"
 #include "safety/release.h"
 #include "safety/shard_worker.h"
+#include "seal/seal.h"
 
 namespace telltale::safety {
 namespace {
@@ -139,11 +141,14 @@ Status Run(const WorkerOptions& options) {
   const Paths paths(options.dir);
   Shared shared;
   Disk& disk = shared.disk;
+  const std::string name = "worker-" + options.release.substr(0, 8);
   ASSIGN_OR_RETURN(const Config config, Config::Load(shared.disk, paths.config()));
-  RETURN_IF_ERROR(ConfigureLogging("worker", config.logging_format, config.logging_level));
+  RETURN_IF_ERROR(ConfigureLogging(name, config.logging_format, config.logging_level));
   ASSIGN_OR_RETURN(Release release, LoadRelease(shared.disk, paths, options.release));
   const auto rules = static_cast<std::uint16_t>(release.rules.rules.size());
-  const Engine engine(std::move(release.rules));
+  const Engine engine(std::move(release.rules), options.release);
+  ASSIGN_OR_RETURN(const std::string control_public,
+                   seal::LoadKey(disk, paths.keys() + "/control.pub"));
 
   ASSIGN_OR_RETURN(shared.streams, options.open_streams(disk, config, paths));
 
@@ -158,7 +163,6 @@ Status Run(const WorkerOptions& options) {
                           .ticks = false};
   RETURN_IF_ERROR(disk.MakeFolders(journal.dir));
   ASSIGN_OR_RETURN(shared.journal, log::Log::Open(shared.disk, journal));
-  const std::string name = "worker-" + options.release.substr(0, 8);
   ASSIGN_OR_RETURN(shared.wake, log::WakeServer::Start(paths.run() + "/" + name + ".sock"));
 
   std::vector<std::thread> threads;
@@ -173,14 +177,15 @@ Status Run(const WorkerOptions& options) {
                  .shards = config.log_shards,
                  .partitions = config.log_partitions,
                  .rules = rules},
-        .erasure_list = paths.erasure_list()};
+        .erasure_list = paths.erasure_list(),
+        .configs = {.folder = KeptConfigFolder(paths), .control_public = control_public}};
     threads.emplace_back([shard_options = std::move(shard_options), &engine, &paths, &shared] {
       RunShard(shard_options, engine, paths.log_socket(), shared);
     });
   }
   spdlog::info("{} rules on {} shards", rules, config.log_shards);
   const auto publish_counters = [&] {
-    const Status written = WriteCounters(paths.run() + "/counters", "worker", shared.counters);
+    const Status written = WriteCounters(paths.run() + "/counters", name, shared.counters);
     if (!written.ok()) spdlog::warn("counters: {}", written.error().ToString());
   };
   const Micros keep_for{config.log_retention_hours * kHourUs};
