@@ -7,11 +7,12 @@ namespace telltale::app {
 namespace {
 
 // Below DIR; folders are what lies above a file. Formats: docs/formats/.
-constexpr std::array<std::string_view, 33> kKnown = {
+constexpr std::array<std::string_view, 34> kKnown = {
     "data/control/**",
     "data/contracts/*.desc",
     "data/contracts/*.approvals.yaml",
     "data/releases/*/**",
+    "data/engines/*",
     "data/registry/registry.db*",
     "data/journal/*/durable.map",
     "data/journal/*/ledger",

@@ -40,6 +40,7 @@ struct Shared {
   std::unique_ptr<log::Log> journal;
   std::unique_ptr<log::WakeServer> wake;
   std::atomic<bool> failed{false};
+  std::vector<std::atomic<std::int64_t>> marked_at_us;  // by shard, monotonic
 };
 
 // A stream that is broken, newer than this worker, or was removed before it was read, stays so: its
@@ -104,6 +105,8 @@ bool OpenWhenThere(ShardWorker& worker, std::uint16_t shard, Shared& shared) {
 void RunShard(const ShardOptions& options, const Engine& engine, const std::string& log_socket,
               Shared& shared) {
   const std::uint16_t shard = options.head.shard;
+  const auto has_marked = [&] { shared.marked_at_us[shard] = shared.clock.NowMonotonic().value; };
+  has_marked();
   ShardWorker worker(options, engine, *shared.streams, shared.journal->shard(ShardId{shard}),
                      shared.disk, shared.clock, shared.counters);
   if (!OpenWhenThere(worker, shard, shared)) return;
@@ -120,7 +123,10 @@ void RunShard(const ShardOptions& options, const Engine& engine, const std::stri
       return StopShard(shard, turn.error(), shared);
     }
     full_disk.End();
-    if (turn->wrote) shared.wake->WakeAll();
+    if (turn->wrote) {
+      has_marked();
+      shared.wake->WakeAll();
+    }
     if (turn->read) continue;
     const milliseconds pause = turn->wrote ? kWaitMax : milliseconds{kMarkPaceUs / 1000};
     if (!worker.WaitForMore(pause)) wake.Wait(pause);
@@ -135,6 +141,15 @@ void KeepJournalShort(const std::string& dir, Micros keep_for, Shared& shared) {
   if (!removed.ok()) return spdlog::warn("journal: {}", removed.error().ToString());
   if (*removed > 0) spdlog::info("journal: {} segments older than retention removed", *removed);
   shared.counters.Get("journal_segments_removed_total").Add(*removed);
+}
+
+// Of the shard that is longest without a mark: so a shard that hangs is seen.
+void ExportMarkAge(Shared& shared) {
+  const std::int64_t now_us = shared.clock.NowMonotonic().value;
+  std::int64_t age_us = 0;
+  for (const auto& at_us : shared.marked_at_us) age_us = std::max(age_us, now_us - at_us.load());
+  Counter& gauge = shared.counters.Get("mark_age_seconds");
+  gauge.Add(static_cast<std::uint64_t>(age_us / 1'000'000) - gauge.value());
 }
 
 Status Run(const WorkerOptions& options) {
@@ -165,6 +180,8 @@ Status Run(const WorkerOptions& options) {
   ASSIGN_OR_RETURN(shared.journal, log::Log::Open(shared.disk, journal));
   ASSIGN_OR_RETURN(shared.wake, log::WakeServer::Start(paths.run() + "/" + name + ".sock"));
 
+  shared.marked_at_us = std::vector<std::atomic<std::int64_t>>(config.log_shards);
+  for (auto& at_us : shared.marked_at_us) at_us = shared.clock.NowMonotonic().value;
   std::vector<std::thread> threads;
   for (std::uint16_t shard = 0; shard < config.log_shards; ++shard) {
     ShardOptions shard_options{
@@ -185,6 +202,7 @@ Status Run(const WorkerOptions& options) {
   }
   spdlog::info("{} rules on {} shards", rules, config.log_shards);
   const auto publish_counters = [&] {
+    ExportMarkAge(shared);
     const Status written = WriteCounters(paths.run() + "/counters", name, shared.counters);
     if (!written.ok()) spdlog::warn("counters: {}", written.error().ToString());
   };
