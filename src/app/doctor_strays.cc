@@ -12,6 +12,7 @@ constexpr auto kKnown = std::to_array<std::string_view>({
     "data/contracts/*.desc",
     "data/contracts/*.approvals.yaml",
     "data/releases/*/**",
+    "data/engines/*",
     "data/registry/registry.db*",
     "data/journal/*/durable.map",
     "data/journal/*/ledger",

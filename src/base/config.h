@@ -86,6 +86,9 @@ struct Config {
   std::string vault_tls_key;
   std::string vault_client_ca;
   std::string vault_policy;  // "" = DIR/vault-policy.yaml; who may ask the vault for what
+  // releases: what a release on trial may take (docs/operate.md)
+  std::uint32_t releases_candidate_memory_mib = 2048;
+  std::uint32_t releases_candidate_journal_mib = 1024;
   // logging
   std::string logging_format = "logfmt";  // logfmt | json
   std::string logging_level = "info";     // trace | debug | info | warn | error

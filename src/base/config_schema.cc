@@ -229,6 +229,15 @@ std::vector<ConfigKey> MakeKeys() {
   AddStreams(keys);
   AddVault(keys);
   AddChoices(keys);
+  keys.push_back(Number("releases", "candidate_memory_mib", &Config::releases_candidate_memory_mib,
+                        {256, 1u << 20, "MiB"},
+                        "Address space of the worker of a rollout's candidate; one that wants more "
+                        "ends, and is started again."));
+  keys.push_back(Number(
+      "releases", "candidate_journal_mib", &Config::releases_candidate_journal_mib,
+      {16, 1u << 20, "MiB"},
+      "What a candidate's journal may grow by while one config is in force; one that writes more "
+      "is stopped until the config changes."));
   keys.push_back(Choice("logging", "format", &Config::logging_format, {"logfmt", "json"},
                         "Form of the lines that processes write to stderr."));
   keys.push_back(Choice("logging", "level", &Config::logging_level,

@@ -56,7 +56,7 @@ inline constexpr std::array kFormats = {
     FormatVersion{Format::kBatch, "batch", 1, 1, 1},
     FormatVersion{Format::kLedger, "ledger", 1, 1, 1},
     FormatVersion{Format::kPosition, "position", 1, 1, 1},
-    FormatVersion{Format::kSnapshot, "worker snapshot", 1, 1, 1},
+    FormatVersion{Format::kSnapshot, "worker snapshot", 2, 2, 2},
     FormatVersion{Format::kHandoff, "hand-off", 1, 1, 1},
     FormatVersion{Format::kLakeState, "lake state", 1, 1, 1},
     FormatVersion{Format::kEnvelope, "sealed envelope", 1, 1, 1},
