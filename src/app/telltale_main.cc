@@ -39,6 +39,7 @@ int Run(int argc, char** argv) {
   AddSubjectCommand(app, exit_code);
   AddSimCommand(app, exit_code);
   AddReplayCommand(app, exit_code);
+  AddRehearseCommand(app, exit_code);
   AddLogCommand(app, exit_code);
   AddRoleCommand(app, exit_code);
   CLI11_PARSE(app, argc, argv);
