@@ -103,8 +103,9 @@ Status Diff(const Flags& flags) {
 Status List(const Flags& flags) {
   PosixDisk disk;
   ASSIGN_OR_RETURN(std::vector<control::StoredRelease> releases, StoreOf(disk, flags.dir).List());
-  std::stable_sort(releases.begin(), releases.end(),
-                   [](const auto& a, const auto& b) { return a.built_at < b.built_at; });
+  std::sort(releases.begin(), releases.end(), [](const auto& a, const auto& b) {
+    return std::pair(a.built_at, a.id) < std::pair(b.built_at, b.id);
+  });
   if (flags.as_json) {
     json items = json::array();
     for (const auto& release : releases) items.push_back(control::ToJson(release));

@@ -168,7 +168,7 @@ DualRun Downstream(const ReleaseContent& after, const Items& rules, const Releas
     if (!has_changed && column == diff.transforms.end()) continue;
     run.features.push_back(name);
     run.because.push_back(has_changed
-                              ? fmt::format("feature {}: its SQL differs", name)
+                              ? fmt::format("feature {}: its SQL is new or differs", name)
                               : fmt::format("feature {}: it reads the column {}, which is made "
                                             "otherwise",
                                             name, column->name));

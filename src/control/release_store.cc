@@ -88,6 +88,30 @@ json ToJson(const StoredRelease& release) {
           {"key_id", release.key_id}};
 }
 
+Status InstallContent(Disk& disk, const Paths& environment, const ReleaseContent& content) {
+  const std::string folder = environment.releases() + "/" + content.id();
+  const auto write = [&](const std::string& path, const std::string* bytes,
+                         std::uint32_t mode = kFileMode) -> Status {
+    return bytes == nullptr ? Ok() : WriteOnce(disk, path, *bytes, mode);
+  };
+  const auto digest = [&](const char* component) {
+    const auto at = content.components.find(component);
+    return at == content.components.end() ? std::string() : at->second;
+  };
+  RETURN_IF_ERROR(write(environment.contracts() + "/" + digest("contract") + ".desc",
+                        content.Find("contract")));
+  RETURN_IF_ERROR(write(environment.data() + "/engines/" + digest("engine"), content.Find("engine"),
+                        kProgramMode));
+  RETURN_IF_ERROR(write(folder + "/rules.yaml", content.Find("rules")));
+  for (const auto& [name, sha256] : content.features) {
+    RETURN_IF_ERROR(write(folder + "/features/" + name + ".sql", &content.blobs.at(sha256)));
+  }
+  if (const std::string& declared = content.bundle.declared; !declared.empty()) {
+    RETURN_IF_ERROR(write(folder + "/declared.json", &declared));
+  }
+  return write(folder + "/manifest.json", &content.bundle.manifest);
+}
+
 Result<ReleaseBundle> BundleFromJson(const json& body) {
   if (!body.is_object()) return Error{Code::kInvalid, "want a JSON object"};
   ReleaseBundle bundle;
@@ -291,19 +315,7 @@ Status ReleaseStore::InstallInto(const Paths& environment, const std::string& id
   }
   RETURN_IF_ERROR(Verify(id));
   ASSIGN_OR_RETURN(const ReleaseContent content, Content(id));
-  const std::string folder = environment.releases() + "/" + id;
-  const Components& names = content.components;
-  RETURN_IF_ERROR(WriteOnce(disk_, environment.contracts() + "/" + names.at("contract") + ".desc",
-                            *content.Find("contract")));
-  RETURN_IF_ERROR(WriteOnce(disk_, environment.data() + "/engines/" + names.at("engine"),
-                            *content.Find("engine"), kProgramMode));
-  RETURN_IF_ERROR(WriteOnce(disk_, folder + "/rules.yaml", *content.Find("rules")));
-  for (const auto& [name, digest] : content.features) {
-    RETURN_IF_ERROR(
-        WriteOnce(disk_, folder + "/features/" + name + ".sql", content.blobs.at(digest)));
-  }
-  RETURN_IF_ERROR(WriteOnce(disk_, folder + "/declared.json", content.bundle.declared));
-  return WriteOnce(disk_, folder + "/manifest.json", content.bundle.manifest);
+  return InstallContent(disk_, environment, content);
 }
 
 Status StoreSink::PutRelease(const ReleaseBundle& bundle) {

@@ -27,6 +27,12 @@ struct StoredRelease {
 nlohmann::json ToJson(const StoredRelease& release);
 nlohmann::json ToJson(const Declaration& declaration);  // the list `declared`
 
+// Puts a release below an environment's folder, where workers, gateway and features look:
+// data/contracts/<digest>.desc, data/engines/<digest> (0755), data/releases/<id>/{rules.yaml,
+// features/*.sql,declared.json,manifest.json}, the manifest last. What is not in `content` (the
+// engine of a release of `telltale init`) is left out. Again is fine.
+Status InstallContent(Disk& disk, const Paths& environment, const ReleaseContent& content);
+
 // The body of PUT /v1/releases/ID: {"manifest", "declared", "signature"}, each the file's text, or
 // the object that it is.
 //   kInvalid  something is missing or of another type
@@ -68,9 +74,7 @@ class ReleaseStore {
   // Content, and who signed it: kRefused once its key is not trusted any more.
   Status Verify(const std::string& id) const;
 
-  // Puts it below an environment's folder, where workers, gateway and features look:
-  // data/contracts/<digest>.desc, data/engines/<digest> (0755), data/releases/<id>/{rules.yaml,
-  // features/*.sql,declared.json,manifest.json}, the manifest last. Again is fine.
+  // InstallContent() of a release that is whole. One of `telltale init` is whole where it was made.
   //   kRefused  as Verify()
   Status InstallInto(const Paths& environment, const std::string& id) const;
 
