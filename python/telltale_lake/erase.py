@@ -332,6 +332,7 @@ def _is_to_come(path: Path, newest_in: int | None) -> bool:
 
 def _remove_scratch(layout: Layout) -> None:
     """What runs of features and shadows left that were killed, long ago: copies, spilled rows."""
-    for folder in layout.lake.glob(".features-*"):
+    killed = [*layout.lake.glob(".features-*"), *layout.lake.glob(f"{shadow.SCRATCH}*")]
+    for folder in killed:
         if time.time() - folder.stat().st_mtime > SCRATCH_AGE_S:
             shutil.rmtree(folder, ignore_errors=True)

@@ -47,6 +47,14 @@ class Window:
     until_us: int | None = None
 
 
+@dataclass(frozen=True)
+class Part:
+    """Which rows of the inputs: conditions by input, and the tables that these refer to."""
+
+    where: dict[str, str] = field(default_factory=dict)
+    tables: dict[str, pa.Table] = field(default_factory=dict)
+
+
 @dataclass
 class Outcome:
     feature: str
@@ -186,21 +194,20 @@ def compute(
     window: Window,
     memory: str,
     say: Say,
-    vehicles: pa.Table | None = None,
+    part: Part = Part(),
 ) -> pa.Table:
-    """The feature's rows of the window, with stamps; FeatureError when the SQL cannot do it. With
-    `vehicles` (column vehicle_ref) it sees those alone."""
+    """The feature's rows of the window, with stamps; FeatureError when the SQL cannot do it. It
+    sees `part` of the inputs."""
     import duckdb
 
     db = open_db(folder, memory)
     try:
-        only = "true"
-        if vehicles is not None:
-            db.register("cohort_of_run", vehicles)
-            only = "vehicle_ref IN (SELECT vehicle_ref FROM cohort_of_run)"
+        for name, table in part.tables.items():
+            db.register(name, table)
         for source in feature.inputs:
             scan = scan_of(sources.places[source])
             columns = sources.columns[source]
+            only = part.where.get(source, "true")
             db.execute(_input_view(feature, source, columns, scan, window, only))
         _check_columns(feature, db)
         snapshot = sources.snapshots["telemetry"]
@@ -331,10 +338,10 @@ def _iso(us: int) -> str:
 
 
 @contextmanager
-def scratch(layout: Layout) -> Iterator[Path]:
+def scratch(layout: Layout, prefix: str = ".features-") -> Iterator[Path]:
     """For copies and for what does not fit into memory: on the lake's disk, not in /tmp."""
     layout.lake.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".features-", dir=layout.lake) as name:
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=layout.lake) as name:
         yield Path(name)
 
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 RELEASE_PROPERTY = "telltale.shadow.release"
 CLOSED_PROPERTY = "telltale.shadow.closed-at-us"
 KEPT_US = 30 * DAY_US  # after the close
+SCRATCH = ".shadow-"  # folders of runs, below data/lake
 SHORT = 8  # hexadecimal digits of a release in the name of a table
 # Set in every row beside the table's own stamps.
 COMPUTED_BY = (10203, "computed_by")
@@ -255,6 +256,12 @@ def put_report(layout: Layout, report: dict[str, Any]) -> Path:
         write_whole(place, json.dumps({**report, "closed_at_us": None}, indent=1))
         write_whole(place.with_suffix(".md"), markdown(report))
     return place
+
+
+def report_of(layout: Layout, release_id: str, kind: str) -> dict[str, Any] | None:
+    """The newest of its kind."""
+    place = layout.shadow_reports / release_id / f"{kind}.json"
+    return _read(place) if place.exists() else None
 
 
 def erase_from_reports(layout: Layout, tag: str) -> int:

@@ -1,4 +1,4 @@
-"""python -m telltale_lake shadow: features, close, upkeep, list; and tables."""
+"""python -m telltale_lake shadow: features, telemetry, close, upkeep, list; and tables."""
 
 from __future__ import annotations
 
@@ -67,16 +67,61 @@ def show(report: dict[str, Any], as_json: bool) -> int:
     return 1 if any(one["status"] == "failed" for one in report["tables"]) else 0
 
 
-def _features(arguments: argparse.Namespace) -> int:
-    from telltale_lake import shadow_features
+def _run(work: Any, plan: Any, arguments: argparse.Namespace) -> int:
+    """Computes and compares; what stood in the way in words."""
     from telltale_lake.as_of import NoSnapshot
     from telltale_lake.erased import NotAList
     from telltale_lake.features import FeatureError
-    from telltale_lake.features_run import Window
+    from telltale_lake.handoff import HandoffError
     from telltale_lake.layout import Layout
     from telltale_lake.reader import NoTable
     from telltale_lake.release import NoRelease
     from telltale_lake.shadow import ShadowError
+
+    tell = (lambda words: None) if arguments.quiet else say
+    try:
+        report = work.run(Layout(arguments.dir), plan, tell)
+    except (
+        FeatureError,
+        HandoffError,
+        NoRelease,
+        NoSnapshot,
+        NoTable,
+        NotAList,
+        ShadowError,
+    ) as error:
+        return told(error)
+    return show(report, arguments.json)
+
+
+def _offsets(text: str) -> tuple[int, ...]:
+    words = text.split(",")
+    if not all(word.strip().isdecimal() for word in words):
+        raise argparse.ArgumentTypeError("offsets are numbers with a comma between, by partition")
+    return tuple(int(word) for word in words)
+
+
+def _telemetry(arguments: argparse.Namespace) -> int:
+    from telltale_lake import shadow_telemetry
+
+    plan = shadow_telemetry.Plan(
+        release=arguments.release,
+        order=arguments.order,
+        lots=arguments.lots,
+        contract=arguments.contract or "",
+        stable=arguments.stable or "installed",
+        since=arguments.from_offsets,
+        until=arguments.to_offsets,
+        program=arguments.program,
+        reopen=arguments.reopen,
+        memory=arguments.memory,
+    )
+    return _run(shadow_telemetry, plan, arguments)
+
+
+def _features(arguments: argparse.Namespace) -> int:
+    from telltale_lake import shadow_features
+    from telltale_lake.features_run import Window
 
     plan = shadow_features.Plan(
         release=arguments.release,
@@ -88,17 +133,11 @@ def _features(arguments: argparse.Namespace) -> int:
         as_of=arguments.as_of,
         window=Window(arguments.since, arguments.until),
         everything=arguments.all,
+        over_shadow=arguments.over_shadow,
         reopen=arguments.reopen,
         memory=arguments.memory,
     )
-    quiet = arguments.quiet
-    try:
-        report = shadow_features.run(
-            Layout(arguments.dir), plan, (lambda words: None) if quiet else say
-        )
-    except (FeatureError, NoSnapshot, NoRelease, NoTable, NotAList, ShadowError) as error:
-        return told(error)
-    return show(report, arguments.json)
+    return _run(shadow_features, plan, arguments)
 
 
 def _close(arguments: argparse.Namespace) -> int:
@@ -203,8 +242,37 @@ def _add_features(actions: Any) -> argparse.ArgumentParser:
     features.add_argument(
         "--all", action="store_true", help="also features that both have in the same words"
     )
+    features.add_argument(
+        "--over-shadow",
+        action="store_true",
+        help="the candidate's read what `shadow telemetry` made, over the same offsets",
+    )
     features.set_defaults(run=_features)
     return features
+
+
+def _add_telemetry(actions: Any) -> argparse.ArgumentParser:
+    telemetry: argparse.ArgumentParser = actions.add_parser(
+        "telemetry",
+        help="convert the kept reports of the cohort by a candidate's contract, and compare",
+        description="telltale-lake reads the stream `telemetry` once more, from the oldest record "
+        "kept, in a folder of its own; the rows go to table shadow.shadow_<8 hex>_telemetry and "
+        "are compared with telltale.telemetry by vehicle, boot and seq.",
+    )
+    add_cohort(telemetry)
+    telemetry.add_argument(
+        "--contract", type=_release, metavar="DIGEST", help="instead of the release's own"
+    )
+    telemetry.add_argument("--stable", type=_release, metavar="ID", help="named in the report")
+    telemetry.add_argument(
+        "--from-offsets", type=_offsets, default=(), metavar="N,N,…", help="oldest kept without"
+    )
+    telemetry.add_argument(
+        "--to-offsets", type=_offsets, default=(), metavar="N,N,…", help="exclusive"
+    )
+    telemetry.add_argument("--program", type=Path, metavar="FILE", help="another telltale-lake")
+    telemetry.set_defaults(run=_telemetry)
+    return telemetry
 
 
 def add_to(commands: Any) -> None:
@@ -214,7 +282,7 @@ def add_to(commands: Any) -> None:
         description="Tables of candidate releases, seen by no view; the page is docs/lake.md.",
     )
     actions = shadow.add_subparsers(dest="action", required=True)
-    made = [_add_features(actions)]
+    made = [_add_features(actions), _add_telemetry(actions)]
 
     closing = actions.add_parser("close", help="the rollout is over: drop it after 30 days")
     closing.add_argument("--release", required=True, type=_release, metavar="ID")

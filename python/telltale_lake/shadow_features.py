@@ -6,6 +6,9 @@ rows go into shadow tables, stable's nowhere; the comparison is kept as a report
 
 from __future__ import annotations
 
+import copy
+import json
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,9 +18,9 @@ from telltale_lake.as_of import AsOf
 from telltale_lake.compare import Comparison, compare
 from telltale_lake.features import STAMPS, Feature, FeatureError
 from telltale_lake.features_run import MEMORY, Say, Sources, Window
-from telltale_lake.layout import Layout
+from telltale_lake.layout import SHADOW_NAMESPACE, Layout
 from telltale_lake.lots import Order
-from telltale_lake.reader import scan_of
+from telltale_lake.reader import metadata_file, scan_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,6 +41,7 @@ class Plan:
     as_of: AsOf | None = None
     window: Window = field(default=Window())
     everything: bool = False  # also what both have in the same words
+    over_shadow: bool = False  # the candidate's read the candidate's telemetry
     reopen: bool = False
     memory: str = MEMORY
 
@@ -48,7 +52,8 @@ class _Run:
     plan: Plan
     folder: Path
     sources: Sources
-    vehicles: pa.Table
+    candidate_sources: Sources
+    part: features_run.Part
     say: Say
 
 
@@ -97,11 +102,14 @@ def _key(stable: Feature, candidate: Feature) -> list[str]:
     return [name for name in wanted if name in required[0] & required[1]]
 
 
-def _compute(run: _Run, feature: Feature) -> tuple[pa.Table, dict[str, Any]]:
+def _compute(
+    run: _Run, feature: Feature, sources: Sources
+) -> tuple[pa.Table, dict[str, Any]]:
+    plan = run.plan
     rows = features_run.compute(
-        feature, run.sources, run.folder, run.plan.window, run.plan.memory, run.say, run.vehicles
+        feature, sources, run.folder, plan.window, plan.memory, run.say, run.part
     )
-    outcome = features_run.outcome_of(feature, run.sources, rows)
+    outcome = features_run.outcome_of(feature, sources, rows)
     said = {"version": feature.version, "code_digest": feature.digest, "rows": outcome.rows}
     return rows, {**said, "valid": outcome.valid, "invalid": outcome.invalid}
 
@@ -111,7 +119,9 @@ def _compare(run: _Run, stable: pa.Table, candidate: pa.Table, key: list[str]) -
     try:
         db.register("stable", stable)
         db.register("candidate", candidate)
-        return compare(db, "stable", "candidate", key, NOT_COMPARED)
+        # Of the candidate's telemetry each row says that it is the candidate's.
+        more = {"release"} if run.plan.over_shadow else set()
+        return compare(db, "stable", "candidate", key, NOT_COMPARED | more)
     finally:
         db.close()
 
@@ -144,11 +154,12 @@ def _one(
         return {"status": "failed", "error": str(candidate)}
     if isinstance(stable, FeatureError):
         raise stable  # what runs today must be readable
-    if stable is not None and stable.digest == candidate.digest and not run.plan.everything:
+    is_same = stable is not None and stable.digest == candidate.digest
+    if is_same and not (run.plan.everything or run.plan.over_shadow):
         return {"status": "same_code", "candidate": {"code_digest": candidate.digest}}
     try:
-        run.say(f"{candidate.name}: candidate, {len(run.vehicles)} vehicles")
-        rows, said = _compute(run, candidate)
+        run.say(f"{candidate.name}: candidate")
+        rows, said = _compute(run, candidate, run.candidate_sources)
         table = _write(run, catalog, candidate, rows)
     except FeatureError as error:
         return {"status": "failed", "error": str(error)}
@@ -156,10 +167,65 @@ def _one(
     if stable is None:
         return result
     run.say(f"{candidate.name}: stable")
-    before, result["stable"] = _compute(run, stable)
+    before, result["stable"] = _compute(run, stable, run.sources)
     result["status"] = "compared"
     result["comparison"] = _compare(run, before, rows, _key(stable, candidate)).as_dict()
     return result
+
+
+def _part(vehicles: pa.Table, ranges: pa.Table | None) -> features_run.Part:
+    """The cohort's rows; of telemetry those within the ranges of offsets, where there are any."""
+    cohort = "vehicle_ref IN (SELECT vehicle_ref FROM cohort_of_run)"
+    if ranges is None:
+        where = {"telemetry": cohort, "arrivals": cohort}
+        return features_run.Part(where, {"cohort_of_run": vehicles})
+    within = (
+        "EXISTS (SELECT 1 FROM ranges_of_run r WHERE r.part = partition "
+        'AND "offset" >= r.since AND "offset" < r.until)'
+    )
+    return features_run.Part(
+        {"telemetry": f"{cohort} AND {within}", "arrivals": cohort},
+        {"cohort_of_run": vehicles, "ranges_of_run": ranges},
+    )
+
+
+def _telemetry_report(layout: Layout, plan: Plan) -> dict[str, Any]:
+    """Of the run that made the candidate's telemetry; it must have the vehicles asked for."""
+    report = shadow.report_of(layout, plan.release, "telemetry")
+    if report is None:
+        raise shadow.ShadowError(
+            f"release {plan.release} has no telemetry of its own; run `shadow telemetry` first"
+        )
+    if report["salt"] != plan.order.salt or report["lots"] < plan.lots:
+        raise shadow.ShadowError(
+            f"the candidate's telemetry is of {report['lots']} lots of salt {report['salt']!r}; "
+            "run `shadow telemetry` for this cohort first"
+        )
+    if plan.as_of is not None and plan.as_of.snapshot != report["as_of"]["snapshot"]:
+        raise shadow.ShadowError(
+            f"the candidate's telemetry is of snapshot {report['as_of']['snapshot']}"
+        )
+    return report
+
+
+def _over_shadow(
+    layout: Layout, report: dict[str, Any], sources: Sources, folder: Path
+) -> tuple[Sources, pa.Table]:
+    """The inputs with the candidate's telemetry in them, and the offsets that both have."""
+    import pyarrow as pa
+
+    metadata = metadata_file(
+        layout, shadow.table_name(report["release"], "telemetry"), SHADOW_NAMESPACE
+    )
+    place = folder / "shadow.metadata.json"
+    shutil.copyfile(metadata, place)
+    found = json.loads(place.read_bytes())
+    schema = next(s for s in found["schemas"] if s["schema-id"] == found["current-schema-id"])
+    candidate = copy.copy(sources)
+    candidate.places = {**sources.places, "telemetry": place}
+    candidate.columns = {**sources.columns, "telemetry": {f["name"] for f in schema["fields"]}}
+    since, until = report["as_of"]["from"], report["as_of"]["to"]
+    return candidate, pa.table({"part": list(range(len(since))), "since": since, "until": until})
 
 
 def run(
@@ -175,9 +241,16 @@ def run(
     places = _folders(layout, plan)
     candidate, stable = map(_read_all, places)
     with features_run.scratch(layout) as folder, features_run.told_as_words():
-        sources = Sources(layout, folder, plan.as_of)
+        as_of, ranges = plan.as_of, None
+        if plan.over_shadow:
+            under = _telemetry_report(layout, plan)
+            as_of = AsOf(snapshot=under["as_of"]["snapshot"])
+        sources = candidate_sources = Sources(layout, folder, as_of)
+        if plan.over_shadow:
+            candidate_sources, ranges = _over_shadow(layout, under, sources, folder)
         vehicles, seen = _vehicles(sources, plan, folder)
-        at = _Run(layout, plan, folder, sources, vehicles, say)
+        part = _part(vehicles, ranges)
+        at = _Run(layout, plan, folder, sources, candidate_sources, part, say)
         catalog = open_catalog(layout)
         try:
             told = [
@@ -196,6 +269,7 @@ def run(
             "snapshot": sources.snapshots["telemetry"],
             "arrivals_snapshot": sources.snapshots["arrivals"],
         },
+        "over_shadow": plan.over_shadow,
         "window": {"since_us": plan.window.since_us, "until_us": plan.window.until_us},
         "salt": plan.order.salt,
         "lots": plan.lots,
