@@ -1,0 +1,74 @@
+// An environment as control reaches it: the folder of an installation on this machine, its log's
+// owner and its publisher over their local sockets.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/disk.h"
+#include "control/contracts.h"
+
+namespace telltale::control {
+
+// Who speaks for whom in one partition (internal/v1/local.proto, PartitionAuthority).
+struct PartitionView {
+  struct Lane {
+    std::uint32_t lot_from = 0;
+    std::uint32_t lot_to = 0;  // exclusive
+    std::string release = {};
+    std::uint64_t authority_epoch = 0;
+    std::uint64_t first_offset = 0;
+    std::uint64_t next_offset = 0;
+  };
+  struct Mark {
+    std::string release = {};
+    std::uint64_t below_offset = 0;
+    Micros log_time = {};
+    ConfigSeq config_seq = {};
+    std::uint32_t lots = 0;
+    Micros lots_since = {};
+  };
+  std::uint32_t partition = 0;
+  std::uint64_t authority_epoch = 0;
+  std::vector<Lane> lanes = {};
+  std::string pending = {};  // why it is not as the config says; "" = it is
+  std::vector<Mark> marks = {};
+};
+
+struct PublisherView {
+  ConfigSeq config_seq = {};  // newest it took
+  std::vector<PartitionView> partitions = {};
+};
+
+// Calls block for up to the seams' own timeouts. One thread at a time.
+class Installation {
+ public:
+  virtual ~Installation() = default;
+
+  // What the log's owner keeps, and all contracts that ever were. Errors of ReadContracts.
+  virtual Result<Contracts> InForceNow() = 0;
+  // Signs with the environment's own control key. Errors of SignConfig and of the key file.
+  virtual Result<std::string> Sign(const InForce& config) = 0;
+  // To the log's owner. Errors of SendConfig.
+  virtual Status AppendToLog(std::string_view signed_config) = 0;
+  // To the publisher, which takes it and makes its lanes agree before it answers.
+  //   kUnavailable  not there, or no answer in time; otherwise what it answered
+  virtual Result<PublisherView> Order(std::string_view signed_config) = 0;
+  virtual Result<PublisherView> AskPublisher() = 0;
+};
+
+using InstallationOpener =
+    std::function<Result<std::unique_ptr<Installation>>(const std::string& dir)>;
+
+// The real one. `disk` must outlive it.
+//   kNotFound  no such folder, or its keys are not there
+Result<std::unique_ptr<Installation>> OpenLocalInstallation(Disk& disk, const std::string& dir);
+
+// Where the publisher listens.
+std::string OrdersSocket(const Paths& paths);
+
+}  // namespace telltale::control
