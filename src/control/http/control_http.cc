@@ -101,16 +101,20 @@ Result<json> ArgumentsOf(const Route& route, const net::HttpRequest& request, js
   if (route.body == BodyKind::kObject) {
     ASSIGN_OR_RETURN(keys["body"], ObjectOf(request.body));
   } else if (route.body == BodyKind::kBytes) {
-    keys["body"] = request.body;  // a string of bytes: never dumped
+    keys["body"] = json::binary({request.body.begin(), request.body.end()});
   }
   return keys;
 }
 
-// Of an answer that stands for a text: the string itself, or its one member.
-std::string TextIn(const json& answer, const char* member) {
-  if (answer.is_string()) return answer.get<std::string>();
-  const auto found = answer.find(member);
+// Of an answer that stands for a text or for bytes.
+std::string MarkdownIn(const json& answer) {
+  const auto found = answer.find("markdown");
   return found != answer.end() && found->is_string() ? found->get<std::string>() : "";
+}
+std::string BytesIn(const json& answer) {
+  if (!answer.is_binary()) return "";
+  const auto& bytes = answer.get_binary();
+  return {bytes.begin(), bytes.end()};
 }
 
 HttpResponse AnswerOf(const Route& route, const json& result) {
@@ -118,9 +122,9 @@ HttpResponse AnswerOf(const Route& route, const json& result) {
     case AnswerKind::kEmpty:
       return {204};
     case AnswerKind::kMarkdown:
-      return {200, "text/markdown; charset=utf-8", TextIn(result, "markdown")};
+      return {200, "text/markdown; charset=utf-8", MarkdownIn(result)};
     case AnswerKind::kBytes:
-      return {200, kBytesType, TextIn(result, "bytes")};
+      return {200, kBytesType, BytesIn(result)};
     case AnswerKind::kJson:
       break;
   }

@@ -81,8 +81,8 @@ TEST_F(ControlHttpTest, AnOperationGetsItsKeysItsQueryAndItsBody) {
   EXPECT_EQ(asked[2].subject, "local:7");
   EXPECT_EQ(asked[2].arguments, json({{"environment", "prod"}}));
   EXPECT_EQ(asked[3].arguments, json({{"key", "prod"}, {"body", json::object()}}));
-  EXPECT_EQ(asked[4].arguments, json({{"key", "aa"}, {"to", "bb"}}));
-  EXPECT_EQ(asked[5].operation, "role_bindings.delete");
+  EXPECT_EQ(asked[4].arguments, json({{"key", "aa"}, {"other", "bb"}}));
+  EXPECT_EQ(asked[5].operation, "role-bindings.delete");
 }
 
 TEST_F(ControlHttpTest, AStrangerIsToldHowToComeInAndNothingIsAsked) {
@@ -147,11 +147,14 @@ TEST_F(ControlHttpTest, ABodyThatIsNoShallowObjectIsRefused) {
 TEST_F(ControlHttpTest, ABlobGoesThroughToTheByte) {
   std::string bytes(200'000, 'x');
   for (std::size_t n = 0; n < bytes.size(); ++n) bytes[n] = static_cast<char>(n * 7);
-  plane_.answer = [&](const std::string&) -> Result<json> { return json(bytes); };
+  plane_.answer = [&](const std::string&) -> Result<json> {
+    return json::binary({bytes.begin(), bytes.end()});
+  };
   const auto put =
       Ask(HttpMethod::kPut, "/v1/blobs/ab", bytes, "token-of-ann", "application/octet-stream");
   EXPECT_EQ(put.status, 204u);
-  EXPECT_EQ(plane_.asked().at(0).arguments["body"].get<std::string>(), bytes);
+  const json body = plane_.asked().at(0).arguments["body"];
+  EXPECT_EQ(std::string(body.get_binary().begin(), body.get_binary().end()), bytes);
   const auto got = Ask(HttpMethod::kGet, "/v1/blobs/ab");
   EXPECT_EQ(got.body, bytes);
   EXPECT_EQ(got.content_type, "application/octet-stream");

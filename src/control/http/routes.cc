@@ -16,16 +16,16 @@ void AddObjects(std::vector<Route>& routes, std::string_view list, std::string_v
 }
 
 void AddReleases(std::vector<Route>& routes) {
-  routes.push_back({HttpMethod::kGet, "/v1/releases", "releases.list"});
-  routes.push_back({HttpMethod::kGet, "/v1/releases/{key}", "releases.get"});
-  routes.push_back({HttpMethod::kPut, "/v1/releases/{key}", "releases.put", BodyKind::kObject});
-  routes.push_back({HttpMethod::kGet, "/v1/releases/{key}/diff/{to}", "releases.diff"});
+  routes.push_back({HttpMethod::kGet, "/v1/releases", "release.list"});
+  routes.push_back({HttpMethod::kGet, "/v1/releases/{key}", "release.get"});
+  routes.push_back({HttpMethod::kPut, "/v1/releases/{key}", "release.put", BodyKind::kObject});
+  routes.push_back({HttpMethod::kGet, "/v1/releases/{key}/diff/{other}", "release.diff"});
   routes.push_back(
-      {HttpMethod::kPost, "/v1/releases/{key}/reinstate", "releases.reinstate", BodyKind::kObject});
+      {HttpMethod::kPost, "/v1/releases/{key}/reinstate", "reinstate", BodyKind::kObject});
   routes.push_back(
-      {HttpMethod::kGet, "/v1/blobs/{key}", "blobs.get", BodyKind::kNone, AnswerKind::kBytes});
+      {HttpMethod::kGet, "/v1/blobs/{key}", "blob.get", BodyKind::kNone, AnswerKind::kBytes});
   routes.push_back(
-      {HttpMethod::kPut, "/v1/blobs/{key}", "blobs.put", BodyKind::kBytes, AnswerKind::kEmpty});
+      {HttpMethod::kPut, "/v1/blobs/{key}", "blob.put", BodyKind::kBytes, AnswerKind::kEmpty});
 }
 
 void AddEnvironment(std::vector<Route>& routes) {
@@ -38,12 +38,13 @@ void AddEnvironment(std::vector<Route>& routes) {
   post("/v1/environments/{key}/rollback", "rollback");
   post("/v1/environments/{key}/hold", "hold");
   post("/v1/environments/{key}/resume", "resume");
-  post("/v1/environments/{key}/halt", "halt");
+  routes.push_back({HttpMethod::kGet, "/v1/environments/{key}/pin", "pin.get"});
   routes.push_back({HttpMethod::kPut, "/v1/environments/{key}/pin", "pin.put", BodyKind::kObject});
   routes.push_back({HttpMethod::kDelete, "/v1/environments/{key}/pin", "pin.delete",
                     BodyKind::kNone, AnswerKind::kEmpty});
   post("/v1/environments/{key}/break-glass", "break_glass");
   post("/v1/environments/{key}/rehearsals", "rehearsals.put");
+  routes.push_back({HttpMethod::kGet, "/v1/environments/{key}/rehearsals", "rehearsals.list"});
   routes.push_back({HttpMethod::kGet, "/v1/environments/{key}/ledger", "ledger"});
   routes.push_back({HttpMethod::kGet, "/v1/environments/{key}/live", "live"});
 }
@@ -55,6 +56,12 @@ std::vector<Route> MakeRoutes() {
              {"environments.list", "environments.get", "environments.put", "environments.delete"});
   AddObjects(routes, "/v1/cohorts", "/v1/cohorts/{key}",
              {"cohorts.list", "cohorts.get", "cohorts.put", "cohorts.delete"});
+  routes.push_back({HttpMethod::kGet,
+                    "/v1/cohorts/{key}/preview",
+                    "cohorts.preview",
+                    BodyKind::kNone,
+                    AnswerKind::kJson,
+                    {"environment", "per_10000", "salt"}});
   AddObjects(routes, "/v1/gates", "/v1/gates/{key}",
              {"gates.list", "gates.get", "gates.put", "gates.delete"});
   AddObjects(routes, "/v1/policies", "/v1/policies/{key}",
@@ -63,7 +70,7 @@ std::vector<Route> MakeRoutes() {
              {"mirrors.list", "mirrors.get", "mirrors.put", "mirrors.delete"});
   AddObjects(
       routes, "/v1/role-bindings", "/v1/role-bindings/{key}",
-      {"role_bindings.list", "role_bindings.get", "role_bindings.put", "role_bindings.delete"});
+      {"role-bindings.list", "role-bindings.get", "role-bindings.put", "role-bindings.delete"});
   AddReleases(routes);
   AddEnvironment(routes);
   routes.push_back({HttpMethod::kGet,
@@ -77,8 +84,14 @@ std::vector<Route> MakeRoutes() {
                     BodyKind::kNone, AnswerKind::kMarkdown});
   routes.push_back(
       {HttpMethod::kPost, "/v1/rollouts/{key}/approvals", "approve", BodyKind::kObject});
-  routes.push_back(
-      {HttpMethod::kGet, "/v1/audit", "audit", BodyKind::kNone, AnswerKind::kJson, {"after"}});
+  routes.push_back({HttpMethod::kPost, "/v1/rollouts/{key}/halt", "halt", BodyKind::kObject});
+  routes.push_back({HttpMethod::kGet,
+                    "/v1/audit",
+                    "audit",
+                    BodyKind::kNone,
+                    AnswerKind::kJson,
+                    {"after", "limit"}});
+  routes.push_back({HttpMethod::kGet, "/v1/audit/verify", "audit.verify"});
   return routes;
 }
 
