@@ -75,6 +75,9 @@ Result<std::shared_ptr<asio::ssl::context>> MakeTls(const HttpClientOptions& opt
   error_code error;
   SSL_CTX_set_min_proto_version(context->native_handle(), TLS1_2_VERSION);
   static_cast<void>(context->set_verify_mode(asio::ssl::verify_peer, error));
+  // The server's own certificate may stand in `ca` in the place of its authority's.
+  X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(context->native_handle()),
+                              X509_V_FLAG_PARTIAL_CHAIN);
   if (options.ca.empty()) {
     static_cast<void>(context->set_default_verify_paths(error));
   } else {

@@ -12,8 +12,8 @@ namespace telltale::net {
 inline constexpr std::size_t kHttpAnswerBytesMax = 80u << 20;
 
 struct HttpClientOptions {
-  std::string url;               // http://host:port or https://host:port; a path is not allowed
-  std::string ca = {};           // PEM: who may sign the server's certificate; "" = the system's
+  std::string url;      // http://host:port or https://host:port; a path is not allowed
+  std::string ca = {};  // PEM: the server's certificate or who may sign it; "" = the system's
   std::string certificate = {};  // PEM files of the client's own, both or none
   std::string key = {};
   std::string token = {};                      // sent as Authorization: Bearer; "" = none

@@ -173,6 +173,8 @@ TEST_F(HttpClientTest, ACertificateOrATokenOpensOneDoor) {
   const auto by_token = AskHttp(token, {});
   ASSERT_TRUE(by_token.ok()) << by_token.error().ToString();
   EXPECT_EQ(by_token->body, "GET  0");
+  token.ca = Path("server.crt");
+  EXPECT_TRUE(AskHttp(token, {}).ok()) << "its own certificate stands for itself";
   const auto by_none = AskHttp(Tls(), {});
   ASSERT_TRUE(by_none.ok()) << by_none.error().ToString();
   EXPECT_EQ(by_none->status, 401u);

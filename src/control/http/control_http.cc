@@ -4,6 +4,7 @@
 
 #include "control/http/openapi_document.h"
 #include "control/http/yaml_json.h"
+#include "control/page/page.h"
 
 namespace telltale::control {
 namespace {
@@ -16,9 +17,6 @@ constexpr std::string_view kOpenApiPath = "/openapi.json";
 constexpr const char* kBytesType = "application/octet-stream";
 constexpr std::int64_t kOne = 1'000'000;  // of Allowance::micro_requests
 constexpr std::size_t kAllowancesMax = 4096;
-// The page runs what this server gave it and nothing else, and shows in no other page.
-constexpr const char* kPagePolicy =
-    "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 std::string Dump(const json& value) {
   return value.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
@@ -131,6 +129,13 @@ HttpResponse AnswerOf(const Route& route, const json& result) {
   return {200, "application/json", Dump(result)};
 }
 
+HttpResponse AnswerOf(const PageFile& file) {
+  HttpResponse answer{200, std::string(file.content_type), std::string(file.bytes)};
+  answer.fields = {{"ETag", std::string(file.etag)}};
+  for (const auto& [name, value] : PageHeaders()) answer.fields.emplace_back(name, value);
+  return answer;
+}
+
 }  // namespace
 
 unsigned StatusOf(Code code) {
@@ -160,25 +165,17 @@ HttpResponse ErrorAnswer(const Error& error) {
 }
 
 Result<std::unique_ptr<ControlHttp>> ControlHttp::Make(Plane& plane, const TokenBook& tokens,
-                                                       const Clock& clock,
-                                                       std::vector<StaticFile> files) {
+                                                       const Clock& clock) {
   ASSIGN_OR_RETURN(const json document, JsonOfYaml(std::string(OpenApiYaml())));
-  return std::unique_ptr<ControlHttp>(
-      new ControlHttp(plane, tokens, clock, Dump(document), std::move(files)));
+  return std::unique_ptr<ControlHttp>(new ControlHttp(plane, tokens, clock, Dump(document)));
 }
 
 ControlHttp::ControlHttp(Plane& plane, const TokenBook& tokens, const Clock& clock,
-                         std::string openapi, std::vector<StaticFile> files)
-    : plane_(plane),
-      tokens_(tokens),
-      clock_(clock),
-      openapi_(std::move(openapi)),
-      files_(std::move(files)) {}
+                         std::string openapi)
+    : plane_(plane), tokens_(tokens), clock_(clock), openapi_(std::move(openapi)) {}
 
 net::HttpRoute ControlHttp::RouteOf(const std::string& path) {
-  const bool is_file = std::any_of(files_.begin(), files_.end(),
-                                   [&](const StaticFile& file) { return file.path == path; });
-  if (is_file || path == kOpenApiPath) return {};
+  if (FindPageFile(path) != nullptr || path == kOpenApiPath) return {};
   net::HttpRoute taken{{}};
   for (const Route* route : MatchPath(path).routes) {
     taken.methods.push_back(route->method);
@@ -238,16 +235,7 @@ HttpResponse ControlHttp::Worded(HttpResponse refusal) {
 }
 
 net::HttpAnswer ControlHttp::Serve(const net::HttpRequest& request) {
-  for (const StaticFile& file : files_) {
-    if (file.path != request.path) continue;
-    return HttpResponse{200,
-                        file.content_type,
-                        file.bytes,
-                        {{"ETag", file.etag},
-                         {"Content-Security-Policy", kPagePolicy},
-                         {"X-Content-Type-Options", "nosniff"},
-                         {"Referrer-Policy", "no-referrer"}}};
-  }
+  if (const PageFile* file = FindPageFile(request.path)) return AnswerOf(*file);
   if (request.path == kOpenApiPath) return HttpResponse{200, "application/json", openapi_};
   RouteMatch match = MatchPath(request.path);
   const auto route = std::find_if(match.routes.begin(), match.routes.end(),

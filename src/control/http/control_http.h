@@ -1,6 +1,7 @@
 // The control plane's door: HTTP requests as operations of the plane (docs/control.md), answers and
-// errors as JSON. Who asks is a client certificate's common name or a token's name; what he may is
-// the plane's to say. Nothing of a token is ever in an answer, a message or a log.
+// errors as JSON; and the page (control/page/), which reads the API with a token of its reader's.
+// Who asks is a client certificate's common name or a token's name; what he may is the plane's to
+// say. Nothing of a token is ever in an answer, a message or a log.
 #pragma once
 
 #include <map>
@@ -23,14 +24,6 @@ inline constexpr std::int64_t kRequestsPerSMax = 200;
 inline constexpr std::size_t kWorkers = 8;
 inline constexpr int kJsonDepthMax = 32;
 
-// A file of the page, served without credentials: it holds none, and reads the API with a token.
-struct StaticFile {
-  std::string path;  // "/" is the page itself
-  std::string content_type;
-  std::string bytes;
-  std::string etag;
-};
-
 // The HTTP status of an error.
 unsigned StatusOf(Code code);
 // {"error": {"code", "message", "next"}}
@@ -42,8 +35,7 @@ class ControlHttp final : public net::HttpHandler {
   // All must outlive it.
   //   kInvalid  the API's document cannot be read (a mistake of the build)
   static Result<std::unique_ptr<ControlHttp>> Make(Plane& plane, const TokenBook& tokens,
-                                                   const Clock& clock,
-                                                   std::vector<StaticFile> files);
+                                                   const Clock& clock);
 
   net::HttpRoute RouteOf(const std::string& path) override;
   std::optional<net::HttpResponse> RefuseEarly(const net::HttpRequest& head) override;
@@ -55,8 +47,7 @@ class ControlHttp final : public net::HttpHandler {
     std::int64_t micro_requests;  // millionths of a request
     Micros at;
   };
-  ControlHttp(Plane& plane, const TokenBook& tokens, const Clock& clock, std::string openapi,
-              std::vector<StaticFile> files);
+  ControlHttp(Plane& plane, const TokenBook& tokens, const Clock& clock, std::string openapi);
   std::string SubjectOf(const net::HttpRequest& request) const;
   bool MayAskNow(const std::string& subject);
 
@@ -64,7 +55,6 @@ class ControlHttp final : public net::HttpHandler {
   const TokenBook& tokens_;
   const Clock& clock_;
   const std::string openapi_;  // JSON
-  const std::vector<StaticFile> files_;
   Mutex mutex_;
   std::map<std::string, Allowance> allowances_ GUARDED_BY(mutex_);
 };
