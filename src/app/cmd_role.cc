@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "app/commands.h"
+#include "app/control_role.h"
 #include "app/operations.h"
 #include "base/config.h"
 #include "base/role.h"
@@ -71,6 +72,8 @@ void AddRoleCommand(CLI::App& app, int& exit_code) {
          });
   AddOne(*roles, "operations", "Metrics and health over HTTP", exit_code,
          [](const Flags& flags) { return RunOperationsRole(flags.role); });
+  AddOne(*roles, "control", "Releases, environments and rollouts, and their API over HTTP",
+         exit_code, [](const Flags& flags) { return RunControlRole(flags.role); });
   AddOne(*roles, "first-authority", "Give a release authority over a new alert store; ends at once",
          exit_code, [](const Flags& flags) { return ToExitCode(InstallFirstAuthority(flags)); });
 }

@@ -32,6 +32,11 @@ void AddServeCommand(CLI::App& app, int& exit_code) {
       ->add_option("--seed", options->seed,
                    "With --demo: seeds vehicle references, so that runs can be compared")
       ->needs("--demo");
+  command
+      ->add_option("--role", options->only,
+                   "Only these of the roles, such as control; the configuration must want them")
+      ->delimiter(',')
+      ->check(CLI::IsMember(std::vector<std::string>(std::begin(kRoles), std::end(kRoles))));
   // No group: not shown in help. Leaves roles out, for tests of parts.
   command->add_option("--without", options->without)
       ->delimiter(',')

@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 
 #include "app/commands.h"
+#include "app/control_client.h"
+#include "app/control_lines.h"
 #include "app/operations_state.h"
 #include "app/serve.h"
 #include "app/streams.h"
@@ -38,7 +40,8 @@ json RoleToJson(const RoleState& role) {
 
 // {"serving", "ready", "causes": [text], "warnings": [text], "roles": {name: role}, "counters":
 // {name: value},
-//  "consumers": {name: {stream: {"lag", "shards": [{"shard", "lag"}]}}}}
+//  "consumers": {name: {stream: {"lag", "shards": [{"shard", "lag"}]}}},
+//  "control": answer of GET /v1/status, or {"error"}; not there where no control plane is kept}
 json ToJson(const OperationsState& state) {
   json status;
   const auto causes = NotReadyCauses(state);
@@ -87,6 +90,28 @@ void Print(const json& status) {
   }
 }
 
+constexpr std::chrono::milliseconds kControlTimeout{2'000};
+
+// What runs where, when the control plane is kept here.
+void AskControlToo(const std::string& dir, json& status) {
+  PosixDisk disk;
+  if (!disk.Exists(Paths(dir).run() + "/control.port")) return;
+  ControlFlags control;
+  control.dir = dir;
+  control.timeout = kControlTimeout;
+  const auto answer = AskControl(control, net::HttpMethod::kGet, "status");
+  status["control"] = answer.ok() ? *answer : json{{"error", answer.error().message}};
+}
+
+void PrintControl(const json& status) {
+  const auto control = status.find("control");
+  if (control == status.end()) return;
+  if (control->contains("error")) fmt::print("control: {}\n", ShownOf(*control, "error"));
+  for (const json& environment : control->value("environments", json::array())) {
+    fmt::print("{}", EnvironmentLines(environment));
+  }
+}
+
 // What makes any answer a guess.
 Status CheckCanTell(const std::string& dir) {
   PosixDisk disk;
@@ -116,12 +141,13 @@ int Run(const Flags& flags) {
   }
   PosixDisk disk;
   const SystemClock clock;
-  const json status =
-      ToJson(LookAtOperations(disk, clock, flags.dir, *StreamsOrFiles(disk, flags.dir)));
+  json status = ToJson(LookAtOperations(disk, clock, flags.dir, *StreamsOrFiles(disk, flags.dir)));
+  AskControlToo(flags.dir, status);
   if (flags.json) {
     fmt::print("{}\n", status.dump(2));
   } else {
     Print(status);
+    PrintControl(status);
   }
   return status["ready"].get<bool>() ? kReady : kNotReady;
 }

@@ -165,6 +165,8 @@ constexpr Described kDescribed[] = {
     {"vault", "refusals", "Requests refused."},
     {"vault", "approvals", "Approvals given to requests of others."},
     {"vault", "break_glass", "Answers given without a second person; each has a review."},
+    {"control", "ticks", "Looks of the control plane at its environments."},
+    {"control", "tick_failures", "Of those, looks that failed; see its log."},
     {"vault", "rows_sent", "Rows of positions given out, each one in the audit log's counts."},
 };
 

@@ -185,7 +185,9 @@ OperationsState LookAtOperations(Disk& disk, const Clock& clock, const std::stri
   state.has_started = state.is_serving && run_files.Exists("ready");
   for (const std::string role : kRoles) {
     // Of an installation on Kafka alone; of others not even as one that is left out.
-    if (role == "lake-feed" && !(state.is_serving && run_files.IsWanted(role))) continue;
+    // Neither is the control plane where another installation keeps it.
+    const bool is_rare = role == "lake-feed" || role == "control";
+    if (is_rare && !(state.is_serving && run_files.IsWanted(role))) continue;
     if (role != "worker") {
       state.roles.push_back(LookAtProcess(disk, run_files, role, role, state.is_serving));
       continue;

@@ -56,6 +56,8 @@ class Service {
  private:
   bool Wanted(const std::string& role) const {
     if (role == "lake-feed" && config_.log_backend == "files") return false;  // nothing to copy
+    if (role == "control" && config_.control_http == "off") return false;
+    if (!options_.only.empty() && !options_.only.contains(role)) return false;
     return !options_.without.contains(role);
   }
   std::vector<std::string> WantedRoles() const {
@@ -111,6 +113,9 @@ void Service::Look() {
 Status Service::Check() {
   if (options_.seed && !options_.demo) {
     return Error{Code::kInvalid, "--seed makes references guessable: it needs --demo"};
+  }
+  if (options_.only.contains("control") && config_.control_http == "off") {
+    return Error{Code::kInvalid, "--role control needs control.http: on in telltale.yaml"};
   }
   if (options_.demo && config_.environment_kind == "prod") {
     return Error{Code::kRefused, "--demo is refused in an environment of kind prod"};
@@ -223,11 +228,13 @@ Status Service::StartAll() {
   }
   if (StopRequested()) return Ok();
   if (Wanted("publisher")) RETURN_IF_ERROR(InstallFirstAuthority());
+  RETURN_IF_ERROR(Keep("control"));
   for (const char* role : {"publisher", "worker", "lake-feed", "lake", "committer", "vault"}) {
     RETURN_IF_ERROR(Keep(role));
   }
   return WaitUntil("not every role got ready", [&] {
     if (Wanted("publisher") && !run_files_.Exists("publisher.port")) return false;
+    if (Wanted("control") && !run_files_.Exists("control.port")) return false;
     if (Wanted("operations") && !run_files_.Exists("operations.port")) return false;
     if (Wanted("vault") && !disk_.Exists(paths_.vault_socket())) return false;
     return supervisor_.AllRunFor(kSteady);

@@ -11,15 +11,16 @@
 namespace telltale::app {
 
 // Names of the roles, in the order they start.
-inline constexpr const char* kRoles[] = {"operations", "registry",  "gateway",
-                                         "publisher",  "worker",    "lake-feed",
-                                         "lake",       "committer", "vault"};
+inline constexpr const char* kRoles[] = {"operations", "registry",  "gateway", "publisher",
+                                         "worker",     "lake-feed", "lake",    "committer",
+                                         "vault",      "control"};
 
 struct ServeOptions {
   std::string dir;
   bool demo = false;
   std::optional<std::uint64_t> seed;
   std::set<std::string> without;  // roles left out, for tests of parts
+  std::set<std::string> only;     // empty = every role that the configuration wants
   Layout layout;
 };
 

@@ -10,6 +10,7 @@
 #include "app/cmd_sim.h"
 #include "app/cmd_vault.h"
 #include "app/commands.h"
+#include "app/control_commands.h"
 #include "app/version.h"
 
 namespace telltale::app {
@@ -36,6 +37,7 @@ int Run(int argc, char** argv) {
   AddVehiclesCommand(app, exit_code);
   AddCertificateCommand(app, exit_code);
   AddVaultCommand(app, exit_code);
+  AddControlCommands(app, exit_code);
   AddSubjectCommand(app, exit_code);
   AddSimCommand(app, exit_code);
   AddReplayCommand(app, exit_code);

@@ -47,6 +47,7 @@ struct Config {
   std::uint16_t log_partitions = kPartitionsDefault;
   std::uint16_t log_shards = kShardsDefault;
   std::uint16_t vault_port = 8443;      // with the others of its size
+  std::uint16_t control_port = 8444;    // with the others of its size
   std::uint16_t kafka_replication = 3;  // copies of each partition; with the others of its size
   std::uint64_t log_segment_bytes = 64u << 20;
   std::uint64_t log_unsynced_bytes_max = 16u << 20;  // per shard; then sockets are not read
@@ -89,6 +90,12 @@ struct Config {
   // releases: what a release on trial may take (docs/operate.md)
   std::uint32_t releases_candidate_memory_mib = 2048;
   std::uint32_t releases_candidate_journal_mib = 1024;
+  // control: the API of releases and rollouts; the port in use is in run/control.port
+  std::string control_http = "off";  // off | on
+  std::string control_listen = "127.0.0.1";
+  std::string control_tls_certificate;
+  std::string control_tls_key;
+  std::string control_client_ca;  // "" = tokens alone
   // logging
   std::string logging_format = "logfmt";  // logfmt | json
   std::string logging_level = "info";     // trace | debug | info | warn | error

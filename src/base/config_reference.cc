@@ -49,6 +49,8 @@ key, a key given twice, a value of another type or out of bounds, a tab as inden
 - a `tls_certificate` without its `tls_key`, or the other way round
 - `feed.listen` or `operations.listen` that is not a loopback address (`127.0.0.0/8`, `::1`,
   `localhost`) without `tls_certificate`, `tls_key` and `token_file` of the same section
+- `control.listen` that is not a loopback address without `tls_certificate` and `tls_key`, or
+  `control.client_ca` without them
 )";
 
 // What a number of bytes is to a reader: "64 MiB".

@@ -57,6 +57,28 @@ void CheckVault(const Config& config, std::vector<ConfigRuleBreak>& broken) {
   }
 }
 
+// It always asks who it is, by a token or a certificate.
+void CheckControl(const Config& config, std::vector<ConfigRuleBreak>& broken) {
+  const auto breaks = [&](const char* key, const char* other, std::string what) {
+    broken.push_back(
+        {FindConfigKey("control", key), FindConfigKey("control", other), std::move(what)});
+  };
+  const bool has_certificate = !config.control_tls_certificate.empty();
+  if (has_certificate != !config.control_tls_key.empty()) {
+    const char* given = has_certificate ? "tls_certificate" : "tls_key";
+    const char* missing = has_certificate ? "tls_key" : "tls_certificate";
+    breaks(given, missing, fmt::format("control.{} needs control.{} as well", given, missing));
+  } else if (!has_certificate && !config.control_client_ca.empty()) {
+    breaks("client_ca", "tls_certificate",
+           "control.client_ca needs control.tls_certificate and control.tls_key as well");
+  } else if (!has_certificate && !IsLoopback(config.control_listen)) {
+    breaks("listen", "tls_certificate",
+           fmt::format("control.listen {} can be reached from elsewhere, which needs TLS: set "
+                       "control.tls_certificate and control.tls_key, or listen on 127.0.0.1",
+                       ShownInMessage(config.control_listen)));
+  }
+}
+
 }  // namespace
 
 std::vector<ConfigRuleBreak> BrokenConfigRules(const Config& config) {
@@ -90,6 +112,7 @@ std::vector<ConfigRuleBreak> BrokenConfigRules(const Config& config) {
                  .token = config.operations_token_file},
                 broken);
   CheckVault(config, broken);
+  CheckControl(config, broken);
   return broken;
 }
 

@@ -213,6 +213,23 @@ void AddVault(std::vector<ConfigKey>& keys) {
            "Authority of the people who may ask, PEM; who they are is in the policy."));
 }
 
+void AddControl(std::vector<ConfigKey>& keys) {
+  const auto add = [&](ConfigKey key) { keys.push_back(std::move(key)); };
+  add(Choice("control", "http", &Config::control_http, {"off", "on"},
+             "Whether `telltale serve` keeps the control plane here, with its API over HTTP "
+             "(docs/control.md). One installation keeps it for all environments."));
+  add(Text("control", "listen", &Config::control_listen,
+           "Address of the control plane's API. Not a loopback one: needs TLS."));
+  add(Number("control", "port", &Config::control_port, {0, 65535},
+             "0 = any free port; the one in use is in run/control.port."));
+  add(Path("control", "tls_certificate", &Config::control_tls_certificate,
+           "Certificate chain of the API, PEM. Empty = no TLS."));
+  add(Path("control", "tls_key", &Config::control_tls_key, "Its private key, PEM."));
+  add(Path("control", "client_ca", &Config::control_client_ca,
+           "Authority of people who may show a certificate instead of a token, PEM; use one of its "
+           "own. Empty = tokens alone."));
+}
+
 std::vector<ConfigKey> MakeKeys() {
   std::vector<ConfigKey> keys;
   keys.push_back(Fixed(Text("environment", "name", &Config::environment_name,
@@ -228,6 +245,7 @@ std::vector<ConfigKey> MakeKeys() {
   AddDoors(keys);
   AddStreams(keys);
   AddVault(keys);
+  AddControl(keys);
   AddChoices(keys);
   keys.push_back(Number("releases", "candidate_memory_mib", &Config::releases_candidate_memory_mib,
                         {256, 1u << 20, "MiB"},
@@ -333,7 +351,8 @@ bool IsConfigSection(std::string_view name) {
 
 bool IsOtherVariable(std::string_view name) {
   // The data sets that tests and demonstrations read, and the log that the latter use.
-  return name == "TELLTALE_DATA" || name == "TELLTALE_LOG";
+  return name == "TELLTALE_DATA" || name == "TELLTALE_LOG" || name == "TELLTALE_CONTROL_URL" ||
+         name == "TELLTALE_CONTROL_TOKEN_FILE";
 }
 
 std::string ConfigText(const ConfigKey& key, const Config& config) {

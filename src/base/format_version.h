@@ -39,6 +39,7 @@ enum class Format {
   kKeptAnswer,
   kReleaseDeclared,
   kReleaseSignature,
+  kControlTokens,
 };
 
 struct FormatVersion {
@@ -78,6 +79,7 @@ inline constexpr std::array kFormats = {
     FormatVersion{Format::kKeptAnswer, "kept answer", 1, 1, 1},
     FormatVersion{Format::kReleaseDeclared, "release declaration", 1, 1, 1},
     FormatVersion{Format::kReleaseSignature, "release signature", 1, 1, 1},
+    FormatVersion{Format::kControlTokens, "control tokens", 1, 1, 1},
 };
 
 constexpr const FormatVersion& VersionOf(Format format) {

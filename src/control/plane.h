@@ -47,13 +47,18 @@ struct PlaneOptions {
   FolderReader live = {};      // docs/control.md, live
 };
 
+// What an operation touches: a binding for some environments alone does for these and for kAny.
+enum class Scope { kAny, kEnvironment, kRollout, kEverything };
+
 // One row of the table of operations: its name in Do, and the roles of which one is needed.
 struct Operation {
   std::string_view name;                    // "environments.put"
   std::span<const std::string_view> roles;  // any of these
+  Scope scope = Scope::kAny;
   bool is_change = false;
 };
 std::span<const Operation> Operations();
+const Operation* FindOperation(std::string_view name);  // or null
 
 // Thread-safe; any thread. Every change is durable in control.db, with its entry in the audit
 // chain, when Do returns. A standby answers and takes wishes too: they are rows of the database,

@@ -34,6 +34,9 @@ constexpr std::string_view kStreamHead =
     ": telltale alert feed\n\n";
 constexpr std::string_view kHeartbeat = ": still here\n\n";
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+const HttpFields kRetrySoon = {{"Retry-After", "1"}};
+// A large body may take this much longer than `request_timeout`.
+constexpr std::size_t kLargeBodyBytesPerSMin = 1u << 20;
 // What is still taken of a request that was refused before its end.
 constexpr std::chrono::seconds kDrainTimeout{1};
 constexpr std::size_t kDrainBytesMax = 1u << 20;
@@ -81,6 +84,7 @@ class Connection final : public HttpConnection,
     timer_.cancel();
     if (pull_ != nullptr && !is_last_written_) shared_.answers_abandoned.Add();
     EndPull();
+    EndLargeBody();
     error_code ignored;
     tcp().socket().shutdown(boost::asio::ip::tcp::socket::shutdown_both, ignored);
     tcp().close();
@@ -131,7 +135,7 @@ class Connection final : public HttpConnection,
     if constexpr (kIsTls) {
       if (shared_.clients == nullptr) return true;
       X509* certificate = SSL_get0_peer_certificate(stream_.native_handle());
-      if (certificate == nullptr) return false;
+      if (certificate == nullptr) return shared_.options.tls_client_optional;
       auto peer = HttpPeerOf(certificate);
       if (!peer.ok()) return false;
       peer_ = std::move(peer).value();
@@ -177,10 +181,10 @@ class Connection final : public HttpConnection,
       Close();
     } else {
       has_unread_body_ = true;
-      Respond(error == http::error::body_limit
-                  ? TooLargeHttpBody()
-                  : HttpResponse{400, "text/plain", "not a request this server understands\n"},
-              true);
+      Refuse(error == http::error::body_limit
+                 ? TooLargeHttpBody(body_bytes_max_)
+                 : HttpResponse{400, "text/plain", "not a request this server understands\n"},
+             true);
     }
     return false;
   }
@@ -204,15 +208,15 @@ class Connection final : public HttpConnection,
   void OnHead() {
     const HttpHead head = HeadOf();
     has_unread_body_ = true;  // for all that is known
-    if (auto refusal = RefuseFraming(head)) return Respond(std::move(*refusal), true);
+    if (auto refusal = RefuseFraming(head)) return Refuse(std::move(*refusal), true);
     has_unread_body_ = HasHttpBody(head);
     close_ = !parser_->get().keep_alive();
     const bool close = close_ || has_unread_body_;
-    if (refuse_) return Respond({503, "text/plain", "too many connections\n"}, true);
+    if (refuse_) return Refuse({503, "text/plain", "too many connections\n"}, true);
     if (CertificateEnds()) return;
     if (!IsAuthorized()) {
       shared_.unauthorized.Add();
-      return Respond({401, "text/plain", "a token is needed: Authorization: Bearer TOKEN\n"}, true);
+      return Refuse({401, "text/plain", "a token is needed: Authorization: Bearer TOKEN\n"}, true);
     }
     const auto target = parser_->get().target();
     auto parsed = ParseTarget({target.data(), target.size()});
@@ -220,14 +224,24 @@ class Connection final : public HttpConnection,
         parsed && !IsStream(*parsed) ? shared_.handler.RouteOf(parsed->path) : HttpRoute();
     HttpMethod method{};
     if (auto refusal = RefuseByRoute(head, route, method)) {
-      return Respond(std::move(*refusal), close || refusal->status == 405);
+      return Refuse(std::move(*refusal), close || refusal->status == 405);
     }
-    if (!parsed) return Respond({400, "text/plain", "the path cannot be read\n"}, close);
+    if (!parsed) return Refuse({400, "text/plain", "the path cannot be read\n"}, close);
     request_ = std::move(*parsed);
     request_.method = method;
     request_.content_type = head.content_type;
     request_.peer = peer_;
+    request_.bearer = BearerOf(Authorization());
+    body_bytes_max_ = route.body_bytes_max;
+    if (auto refusal = shared_.handler.RefuseEarly(request_)) {
+      if (refusal->status == 401) shared_.unauthorized.Add();
+      return Respond(std::move(*refusal), close);
+    }
     if (!has_unread_body_) return Dispatch();
+    if (MayHaveLargeBody(head, route) && !BeginLargeBody()) {
+      return Refuse({503, "text/plain", "busy with other large bodies; ask again\n", kRetrySoon},
+                    true);
+    }
     if (!WantsToHear100(head)) return ReadBody();
     boost::asio::async_write(stream_, boost::asio::buffer(kContinue),
                              [self = this->shared_from_this()](error_code error, std::size_t) {
@@ -240,8 +254,25 @@ class Connection final : public HttpConnection,
     return shared_.events != nullptr && request.path == shared_.handler.stream_path();
   }
 
+  bool BeginLargeBody() {
+    if (shared_.large_bodies >= kHttpLargeBodiesMax) return false;
+    ++shared_.large_bodies;
+    has_large_body_ = true;
+    return true;
+  }
+  // When its request is answered, or never will be.
+  void EndLargeBody() {
+    if (!has_large_body_) return;
+    has_large_body_ = false;
+    --shared_.large_bodies;
+  }
+
   void ReadBody() {
-    parser_->body_limit(kHttpBodyBytesMax);
+    parser_->body_limit(body_bytes_max_);
+    if (has_large_body_) {
+      tcp().expires_after(shared_.options.request_timeout +
+                          std::chrono::seconds(body_bytes_max_ / kLargeBodyBytesPerSMin));
+    }
     http::async_read(stream_, buffer_, *parser_,
                      [self = this->shared_from_this()](error_code error, std::size_t) {
                        if (!self->CanGoOn(error)) return;
@@ -268,10 +299,11 @@ class Connection final : public HttpConnection,
         });
     if (has_room) return;
     shared_.unavailable.Add();
-    Respond({503, "text/plain", "busy; ask again\n", {{"Retry-After", "1"}}}, close_);
+    Refuse({503, "text/plain", "busy; ask again\n", kRetrySoon}, close_);
   }
 
   void OnAnswer(HttpAnswer answer) {
+    EndLargeBody();
     if (answer.source != nullptr) {
       pull_ = std::make_shared<HttpPull>(std::move(answer.source), shared_.workers, shared_.post,
                                          *this);
@@ -279,12 +311,12 @@ class Connection final : public HttpConnection,
     if (closed_) return EndPull();
     if (!CanBeSent(answer.response)) {
       EndPull();
-      return Respond({500, "text/plain", "the answer cannot be sent\n"}, true);
+      return Refuse({500, "text/plain", "the answer cannot be sent\n"}, true);
     }
     if (pull_ == nullptr) return Respond(std::move(answer.response), close_);
     if (parser_->get().version() != 11) {
       EndPull();
-      return Respond({505, "text/plain", "this answer needs HTTP/1.1\n"}, true);
+      return Refuse({505, "text/plain", "this answer needs HTTP/1.1\n"}, true);
     }
     tcp().expires_never();  // timer_ watches from here on
     WriteStream(PulledHead(answer.response));
@@ -308,10 +340,11 @@ class Connection final : public HttpConnection,
 
   bool IsAuthorized() const {
     if (shared_.options.token.empty()) return true;
-    const auto& request = parser_->get();
-    const auto header = request.find(http::field::authorization);
-    return header != request.end() &&
-           IsBearerOf({header->value().data(), header->value().size()}, shared_.options.token);
+    return IsBearerOf(Authorization(), shared_.options.token);
+  }
+  std::string_view Authorization() const {
+    const auto value = parser_->get()[http::field::authorization];
+    return {value.data(), value.size()};
   }
 
   void StartStream(const HttpRequest& request) {
@@ -320,13 +353,13 @@ class Connection final : public HttpConnection,
     const auto query = request.query.find("after");
     if (header != parser_->get().end()) {
       after = ParseNumber({header->value().data(), header->value().size()});
-      if (!after) return Respond({400, "text/plain", "Last-Event-ID must be a number\n"}, true);
+      if (!after) return Refuse({400, "text/plain", "Last-Event-ID must be a number\n"}, true);
     } else if (query != request.query.end()) {
       after = ParseNumber(query->second);
-      if (!after) return Respond({400, "text/plain", "after must be a number\n"}, true);
+      if (!after) return Refuse({400, "text/plain", "after must be a number\n"}, true);
     } else {
       const auto newest = shared_.handler.NewestId();
-      if (!newest.ok()) return Respond({503, "text/plain", "the store cannot be read\n"}, true);
+      if (!newest.ok()) return Refuse({503, "text/plain", "the store cannot be read\n"}, true);
       after = *newest;
     }
     after_ = *after;
@@ -397,6 +430,11 @@ class Connection final : public HttpConnection,
     return head;
   }
 
+  // What the server says by itself.
+  void Refuse(HttpResponse refusal, bool close) {
+    Respond(shared_.handler.Worded(std::move(refusal)), close);
+  }
+
   void Respond(HttpResponse answer, bool close) {
     response_ = HeadOfAnswer<http::string_body>(answer);
     response_.keep_alive(!close);
@@ -458,6 +496,8 @@ class Connection final : public HttpConnection,
   bool is_last_ = false;            // what is being written is the end of it
   bool is_last_written_ = false;
   bool has_unread_body_ = false;
+  bool has_large_body_ = false;  // one of shared_.large_bodies
+  std::size_t body_bytes_max_ = kHttpBodyBytesMax;
   bool close_ = false;  // after this answer
   bool refuse_ = false;
   bool closed_ = false;

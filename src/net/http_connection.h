@@ -29,6 +29,7 @@ struct HttpShared {
   ReloadableTlsContext* clients = nullptr;  // null: no client certificates
   HttpWorkers* workers = nullptr;           // null: there are none
   std::shared_ptr<HttpPost> post = nullptr;
+  int large_bodies = 0;  // in memory
 };
 
 class HttpConnection;

@@ -14,9 +14,9 @@ namespace telltale::net {
 class HttpSource;
 
 inline constexpr std::size_t kHttpHeaderBytesMax = 8u << 10;
-inline constexpr std::size_t kHttpBodyBytesMax = 64u << 10;
+inline constexpr std::size_t kHttpBodyBytesMax = 64u << 10;  // where a route says nothing else
 
-enum class HttpMethod : std::uint8_t { kGet, kPost, kDelete };
+enum class HttpMethod : std::uint8_t { kGet, kPost, kPut, kDelete };
 
 // "GET" and its like.
 std::string_view HttpMethodName(HttpMethod method);
@@ -32,8 +32,9 @@ struct HttpRequest {
   std::map<std::string, std::string> query = {};  // percent-decoded; of equal keys the last
   HttpMethod method = HttpMethod::kGet;
   std::string content_type = {};  // as sent, with parameters; "" = none
-  std::string body = {};          // at most kHttpBodyBytesMax; always empty with GET
-  HttpPeer peer = {};             // empty: the server asks for no client certificate
+  std::string body = {};          // at most the route's limit; always empty with GET
+  HttpPeer peer = {};             // empty: the client shows no certificate, or is not asked for one
+  std::string bearer = {};        // the token of Authorization: Bearer; "" = none. Never log it
 };
 
 using HttpFields = std::vector<std::pair<std::string, std::string>>;  // name, value
@@ -51,6 +52,8 @@ struct HttpResponse {
 struct HttpRoute {
   std::vector<HttpMethod> methods = {HttpMethod::kGet};  // none = there is no such path: 404
   std::string body_type = "application/json";  // media type a body must have, else 415; "" = any
+  // Above kHttpBodyBytesMax: of such bodies kHttpLargeBodiesMax are taken at one time, else 503.
+  std::size_t body_bytes_max = kHttpBodyBytesMax;
 };
 
 // A whole response; or, with `source`, its head: then `body` is not looked at.

@@ -7,7 +7,8 @@
 namespace telltale::net {
 namespace {
 
-constexpr HttpMethod kMethods[] = {HttpMethod::kGet, HttpMethod::kPost, HttpMethod::kDelete};
+constexpr HttpMethod kMethods[] = {HttpMethod::kGet, HttpMethod::kPost, HttpMethod::kPut,
+                                   HttpMethod::kDelete};
 
 bool EqualsNoCase(std::string_view a, std::string_view b) {
   const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
@@ -43,6 +44,8 @@ std::string_view HttpMethodName(HttpMethod method) {
       return "GET";
     case HttpMethod::kPost:
       return "POST";
+    case HttpMethod::kPut:
+      return "PUT";
     case HttpMethod::kDelete:
       return "DELETE";
   }
@@ -51,6 +54,11 @@ std::string_view HttpMethodName(HttpMethod method) {
 
 bool HasHttpBody(const HttpHead& head) {
   return !head.codings.empty() || (!head.lengths.empty() && ParseNumber(head.lengths[0]) != 0u);
+}
+
+bool MayHaveLargeBody(const HttpHead& head, const HttpRoute& route) {
+  if (route.body_bytes_max <= kHttpBodyBytesMax || !HasHttpBody(head)) return false;
+  return head.lengths.empty() || *ParseNumber(head.lengths[0]) > kHttpBodyBytesMax;
 }
 
 bool WantsToHear100(const HttpHead& head) {
@@ -90,8 +98,8 @@ std::optional<HttpResponse> RefuseByRoute(const HttpHead& head, const HttpRoute&
     return Refusal(417, "only 100-continue can be expected");
   }
   if (!HasHttpBody(head)) return std::nullopt;
-  if (!head.lengths.empty() && *ParseNumber(head.lengths[0]) > kHttpBodyBytesMax) {
-    return TooLargeHttpBody();
+  if (!head.lengths.empty() && *ParseNumber(head.lengths[0]) > route.body_bytes_max) {
+    return TooLargeHttpBody(route.body_bytes_max);
   }
   if (!route.body_type.empty() && !EqualsNoCase(MediaTypeOf(head.content_type), route.body_type)) {
     return Refusal(415, "the body must be " + route.body_type);
@@ -99,8 +107,8 @@ std::optional<HttpResponse> RefuseByRoute(const HttpHead& head, const HttpRoute&
   return std::nullopt;
 }
 
-HttpResponse TooLargeHttpBody() {
-  return Refusal(413, "a body has at most " + std::to_string(kHttpBodyBytesMax) + " bytes");
+HttpResponse TooLargeHttpBody(std::size_t bytes_max) {
+  return Refusal(413, "a body has at most " + std::to_string(bytes_max) + " bytes");
 }
 
 bool AreHttpFields(const HttpFields& fields) {

@@ -25,6 +25,8 @@ struct HttpHead {
 
 // After RefuseFraming() gave nothing.
 bool HasHttpBody(const HttpHead& head);
+// It has a body of more than kHttpBodyBytesMax, or one that says no length where more is allowed.
+bool MayHaveLargeBody(const HttpHead& head, const HttpRoute& route);
 bool WantsToHear100(const HttpHead& head);
 
 // 400: where the request ends can be read in two ways, or it is a GET with a body.
@@ -32,7 +34,7 @@ std::optional<HttpResponse> RefuseFraming(const HttpHead& head);
 // 404, 405, 413, 415, 417: `route` does not take it. Else sets `method`.
 std::optional<HttpResponse> RefuseByRoute(const HttpHead& head, const HttpRoute& route,
                                           HttpMethod& method);
-HttpResponse TooLargeHttpBody();
+HttpResponse TooLargeHttpBody(std::size_t bytes_max);
 
 // Printable names and values: they cannot add a line of their own.
 bool AreHttpFields(const HttpFields& fields);

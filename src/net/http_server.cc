@@ -120,12 +120,21 @@ class Server final : public HttpServer, public HttpConnectionOwner {
                                        ".tls_certificate and " + options.section + ".tls_key"};
     }
     // No tickets: every handshake shows the certificate.
-    ASSIGN_OR_RETURN(
-        clients_, ReloadableTlsContext::ForServer({options.tls_client_ca, options.tls_certificate,
-                                                   options.tls_key, options.tls_revocation_list},
-                                                  {.clock = options.clock, .only_tls_1_3 = true}));
+    ASSIGN_OR_RETURN(clients_, ReloadableTlsContext::ForServer(
+                                   {options.tls_client_ca, options.tls_certificate, options.tls_key,
+                                    options.tls_revocation_list},
+                                   {.clock = options.clock,
+                                    .only_tls_1_3 = true,
+                                    .certificate_optional = options.tls_client_optional}));
     shared_.clients = clients_.get();
     return Ok();
+  }
+
+  // By other means than the one token.
+  bool AsksWhoItIs() const {
+    const HttpOptions& options = shared_.options;
+    return options.handler_authenticates ||
+           (!options.tls_client_ca.empty() && !options.tls_client_optional);
   }
 
   // What can be reached from another machine speaks TLS and asks who it is.
@@ -135,7 +144,7 @@ class Server final : public HttpServer, public HttpConnectionOwner {
     for (const auto& [value, key] :
          {std::pair{&options.tls_certificate, ".tls_certificate"},
           std::pair{&options.tls_key, ".tls_key"}, std::pair{&options.token, ".token_file"}}) {
-      if (value == &options.token && !options.tls_client_ca.empty()) continue;
+      if (value == &options.token && AsksWhoItIs()) continue;
       if (value->empty()) missing += (missing.empty() ? "" : ", ") + options.section + key;
     }
     if (missing.empty()) return Ok();

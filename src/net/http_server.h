@@ -19,6 +19,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +34,8 @@
 namespace telltale::net {
 
 inline constexpr std::size_t kHttpConnectionsMax = 256;
+// Bodies over kHttpBodyBytesMax that are in memory at one time.
+inline constexpr int kHttpLargeBodiesMax = 4;
 
 struct StreamEvent {
   std::uint64_t id = 0;  // rising
@@ -55,6 +58,11 @@ struct HttpOptions {
   // authority of its own: who has a certificate of it is let in.
   std::string tls_client_ca = {};
   std::string tls_revocation_list = {};  // net/tls_files.h
+  // With tls_client_ca: a client may come without a certificate, then HttpRequest::peer is empty.
+  bool tls_client_optional = false;
+  // The handler says who may ask (RefuseEarly), by certificate or HttpRequest::bearer: `token` is
+  // not needed then on any address.
+  bool handler_authenticates = false;
   std::string token = {};   // not empty: every request must carry it (http_token.h), or gets 401
   std::size_t workers = 0;  // threads for Serve(), at most kHttpWorkersMax; 0 = the server's own
   std::size_t work_queue_max = kHttpWorkQueueMax;  // requests that wait for a worker
@@ -70,6 +78,12 @@ class HttpHandler {
   // The methods of a path (not the stream's), which may be an unknown one. On the server's thread:
   // must be quick.
   virtual HttpRoute RouteOf(const std::string& /*path*/) { return {}; }
+  // Refuses a request by its head, before its body is read: without credentials, for one. The body
+  // is empty still. 401 says WWW-Authenticate by itself. On the server's thread: must be quick.
+  virtual std::optional<HttpResponse> RefuseEarly(const HttpRequest& /*head*/) { return {}; }
+  // What the server itself answers (400, 404, 405, 413, 415, 417, 503 …), in the handler's words;
+  // the status must stay. On the server's thread: must be quick.
+  virtual HttpResponse Worded(HttpResponse refusal) { return refusal; }
   // What RouteOf() takes. On a worker if there are some: several at one time, and may block.
   virtual HttpAnswer Serve(const HttpRequest& request) { return Handle(request); }
 

@@ -50,15 +50,20 @@ Result<std::string> LoadHttpToken(const std::string& path) {
   return text;
 }
 
-bool IsBearerOf(std::string_view header, std::string_view token) {
+std::string_view BearerOf(std::string_view header) {
   constexpr std::string_view kScheme = "bearer ";
   if (header.size() < kScheme.size() || !EqualsFolded(header.substr(0, kScheme.size()), kScheme)) {
-    return false;
+    return {};
   }
-  header.remove_prefix(kScheme.size());
-  // That the lengths differ may be seen; the length is no secret.
-  return header.size() == token.size() &&
-         CRYPTO_memcmp(header.data(), token.data(), token.size()) == 0;
+  return header.substr(kScheme.size());
+}
+
+bool IsSameSecret(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+bool IsBearerOf(std::string_view header, std::string_view token) {
+  return IsSameSecret(BearerOf(header), token);
 }
 
 }  // namespace telltale::net

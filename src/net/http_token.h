@@ -19,6 +19,13 @@ inline constexpr std::size_t kHttpTokenCharactersMax = 1024;
 // No message has any part of the token.
 Result<std::string> LoadHttpToken(const std::string& path);
 
+// The token of `header`, the value of Authorization; "" when it is no bearer token.
+std::string_view BearerOf(std::string_view header);
+
+// Takes as long for a text that differs at its end as for one that differs at its start. That the
+// lengths differ may be seen; the length is no secret.
+bool IsSameSecret(std::string_view a, std::string_view b);
+
 // Whether `header`, the value of Authorization, is "Bearer <token>". Takes as long for a token that
 // differs at its end as for one that differs at its start.
 bool IsBearerOf(std::string_view header, std::string_view token);

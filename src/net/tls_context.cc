@@ -118,6 +118,7 @@ Result<TlsContext> TlsContext::ForServer(const TlsPem& pem, const TlsFiles& file
                                          const TlsServerOptions& options) {
   ASSIGN_OR_RETURN(auto context, Make(true));
   if (options.only_tls_1_3) SSL_CTX_set_min_proto_version(context.get(), TLS1_3_VERSION);
+  if (options.certificate_optional) SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, VerifyPeer);
   RETURN_IF_ERROR(LoadOwn(context.get(), pem, files));
   RETURN_IF_ERROR(LoadCa(context.get(), pem.ca, files.ca, true));
   RETURN_IF_ERROR(LoadTrust(context.get(), pem.revocation_list, files.revocation_list, options));

@@ -23,6 +23,8 @@ struct TlsServerOptions {
   // Certificates are judged at its time; null: the system's. Must outlive the connections.
   const Clock* clock = nullptr;
   bool only_tls_1_3 = false;
+  // A client may come without a certificate; one that it shows must be good all the same.
+  bool certificate_optional = false;
 };
 
 // Immutable once loaded: any thread. Connections keep what they need of it alive.

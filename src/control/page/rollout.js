@@ -1,0 +1,207 @@
+// The rollout: its stages, who speaks for which share of the vehicles, both releases side by side.
+import { h, morph, nothing, table } from "/page/dom.js";
+import * as f from "/page/format.js";
+
+const PHASES = ["pending", "warming", "shadow", "authority", "window", "closed"];
+const ENDED = new Set(["closed", "withdrawn", "rejected"]);
+
+export const isEnded = (rollout) => ENDED.has(rollout?.phase);
+
+export function phaseChip(phase) {
+  return h("span", { class: "chip", "data-phase": phase }, f.words(phase));
+}
+
+function roleOf(id, live, rollout) {
+  const known = live?.releases?.find((one) => one.release === id);
+  if (known) return known.role;
+  if (id && id === rollout?.candidate) return "candidate";
+  if (id && id === rollout?.stable) return "stable";
+  return "";
+}
+
+export const releaseTag = (id, live, rollout) => f.release(id, roleOf(id, live, rollout));
+
+function stageNeeds(stage) {
+  const needs = [];
+  if (stage.shadow_s) needs.push(`shadow ${f.duration(stage.shadow_s)}`);
+  if (stage.soak_s) needs.push(`soak ${f.duration(stage.soak_s)}`);
+  if (stage.approvals) {
+    needs.push(stage.approvals === 1 ? "1 approval" : `${stage.approvals} approvals`);
+  }
+  if (stage.gate && stage.gate !== "none") needs.push(`gate ${stage.gate}`);
+  return needs.join(", ") || "no wait";
+}
+
+function stageBar(rollout) {
+  const at = Number(rollout.stage ?? 0);
+  const allDone = ["window", "closed"].includes(rollout.phase);
+  const stages = Array.isArray(rollout.stages) ? rollout.stages : [];
+  return h("ol", { class: "stages" }, stages.map((stage, index) => {
+    const state = allDone || index < at ? "done" : index > at ? "next" : "now";
+    const stopped = state === "now" && isEnded(rollout);
+    return h("li", { class: `stage ${stopped ? "stopped" : state}`,
+      "aria-current": state === "now" ? "step" : null },
+      h("span", { class: "share" }, f.percent((stage.per_10000 ?? 0) / 10_000)),
+      h("span", { class: "word" },
+        stopped ? "stopped here" : { done: "done", now: "now", next: "to come" }[state]),
+      h("span", { class: "needs" }, stageNeeds(stage)));
+  }));
+}
+
+function phaseLine(rollout) {
+  if (!PHASES.includes(rollout.phase)) return null;
+  return h("ol", { class: "phases", "aria-label": "Phase" }, PHASES.map((phase) =>
+    h("li", { "aria-current": phase === rollout.phase ? "step" : null }, phase)));
+}
+
+const gridWidth = (element, name, share) => {
+  element.setAttribute("class", `part ${name}`);
+  element.setAttribute("data-share", String(share));
+  return element;
+};
+
+// Of the lots in force in the newest config: docs/decisions/0009-authority-by-lot.md.
+function cohortBar(order) {
+  if (!order || !order.lots) return null;
+  const candidate = Math.min(order.authority_lots, order.shadow_lots) / order.lots;
+  const shadow = Math.max(0, order.shadow_lots - order.authority_lots) / order.lots;
+  const stable = Math.max(0, 1 - candidate - shadow);
+  const parts = [["candidate", candidate, "candidate speaks"],
+    ["shadow", shadow, "stable speaks, candidate computes in shadow"],
+    ["stable", stable, "stable alone"]];
+  return h("div", { class: "cohort" },
+    h("div", { class: "bar", "aria-hidden": "true" },
+      parts.map(([name, share]) => gridWidth(h("span"), name, share))),
+    h("ul", { class: "legend" }, parts.map(([name, share, text]) =>
+      h("li", null, h("span", { class: `swatch ${name}`, "aria-hidden": "true" }),
+        h("strong", null, f.percent(share)), ` ${text}`))));
+}
+
+const listed = (list) => (Array.isArray(list) ? list : []).map((one) =>
+  typeof one === "string" ? one : one?.why ?? one?.reason ?? JSON.stringify(one));
+
+function facts(rollout, live) {
+  const fact = (name, ...value) => h("div", null, h("dt", null, name), h("dd", null, ...value));
+  const waits = listed(rollout.waits_for);
+  const raw = rollout.partitions_pending;
+  const pending = Array.isArray(raw) ? raw.length : Number(raw ?? 0);
+  const reasons = new Map();
+  for (const one of live?.pending ?? []) reasons.set(one.why, (reasons.get(one.why) ?? 0) + 1);
+  const why = [...reasons].map(([name, count]) => `${f.words(name)} ${f.whole(count)}`).join(", ");
+  return h("dl", { class: "facts" },
+    fact("Phase", phaseChip(rollout.phase)),
+    fact("Since", f.time(rollout.since), h("span", { class: "muted" },
+      ` ${f.duration(f.secondsSince(rollout.since))} ago`)),
+    fact("Waits for", waits.length ? h("ul", null, waits.map((text) => h("li", null, text)))
+      : h("span", { class: "muted" }, "nothing")),
+    fact("Partitions pending", f.whole(pending), why ? ` (${why})` : null),
+    fact("Stable", releaseTag(rollout.stable, live, rollout)),
+    fact("Candidate", releaseTag(rollout.candidate, live, rollout)));
+}
+
+function workerText(one) {
+  const worker = one.worker;
+  if (!worker) return "no process seen";
+  if (!worker.alive) return h("span", { class: "bad-text" }, "does not run");
+  return ["runs since ", f.time(worker.started_at)];
+}
+
+function difference(stable, candidate) {
+  if (stable === candidate) return "equal";
+  const by = candidate - stable;
+  const text = `${by > 0 ? "+" : "−"}${f.whole(Math.abs(by))}`;
+  return stable === 0 ? text : `${text} (${by > 0 ? "+" : "−"}${f.percent(Math.abs(by) / stable)})`;
+}
+
+// A column for each release, a row for each thing that can be compared.
+function runningTable(releases, nowMs) {
+  const columns = [{ name: "" }, ...releases.map((one) => ({
+    name: [h("span", { class: `dot ${one.role}`, "aria-hidden": "true" }), f.words(one.role), " ",
+      f.release(one.release, one.role)], class: "number" }))];
+  const row = (key, name, value) => ({ key, cells: [name, ...releases.map(value)] });
+  const rows = [
+    row("worker", "Process", workerText),
+    row("restarts", "Restarts", (one) => f.whole(one.worker?.restarts)),
+    row("lag", "Records behind in safety", (one) => f.whole(one.records_behind)),
+    row("mark", "Oldest mark of its journal", (one) => (one.marks
+      ? [f.time(one.marks.oldest_at), h("span", { class: "muted" },
+        ` ${f.duration(f.secondsSince(one.marks.oldest_at, nowMs))} ago`)] : "–")),
+    row("lots", "Vehicles computed", (one) =>
+      (one.marks ? f.percent(one.marks.lots_computed / 10_002) : "–")),
+    row("all", "Counted to the end", (one) => (one.counted_all ? "yes" : "not yet")),
+  ];
+  return table("Releases side by side", columns, rows);
+}
+
+function rulesTable(releases) {
+  const names = [...new Set(releases.flatMap((one) => one.rules.map((rule) => rule.rule)))].sort();
+  if (names.length === 0) return nothing("No rule has fired in these vehicles yet.");
+  const stable = releases.find((one) => one.role === "stable");
+  const candidate = releases.find((one) => one.role === "candidate");
+  const of = (one, name, what) => one?.rules.find((rule) => rule.rule === name)?.[what] ?? 0;
+  const head = (role, text) =>
+    [h("span", { class: `dot ${role}`, "aria-hidden": "true" }), `${text}, ${f.words(role)}`];
+  const columns = [{ name: "Rule" },
+    ...releases.map((one) => ({ name: head(one.role, "Opened"), class: "number" })),
+    ...(stable && candidate ? [{ name: "Difference", class: "number" }] : []),
+    ...releases.map((one) => ({ name: head(one.role, "Published"), class: "number" }))];
+  const rows = names.map((name) => ({ key: `rule:${name}`, cells: [name,
+    ...releases.map((one) => f.whole(of(one, name, "opened"))),
+    ...(stable && candidate
+      ? [difference(of(stable, name, "opened"), of(candidate, name, "opened"))] : []),
+    ...releases.map((one) => f.whole(of(one, name, "published")))] }));
+  return table("Alerts by rule and release", columns, rows);
+}
+
+// Any JSON as rows "path: value", so that what a diff says is shown whatever its shape.
+export function flatten(value, path = "", out = []) {
+  if (out.length >= 200) return out;
+  if (value === null || typeof value !== "object") {
+    out.push([path, value === null ? "none" : String(value)]);
+    return out;
+  }
+  const entries = Array.isArray(value) ? value.map((one, at) => [String(at + 1), one])
+    : Object.entries(value);
+  for (const [name, one] of entries) flatten(one, path ? `${path} › ${name}` : name, out);
+  return out;
+}
+
+function changes(diff) {
+  if (!diff) return null;
+  const rows = flatten(diff).map(([path, value], at) => ({ key: `d${at}`, cells: [path, value] }));
+  return h("details", { class: "more" }, h("summary", null, "What the candidate changes"),
+    rows.length ? table("Difference of the two releases",
+      [{ name: "Where" }, { name: "What" }], rows) : nothing("Nothing differs."));
+}
+
+function sideBySide(live, nowMs) {
+  const releases = live?.releases ?? [];
+  if (releases.length === 0) return nothing("No release is in force here yet.");
+  const both = releases.length > 1;
+  return h("div", { class: "pair" },
+    h("h3", null, both ? "Side by side" : "The release in force"),
+    h("p", { class: "muted" }, "Counted since ", f.time(live.since),
+      both && live.rollout ? ", over the vehicles that both compute, published or not." : "."),
+    h("div", { class: "two" }, runningTable(releases, nowMs), rulesTable(releases)));
+}
+
+export function renderRollout(place, { rollout, live, diff, effective, nowMs }) {
+  const parts = [];
+  if (rollout) {
+    parts.push(h("p", { class: "name" }, h("code", null, rollout.id), " ", phaseChip(rollout.phase)),
+      stageBar(rollout), phaseLine(rollout));
+  } else {
+    parts.push(nothing("No rollout was made here. ", effective
+      ? ["Release ", f.release(effective, "stable"), " speaks for all vehicles."]
+      : "`telltale promote ENV RELEASE` begins one."));
+  }
+  if (live?.rollout) parts.push(cohortBar(live.rollout));
+  if (rollout) parts.push(facts(rollout, live));
+  parts.push(sideBySide(live, nowMs));
+  if (rollout) parts.push(changes(diff));
+  morph(place, parts);
+  // Widths by the object model: the page's policy allows no style in markup.
+  for (const part of place.querySelectorAll("[data-share]")) {
+    part.style.flexGrow = part.dataset.share;
+  }
+}
