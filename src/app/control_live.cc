@@ -159,7 +159,6 @@ Result<json> ControlLive::Look(const std::string& dir) {
                {"lag", Lag(state)},
                {"rollout", nullptr},
                {"since", nullptr},
-               {"pending", json::array()},
                {"releases", json::array()},
                {"missing", json::array()}};
   auto store = publish::AlertStore::OpenReadOnly(paths.publish() + "/alerts.db");

@@ -98,15 +98,6 @@ json RolloutToJson(const ReleasesInForce& in_force) {
           {"began_at", FormatUtc(in_force.since)}};
 }
 
-json PendingToJson(const PublisherReply& publisher) {
-  json pending = json::array();
-  for (const PartitionAuthority& partition : publisher.partitions()) {
-    if (partition.pending().empty()) continue;
-    pending.push_back({{"partition", partition.partition()}, {"why", partition.pending()}});
-  }
-  return pending;
-}
-
 }  // namespace
 
 Result<ReleasesInForce> ReadReleasesInForce(Disk& disk, const Paths& paths) {
@@ -213,7 +204,6 @@ json SideBySide::ToJson(const OperationsState& state, const PublisherReply& publ
   }
   return {{"rollout", RolloutToJson(in_force_)},
           {"since", FormatUtc(in_force_.since)},
-          {"pending", PendingToJson(publisher)},
           {"releases", releases}};
 }
 
