@@ -211,6 +211,18 @@ def test_environments_are_a_path_and_choosing_one_shows_it(open_page, control):
     assert tab.evaluate("document.activeElement.innerText").startswith("dev")
 
 
+@pytest.mark.parametrize("address", ["#%", "#nowhere", "#%3Cb%3E"])
+def test_an_address_that_names_no_environment_shows_the_one_that_moves(browser, control, address):
+    tab = browser.tab()
+    tab.goto(f"{control.url}/{address}")
+    tab.wait("!document.getElementById('sign-in').hidden")
+    tab.type("#token", control.token)
+    tab.press("Enter", number=13)
+    tab.wait("document.title.startsWith('prod') && location.hash === '#prod'")
+    assert tab.text(".path [aria-current]").startswith("prod") and tab.faults == []
+    tab.close()
+
+
 def test_without_any_environment_it_says_how_to_make_one(open_page, control):
     control.world["status"]["environments"] = []
     control.world["audit"] = []
@@ -226,7 +238,8 @@ def test_control_out_of_reach_keeps_what_was_seen_and_says_how_old_it_is(open_pa
     ask_now(tab)
     tab.wait("document.body.classList.contains('stale')")
     assert "Control cannot be reached." in tab.text("#notice")
-    assert "What you see is" in tab.text("#notice") and " s old" in tab.text("#notice")
+    assert "What you see is of" in tab.text("#notice")
+    tab.wait("/, [2-9] s old/.test(document.getElementById('freshness').innerText)")
     assert "prod-7" in tab.text("#rollout") and len(tab.rows("#alerts")) == 50
     control.away = False
     tab.wait("!document.body.classList.contains('stale')")

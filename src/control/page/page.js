@@ -28,12 +28,16 @@ let audit = [];
 let diffs = new Map();
 let arrivals = new Map();  // by environment: {counts: [{atMs, reports}], rates}
 
+// The one in the address; else one that moves, which is then in the address and stays chosen.
 function chosenFrom(environments) {
-  const wanted = decodeURIComponent(location.hash.slice(1));
-  if (environments.some((one) => one.key === wanted)) return wanted;
+  const inAddress = location.hash.slice(1);
+  const wanted = environments.find((one) => encodeURIComponent(one.key) === inAddress);
+  if (wanted) return wanted.key;
   const moving = environments.find((one) => one.rollout && !isEnded(one.rollout));
   const ordered = inOrder(environments);
-  return (moving ?? ordered[ordered.length - 1])?.key ?? "";
+  const found = (moving ?? ordered[ordered.length - 1])?.key ?? "";
+  if (found) history.replaceState(null, "", `#${encodeURIComponent(found)}`);
+  return found;
 }
 
 // Reports per second over the last seconds, of the gateway's own counts and times.
@@ -55,14 +59,14 @@ function rateOf(environment, counted) {
 }
 
 // What came after the entries that are here; at first the newest.
-async function readAudit() {
+async function readAudit(mine) {
   let after = audit.length ? audit[audit.length - 1].entry : 0;
   if (audit.length === 0) {
     const { last } = await api.get(["audit"], { after: 0, limit: 1 });
     after = Math.max(0, (last?.entry ?? 0) - AUDIT_KEPT);
   }
   const { items = [] } = await api.get(["audit"], { after, limit: AUDIT_PAGE });
-  audit = [...audit, ...items.filter((one) => one.entry > after)].slice(-AUDIT_KEPT);
+  if (mine === turn) audit = [...audit, ...items].slice(-AUDIT_KEPT);
 }
 
 // What a diff says of two releases never changes. One that cannot be had is left out.
@@ -119,7 +123,7 @@ async function readAll(mine) {
     seen.rollout = seen.rollouts[0] ?? null;  // the newest first
     seen.diff = await readDiff(seen.rollout);
   }
-  await readAudit();
+  await readAudit(mine);
   if (mine === turn) show(status, chosen, seen);
 }
 
@@ -129,24 +133,24 @@ function showFreshness() {
   const dot = h("span", { class: `light ${stale ? "bad" : answeredAt ? "good" : "wait"}`,
     "aria-hidden": "true" });
   const text = !answeredAt ? ["Asking control…"]
-    : stale ? ["Last answer ", f.time(new Date(answeredAt).toISOString())]
+    : stale ? ["Last answer ", f.time(new Date(answeredAt).toISOString()), ", ",
+      f.duration(Math.round((Date.now() - answeredAt) / 1000)), " old"]
       : ["Live, ", f.time(new Date(answeredAt).toISOString())];
   morph(at("freshness"), [dot, h("span", null, text)]);
 }
 
+// Said once, whoever listens to the page: what changes each second stands in the head.
 function showTrouble() {
   if (!trouble) {
     morph(at("notice"), []);
     return;
   }
-  const kept = answeredAt
-    ? `What you see is ${f.duration((Date.now() - answeredAt) / 1000)} old. ` : "";
-  const again = `It is tried again in ${f.duration(waitMs / 1000)}.`;
   const next = trouble.next || (trouble.kind === "unreachable"
     ? "Look whether `telltale role control` runs, and at its address." : "");
   morph(at("notice"), h("div", { class: "notice bad" },
     h("p", null, h("strong", null, trouble.message), " ", prose(next)),
-    h("p", { class: "small" }, kept, again)));
+    h("p", { class: "small" }, answeredAt ? ["What you see is of ",
+      f.time(new Date(answeredAt).toISOString()), ". "] : "", "It is tried again by itself.")));
 }
 
 async function poll() {
@@ -202,6 +206,7 @@ function signIn(token) {
   at("sign-in-error").textContent = "";
   at("content").hidden = false;
   at("sign-out").hidden = false;
+  at("main").focus();
   for (const id of ["rollout", "alerts", "arrivals", "lag", "drops", "audit"]) {
     morph(at(id), h("p", { class: "nothing loading" }, "Loading…"));
   }
@@ -218,6 +223,9 @@ at("sign-in-form").addEventListener("submit", (event) => {
   else at("sign-in-error").textContent = "A token is one word of printable ASCII characters.";
 });
 at("sign-out").addEventListener("click", () => signOut());
+setInterval(() => {
+  if (trouble && !document.hidden) showFreshness();
+}, 1_000);
 addEventListener("hashchange", poll);
 document.addEventListener("visibilitychange", () => {
   waitMs = POLL_MS;
