@@ -122,8 +122,15 @@ def test_both_releases_stand_side_by_side(open_page):
                          ["brake_overheating", "8", "11", "+3 (+37.5 %)", "8", "1"],
                          ["forward_collision", "37", "37", "equal", "36", "4"],
                          ["hard_braking", "412", "398", "−14 (−3.4 %)", "405", "44"]]
-    assert "brake_overheating fires 10 to 40 % more" in tab.evaluate(
-        "document.querySelector('#rollout details').textContent")
+    tab.evaluate("document.querySelector('[data-key=diff]').open = true")
+    assert tab.rows("[data-key=diff] > .scroll") == [
+        ["rule", "brake_overheating", "temperature_c_min", "650", "620"],
+        ["rule", "tyre_pressure", "added", "", ""],
+        ["feature", "brake_wear", "changed", "1 lines went", "3 lines came"]]
+    changes = tab.evaluate("document.querySelector('[data-key=diff]').textContent")
+    for part in ("contract, features, rules", "Contract: accepted.", "safety: 2 of its rules dif",
+                 "Declared: brake_overheating fires 10 to 40 % more"):
+        assert part in changes
 
 
 def test_a_rejected_release_and_a_way_back_that_does_not_run_say_so(open_page, control):

@@ -1,7 +1,8 @@
 // Environments as a path, health, alerts, arrivals, lag, drops, and who did what.
+import { flatten } from "/page/diff.js";
 import { h, morph, nothing, prose, svg, table } from "/page/dom.js";
 import * as f from "/page/format.js";
-import { flatten, phaseChip, releaseTag } from "/page/rollout.js";
+import { phaseChip, releaseTag } from "/page/rollout.js";
 
 const KINDS = ["dev", "staging", "prod"];
 const STAGES = [

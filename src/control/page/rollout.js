@@ -1,4 +1,5 @@
 // The rollout: its stages, who speaks for which share of the vehicles, both releases side by side.
+import { listed, renderDiff } from "/page/diff.js";
 import { h, morph, nothing, table } from "/page/dom.js";
 import * as f from "/page/format.js";
 
@@ -190,27 +191,6 @@ function rulesTable(releases) {
   return table("Alerts by rule and release", columns, rows);
 }
 
-// Any JSON as rows "path: value", so that what a diff says is shown whatever its shape.
-export function flatten(value, path = "", out = []) {
-  if (out.length >= 200) return out;
-  if (value === null || typeof value !== "object") {
-    out.push([path, value === null ? "none" : String(value)]);
-    return out;
-  }
-  const entries = Array.isArray(value) ? value.map((one, at) => [String(at + 1), one])
-    : Object.entries(value);
-  for (const [name, one] of entries) flatten(one, path ? `${path} › ${name}` : name, out);
-  return out;
-}
-
-function listed(title, value, none) {
-  if (!value) return null;
-  const rows = flatten(value).map(([path, one], at) => ({ key: `r${at}`, cells: [path, one] }));
-  return h("details", { class: "more", "data-key": title }, h("summary", null, title),
-    rows.length ? table(title, [{ name: "Where" }, { name: "What", class: "wrap" }], rows)
-      : nothing(none));
-}
-
 function sideBySide(live, nowMs) {
   const releases = live?.releases ?? [];
   if (releases.length === 0) return nothing("No release is in force here yet.");
@@ -238,8 +218,7 @@ export function renderRollout(place, { rollout, rollouts, live, diff, effective,
   parts.push(sideBySide(live, nowMs));
   if (rollout) {
     parts.push(listed("Evidence against it", rollout.evidence, "None was given."),
-      listed("What the candidate changes", diff, "Nothing differs."), history(rollout),
-      earlier(rollouts, live));
+      renderDiff(diff), history(rollout), earlier(rollouts, live));
   }
   morph(place, parts);
   // Widths by the object model: the page's policy allows no style in markup.
