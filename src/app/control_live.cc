@@ -185,7 +185,7 @@ Result<json> ControlLive::Look(const std::string& dir) {
   for (const auto& [part, why] : counted->side_by_side->Look(disk_, paths, store)) {
     Miss(live, part, why);
   }
-  live.update(counted->side_by_side->ToJson(state, publisher));
+  live.update(counted->side_by_side->ToJson(state, ReadWorkers(disk_, paths), publisher));
   return live;
 }
 
