@@ -61,14 +61,15 @@ class Control:
     def rollouts(self, environment):
         return self.get(f"/v1/rollouts?environment={environment}")["items"]
 
-    def promote(self, environment, release, policy):
+    def promote(self, environment, release, policy, close_window=True):
         """Asks for a release; the rollout that this begins."""
+        before = {rollout["id"] for rollout in self.rollouts(environment)}
         self.put(f"/v1/environments/{environment}/promotion",
-                 {"release": release, "policy": policy})
+                 {"release": release, "policy": policy, "close_window": close_window})
 
         def begun():
-            found = [r for r in self.rollouts(environment) if r["candidate"] == release]
-            return found[-1] if found else None
+            new = [each for each in self.rollouts(environment) if each["id"] not in before]
+            return new[0] if new else None
         return wait_for(f"a rollout of {release[:8]} in {environment}", begun)
 
     def wait_phase(self, rollout, phases, timeout_s=60, on_change=None):

@@ -2,10 +2,9 @@
 
 import json
 import pathlib
-import subprocess
 
 from control import Control
-from telltale import ROOT, TELLTALE, Installation
+from telltale import ROOT, Installation
 
 DEFAULT_RULES = ROOT / "release" / "default" / "rules.yaml"
 
@@ -75,15 +74,15 @@ def write_release(folder, name, edits=(), more_rules="", engine=None, declared="
         assert old in rules, f"the default rules no longer have: {old}"
         rules = rules.replace(old, new)
     (folder / "rules.yaml").write_text(rules + more_rules, encoding="utf-8")
-    words = f"name: {name}\n" + (f"engine: {engine}\n" if engine else "") + declared
-    (folder / "release.yaml").write_text(words, encoding="utf-8")
+    (folder / "release.yaml").write_text(f"version: 1\nname: {name}\n{declared}", encoding="utf-8")
+    if engine:
+        (folder.parent / f"{name}.engine").symlink_to(engine)
     return folder
 
 
 def build_and_push(site, folder):
     """The release's id, once it is known to the control plane of `site`."""
-    out = folder.with_suffix(".release")
-    subprocess.run([TELLTALE, "release", "build", folder, "--out", out,
-                    "--key", site.dir / "keys" / "release.key"], check=True, capture_output=True)
-    done = site.run("release", "push", out, "--dir", site.dir, "--json")
+    engine = folder.with_suffix(".engine")
+    words = ["--engine", engine.resolve()] if engine.exists() else []
+    done = site.run("release", "push", folder, "--dir", site.dir, *words, "--json")
     return json.loads(done.stdout)["id"]
