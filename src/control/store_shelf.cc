@@ -1,3 +1,4 @@
+#include "control/release_diff.h"
 #include "control/release_shelf.h"
 #include "control/release_store.h"
 
