@@ -191,9 +191,17 @@ class Installation:
     def feed_port(self):
         return self.port("publisher")
 
+    def files_of(self, role):
+        """What the role's files in run/ are called: of the worker, the stable release's."""
+        if role != "worker":
+            return role
+        told = json.loads(wait_for_file(self.dir / "run" / "releases.json"))
+        return next(one["name"] for one in told["releases"] if one["place"] == "stable")
+
     def counters(self, role):
         """What the role last wrote of its counts (about once a second)."""
-        return json.loads(wait_for_file(self.dir / "run" / "counters" / f"{role}.json"))
+        path = self.dir / "run" / "counters" / f"{self.files_of(role)}.json"
+        return json.loads(wait_for_file(path))
 
     def log_end(self, lines=60):
         """The last lines that `telltale serve` and its roles printed."""
