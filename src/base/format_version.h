@@ -37,6 +37,7 @@ enum class Format {
   kKeyTree,
   kAccessDb,
   kKeptAnswer,
+  kControlDb,
 };
 
 struct FormatVersion {
@@ -74,6 +75,7 @@ inline constexpr std::array kFormats = {
     FormatVersion{Format::kKeyTree, "vault key tree", 2, 2, 2},
     FormatVersion{Format::kAccessDb, "access.db", 1, 1, 1},
     FormatVersion{Format::kKeptAnswer, "kept answer", 1, 1, 1},
+    FormatVersion{Format::kControlDb, "control.db", 1, 1, 1},
 };
 
 constexpr const FormatVersion& VersionOf(Format format) {
