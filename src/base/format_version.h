@@ -40,6 +40,7 @@ enum class Format {
   kReleaseDeclared,
   kReleaseSignature,
   kControlTokens,
+  kControlDb,
 };
 
 struct FormatVersion {
@@ -80,6 +81,7 @@ inline constexpr std::array kFormats = {
     FormatVersion{Format::kReleaseDeclared, "release declaration", 1, 1, 1},
     FormatVersion{Format::kReleaseSignature, "release signature", 1, 1, 1},
     FormatVersion{Format::kControlTokens, "control tokens", 1, 1, 1},
+    FormatVersion{Format::kControlDb, "control.db", 1, 1, 1},
 };
 
 constexpr const FormatVersion& VersionOf(Format format) {
