@@ -36,6 +36,7 @@ void AddConfigCommand(CLI::App& app, int& exit_code);
 void AddContractCommand(CLI::App& app, int& exit_code);
 void AddSubjectCommand(CLI::App& app, int& exit_code);
 void AddMirrorCommand(CLI::App& app, int& exit_code);
+void AddUpCommand(CLI::App& app, int& exit_code);
 
 // `--set section.key=value`, repeated, into `settings`, which outlives the parse: see
 // ConfigSources in base/config_read.h.

@@ -26,6 +26,7 @@ struct Prepared {
   pid_t parent = 0;
   int report_fd = -1;  // closed by a successful exec; carries errno otherwise
   int output_fd = -1;
+  int error_fd = -1;
 };
 
 [[noreturn]] void GiveUp(int report_fd) {
@@ -55,6 +56,9 @@ void ResetSignals() {
   if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) GiveUp(prepared.report_fd);
   if (getppid() != prepared.parent) _exit(127);
   if (prepared.output_fd >= 0 && dup2(prepared.output_fd, STDOUT_FILENO) < 0) {
+    GiveUp(prepared.report_fd);
+  }
+  if (prepared.error_fd >= 0 && dup2(prepared.error_fd, STDERR_FILENO) < 0) {
     GiveUp(prepared.report_fd);
   }
   execve(prepared.arguments[0], prepared.arguments.data(), prepared.variables.data());
@@ -101,7 +105,8 @@ Result<pid_t> Start(const Program& program) {
                           .user = program.user ? &*program.user : nullptr,
                           .parent = getpid(),
                           .report_fd = report[1],
-                          .output_fd = program.output_fd};
+                          .output_fd = program.output_fd,
+                          .error_fd = program.error_fd};
   const pid_t pid = fork();
   if (pid == 0) BecomeProgram(prepared);
   const int fork_error = errno;

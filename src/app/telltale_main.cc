@@ -39,6 +39,7 @@ int Run(int argc, char** argv) {
   AddSimCommand(app, exit_code);
   AddReplayCommand(app, exit_code);
   AddMirrorCommand(app, exit_code);
+  AddUpCommand(app, exit_code);
   AddLogCommand(app, exit_code);
   AddRoleCommand(app, exit_code);
   CLI11_PARSE(app, argc, argv);
