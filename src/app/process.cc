@@ -30,6 +30,7 @@ struct Prepared {
   pid_t parent = 0;
   int report_fd = -1;  // closed by a successful exec; carries errno otherwise
   int output_fd = -1;
+  int error_fd = -1;
 };
 
 [[noreturn]] void GiveUp(int report_fd) {
@@ -86,6 +87,9 @@ void Limit(const Prepared& prepared) {
   if (prepared.output_fd >= 0 && dup2(prepared.output_fd, STDOUT_FILENO) < 0) {
     GiveUp(prepared.report_fd);
   }
+  if (prepared.error_fd >= 0 && dup2(prepared.error_fd, STDERR_FILENO) < 0) {
+    GiveUp(prepared.report_fd);
+  }
   execve(prepared.arguments[0], prepared.arguments.data(), prepared.variables.data());
   GiveUp(prepared.report_fd);
 }
@@ -132,7 +136,8 @@ Result<pid_t> Start(const Program& program) {
                           .oom_score_adj = std::to_string(program.limits.oom_score_adj),
                           .parent = getpid(),
                           .report_fd = report[1],
-                          .output_fd = program.output_fd};
+                          .output_fd = program.output_fd,
+                          .error_fd = program.error_fd};
   const pid_t pid = fork();
   if (pid == 0) BecomeProgram(prepared);
   const int fork_error = errno;

@@ -155,7 +155,7 @@ std::uint32_t Supervisor::early_ends(const std::string& name) const {
 
 void Supervisor::EndAll() {
   SignalAll(SIGTERM);
-  const Micros patience_ends = clock_.NowMonotonic() + ToMicros(kEndGrace);
+  const Micros patience_ends = clock_.NowMonotonic() + ToMicros(end_grace_);
   bool killed = false;
   while (any_runs()) {
     for (Child& child : children_) Reap(child, /*ending=*/true);

@@ -20,8 +20,10 @@ inline constexpr std::chrono::milliseconds kEndGrace{5000};  // from SIGTERM to 
 // Main thread only (process.h). Whatever happens to this process, its children end with it.
 class Supervisor {
  public:
-  // `clock` and `run_files` must outlive it.
-  Supervisor(Clock& clock, const RunFiles& run_files) : clock_(clock), run_files_(run_files) {}
+  // `clock` and `run_files` must outlive it. `end_grace`: from SIGTERM to SIGKILL.
+  Supervisor(Clock& clock, const RunFiles& run_files,
+             std::chrono::milliseconds end_grace = kEndGrace)
+      : clock_(clock), run_files_(run_files), end_grace_(end_grace) {}
   ~Supervisor() { EndAll(); }
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
@@ -49,7 +51,7 @@ class Supervisor {
   std::optional<State> StateOf(const std::string& name) const;
   // Looks after ended children and starts those whose time has come. Call every 100 ms or so.
   void Look();
-  // SIGTERM to all, SIGKILL to what is left after kEndGrace. Nothing is kept afterwards.
+  // SIGTERM to all, SIGKILL to what is left after the grace. Nothing is kept afterwards.
   void EndAll();
 
   // All that are counted run, each for `at_least` without a break: one that dies on its own start
@@ -82,6 +84,7 @@ class Supervisor {
 
   Clock& clock_;
   const RunFiles& run_files_;
+  const std::chrono::milliseconds end_grace_;
   std::vector<Child> children_;
 };
 

@@ -43,6 +43,7 @@ int Run(int argc, char** argv) {
   AddReplayCommand(app, exit_code);
   AddMirrorCommand(app, exit_code);
   AddRehearseCommand(app, exit_code);
+  AddUpCommand(app, exit_code);
   AddLogCommand(app, exit_code);
   AddRoleCommand(app, exit_code);
   CLI11_PARSE(app, argc, argv);
