@@ -68,9 +68,16 @@ def _differs(name: str, kind: str) -> str:
     return f"({c} IS DISTINCT FROM {s} AND NOT coalesce({near}, false))"
 
 
-def _numbered(table: str, key: list[str], columns: list[str]) -> str:
+def _numbered(
+    db: duckdb.DuckDBPyConnection, table: str, key: list[str], columns: list[str]
+) -> str:
     """With `nth`: several rows may have one key, and are told apart by all they say."""
     keys = ", ".join(map(_quoted, key))
+    twice = db.execute(
+        f"SELECT 1 FROM {_quoted(table)} GROUP BY {keys} HAVING count(*) > 1 LIMIT 1"
+    ).fetchone()
+    if twice is None:
+        return f"(SELECT *, CAST(1 AS BIGINT) AS nth FROM {_quoted(table)})"
     order = ", ".join(f"CAST({_quoted(c)} AS VARCHAR)" for c in columns) or "1"
     return (
         f"(SELECT *, row_number() OVER (PARTITION BY {keys} ORDER BY {order}) AS nth "
@@ -125,11 +132,11 @@ def _join(
         flags.append(f"f{at}")
         chosen.append(f"c.nth IS NOT NULL AND s.nth IS NOT NULL AND {_differs(name, types[name])} "
                       f"AS f{at}, c.{q} AS c{at}, s.{q} AS s{at}")
-    changed = " OR ".join(flags) or "false"
+    changed, words = " OR ".join(flags) or "false", ", ".join(chosen)
     db.execute(
         f"CREATE OR REPLACE TEMP TABLE compared AS SELECT *, side IS NULL AND ({changed}) "
-        f"AS changed FROM (SELECT {', '.join(chosen)} FROM {_numbered(candidate, key, names)} c "
-        f"FULL OUTER JOIN {_numbered(stable, key, names)} s ON {on})"
+        f"AS changed FROM (SELECT {words} FROM {_numbered(db, candidate, key, names)} c "
+        f"FULL OUTER JOIN {_numbered(db, stable, key, names)} s ON {on})"
     )
 
 

@@ -54,4 +54,16 @@ def read(layout: Layout, release_id: str) -> Release:
         raise NoRelease(f"{folder}/manifest.json cannot be read") from None
     if version > FORMAT:
         raise NoRelease(f"release {release_id} is of format {version}, this reads up to {FORMAT}")
-    return Release(release_id, components, folder)
+    found = Release(release_id, components, folder)
+    wanted = components.get("features")
+    if wanted is not None and _listing(found.features) != wanted:
+        raise NoRelease(f"{folder}/features is not what release {release_id} was made of")
+    return found
+
+
+def _listing(place: Path | None) -> str:
+    """The component: SHA-256 of the object of name to SHA-256 of the file."""
+    files = sorted(place.glob("*.sql")) if place is not None else []
+    names = {path.stem: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    text = json.dumps(names, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()

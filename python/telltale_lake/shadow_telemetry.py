@@ -29,8 +29,10 @@ if TYPE_CHECKING:
 
 NAME = "telemetry"
 KEY = ["vehicle_ref", "boot_counter", "boot_random", "seq"]
+# What is stable's in both: column, and where the value comes from.
+HELD = {"cell": "s.cell", "config_seq": "coalesce(s.config_seq, t.config_seq)"}
 # Stamps of who computed it, and what is stable's in both.
-NOT_COMPARED = frozenset({"release", "authority_epoch", "config_seq", "cell"})
+NOT_COMPARED = frozenset({"release", "authority_epoch", *HELD})
 # A report of before the range may come again within it: stable has it already.
 _REPEATS = "s.\"offset\" < r.\"from\""
 
@@ -136,30 +138,29 @@ def _load(
     seen = db.execute(f"SELECT DISTINCT vehicle_ref FROM {telemetry}").fetchall()
     cohort = plan.order.below(plan.lots, (row[0] for row in seen))
     db.register("cohort", pa.table({"vehicle_ref": pa.array(cohort, pa.string())}))
+    of_cohort = f"FROM {telemetry} t WHERE vehicle_ref IN (SELECT vehicle_ref FROM cohort)"
+    held = [name for name in HELD if name in sources.columns[NAME]]
     # Also of earlier offsets: a repeat within the range is known by them.
-    db.execute(
-        f"CREATE TABLE known AS SELECT t.* FROM {telemetry} t "
-        "WHERE vehicle_ref IN (SELECT vehicle_ref FROM cohort)"
-    )
+    known = ", ".join([*KEY, '"offset"', *held])
+    db.execute(f"CREATE TABLE known AS SELECT {known} {of_cohort}")
     within = 't."offset" >= r."from" AND t."offset" < r."to"'
-    db.execute(f"CREATE TABLE stable AS SELECT t.* FROM known t JOIN ranges r "
-               f"ON t.partition = r.part AND {within}")  # fmt: skip
+    inside = f"EXISTS (SELECT 1 FROM ranges r WHERE t.partition = r.part AND {within})"
+    db.execute(f"CREATE TABLE stable AS SELECT t.* {of_cohort} AND {inside}")
     if derived.files:
         names = ", ".join("'" + str(path).replace("'", "''") + "'" for path in derived.files)
         raw = f"read_parquet([{names}], hive_partitioning = false)"
     else:  # the same columns, and no row
-        raw = "(SELECT * FROM known WHERE false)"
+        raw = "(SELECT * FROM stable WHERE false)"
     same = " AND ".join(f"t.{name} = s.{name}" for name in KEY)
     joined = (
         f"FROM {raw} t JOIN ranges r ON t.partition = r.part AND {within} "
         f"LEFT JOIN known s ON {same}"
     )
     given = {row[0] for row in db.execute(f"DESCRIBE SELECT * FROM {raw}").fetchall()}
-    held = [name for name in ("cell", "config_seq") if name in given]
-    replaced = {"cell": "s.cell", "config_seq": "coalesce(s.config_seq, t.config_seq)"}
-    words = ", ".join(f"{replaced[name]} AS {name}" for name in held)
+    words = ", ".join(f"{HELD[name]} AS {name}" for name in held if name in given)
+    chosen = f"t.* REPLACE ({words})" if words else "t.*"
     db.execute(
-        f"CREATE TABLE candidate AS SELECT t.* {f'REPLACE ({words})' if held else ''} {joined} "
+        f"CREATE TABLE candidate AS SELECT {chosen} {joined} "
         f"WHERE s.seq IS NULL OR NOT {_REPEATS}"
     )
     repeats = db.execute(f"SELECT count(*) {joined} WHERE {_REPEATS}").fetchone()

@@ -53,7 +53,9 @@ def folder(root: Path, name: str, **files: str) -> Path:
 
 def install(root: Path, **files: str) -> str:
     """A release with these features of its own."""
-    digest = hashlib.sha256(repr(sorted(files.items())).encode()).hexdigest()
+    listing = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in files.items()}
+    listed = json.dumps(listing, sort_keys=True, separators=(",", ":"))
+    digest = hashlib.sha256(listed.encode()).hexdigest()
     manifest = json.dumps(
         {"components": {"contract": "c" * 64, "features": digest}, "format": 1},
         separators=(",", ":"),
@@ -329,13 +331,19 @@ def test_a_run_that_read_before_an_erasure_brings_nobody_back(site, monkeypatch)
         assert gone not in (layout.shadow_reports / release / f"features.{kind}").read_text()
 
 
-def test_a_release_that_is_not_what_its_id_says_is_refused(site) -> None:
+def test_a_release_that_is_not_what_its_id_says_is_refused(site, capsys) -> None:
     release = install(site, hourly=FASTER)
     manifest = site / "data" / "releases" / release / "manifest.json"
     manifest.write_text(manifest.read_text().replace("ccc", "ccd"))
     arguments = ["shadow", "features", "--dir", str(site), "--release", release, "--order",
                  '{"salt": "r-1"}', "--lots", "5001", "--quiet"]  # fmt: skip
     assert main(arguments) == 1
+    assert "manifest.json is not what" in capsys.readouterr().err
+    release = arguments[5] = install(site, hourly=FASTER + "\n")
+    file = site / "data" / "releases" / release / "features" / "hourly.sql"
+    file.write_text(file.read_text() + "\n")
+    assert main(arguments) == 1
+    assert "features is not what" in capsys.readouterr().err
     assert shadow.listed(Layout(site)) == []
 
 
