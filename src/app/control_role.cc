@@ -8,6 +8,7 @@
 
 #include "app/cmd_release.h"
 #include "app/control_live.h"
+#include "app/control_vehicles.h"
 #include "app/run_files.h"
 #include "base/config.h"
 #include "base/logging.h"
@@ -62,6 +63,7 @@ Status ControlRole::OpenPlane() {
   options.random = &random_;
   options.platform_uid = geteuid();
   options.releases = control::MakeStoreShelf(disk_, paths_, RulesCheckOfSafety());
+  options.vehicles = VehiclesOfEnvironment;
   options.live = [this](const std::string& dir) { return live_.Look(dir); };
   ASSIGN_OR_RETURN(plane_, control::Plane::Open(std::move(options)));
   return Ok();
