@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/cmd_release.h"
+#include "app/control_ledger.h"
 #include "app/control_live.h"
 #include "app/control_vehicles.h"
 #include "app/run_files.h"
@@ -16,6 +17,7 @@
 #include "base/stop.h"
 #include "control/http/control_http.h"
 #include "control/plane.h"
+#include "control/release_store_shelf.h"
 
 namespace telltale::app {
 namespace {
@@ -64,6 +66,7 @@ Status ControlRole::OpenPlane() {
   options.platform_uid = geteuid();
   options.releases = control::MakeStoreShelf(disk_, paths_, RulesCheckOfSafety());
   options.vehicles = VehiclesOfEnvironment;
+  options.ledger = LedgerOfEnvironment;
   options.live = [this](const std::string& dir) { return live_.Look(dir); };
   ASSIGN_OR_RETURN(plane_, control::Plane::Open(std::move(options)));
   return Ok();
