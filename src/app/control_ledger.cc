@@ -1,18 +1,11 @@
 #include "app/control_ledger.h"
 
-#include <fmt/chrono.h>
-
 #include "base/config.h"
+#include "control/json_reader.h"
 #include "publish/alert_store.h"
 
 namespace telltale::app {
 namespace {
-
-std::string TimeOf(Micros at) {
-  if (at.value == 0) return "";
-  const std::chrono::sys_time<std::chrono::microseconds> time{std::chrono::microseconds(at.value)};
-  return fmt::format("{:%Y-%m-%dT%H:%M:%S}Z", time);
-}
 
 nlohmann::json ToJson(const publish::LedgerRow& row) {
   return {{"partition", row.partition.value},
@@ -25,7 +18,7 @@ nlohmann::json ToJson(const publish::LedgerRow& row) {
           {"config_seq", row.config_seq.value},
           {"rollout", row.rollout},
           {"audit_entry", row.audit_entry},
-          {"at", TimeOf(row.at)}};
+          {"at", control::TimeText(row.at.value)}};
 }
 
 }  // namespace
