@@ -29,8 +29,10 @@ Result<bool> Follower::Read(AlertStore& store, std::size_t records_max) {
 }
 
 Offset Follower::BeginsAt(PartitionId partition) const {
-  const auto part = parts_.find(partition);
-  return part == parts_.end() ? journal_.TakenTo(partition) : part->second.from;
+  if (const auto part = parts_.find(partition); part != parts_.end()) return part->second.from;
+  if (!begins_) return journal_.TakenTo(partition);
+  const auto from = begins_->complete_from.find(partition);
+  return from == begins_->complete_from.end() ? Offset{} : from->second;
 }
 
 void Follower::GoBack(const std::map<PartitionId, Offset>& needed) {

@@ -7,13 +7,18 @@
 namespace telltale::publish {
 
 Status JournalFollower::Open(const JournalPlace& from) {
+  Close();
   ASSIGN_OR_RETURN(reader_, log::Reader::Open(disk_, dir_, "journal", shard_, from.position));
-  waiting_.clear();
-  waiting_bytes_ = 0;
   for (const auto& [partition, offset] : from.complete_from) {
     waiting_[partition] = {.outputs = {}, .mark = offset, .taken = offset};
   }
   return Ok();
+}
+
+void JournalFollower::Close() {
+  reader_.reset();
+  waiting_.clear();
+  waiting_bytes_ = 0;
 }
 
 Result<bool> JournalFollower::Read(std::size_t records_max) {

@@ -34,7 +34,7 @@ class JournalFollower {
   //   kNotFound  no journal yet: try again later
   Status Open(const JournalPlace& from);
   bool is_open() const { return reader_ != nullptr; }
-  void Close() { reader_.reset(); }
+  void Close();  // all but the newest marks is forgotten
 
   // Up to `records_max` entries. True when more may be waiting.
   //   kCorrupt  an entry that cannot be: this shard cannot go on
