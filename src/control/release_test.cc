@@ -162,6 +162,41 @@ TEST_F(ReleaseTest, WhatIsDeclaredComesThroughItsCanonicalForm) {
   EXPECT_EQ(ParseDeclaration(content.bundle.declared + " ").error().code, Code::kCorrupt);
 }
 
+// As version 1 wrote them: these bytes stay readable, and are what is written.
+TEST_F(ReleaseTest, DeclarationAndSignatureAreTheseBytesAndNoOthers) {
+  const std::string declared =
+      R"({"about":"in town","declared":[{"about":"rule","fires_percent":[-20.0,-10.5],)"
+      R"("name":"hard_braking","payload":true,"why":"level"},)"
+      R"({"about":"feature","name":"crank_dip","removed":true,"why":"unused"},)"
+      R"({"about":"engine","why":"faster"}],"format":1,"name":"a-1"})";
+  const auto declaration = ParseDeclaration(declared);
+  ASSERT_TRUE(declaration.ok()) << declaration.error().ToString();
+  ASSERT_EQ(declaration->changes.size(), 3u);
+  EXPECT_EQ(InWords(declaration->changes[0]), "fires 10.5 to 20 % less, says something else");
+  EXPECT_EQ(DeclarationJson(*declaration), declared);
+  const std::string text = R"({"built_at":"2026-11-30T00:53:20Z","format":1,)"
+                           R"("key_id":"0011223344556677","signature":")" +
+                           std::string(128, 'a') + R"("})";
+  const auto signature = ParseSignature(text);
+  ASSERT_TRUE(signature.ok()) << signature.error().ToString();
+  EXPECT_EQ(signature->built_at, "2026-11-30T00:53:20Z");
+  EXPECT_EQ(signature->key_id, "0011223344556677");
+  EXPECT_EQ(signature->signature, std::string(64, '\xaa'));
+  std::string newer = declared;
+  newer.replace(newer.find("\"format\":1"), 10, "\"format\":2");
+  EXPECT_EQ(ParseDeclaration(newer).error().code, Code::kUnsupported);
+}
+
+// A signature made elsewhere holds here, and so the signed text is what docs/formats says.
+TEST_F(ReleaseTest, TheSignedTextIsFourLines) {
+  const ReleaseBundle bundle{.manifest = "m", .declared = "d", .signature = ""};
+  EXPECT_EQ(SignedText(bundle, "2026-11-30T00:53:20Z"),
+            "telltale release 1\n"
+            "62c66a7a5dd70c3146618063c344e531e6d4b59e379808443ce962b3abd63c5a\n"
+            "18ac3e7343f016890c510e93f935261169d9e3f565436429830faf0934f4f8e4\n"
+            "2026-11-30T00:53:20Z\n");
+}
+
 TEST_F(ReleaseTest, OnlyASignedReleaseOfATrustedKeyIsTakenIn) {
   ReleaseContent content = MustBuild();
   const ReleaseBundle good = content.bundle;
