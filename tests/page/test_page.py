@@ -79,6 +79,7 @@ def test_alerts_are_those_of_the_answer_in_its_order(open_page, control):
     assert columns(rows, 0, 1, 3, 4, 5) == [
         [one["severity"].lower(), one["rule"], one["state"].lower(), one["vehicle_ref"][:8],
          f"{one['peak_value']:.1f} {one['unit']}"] for one in wanted]
+    assert {row[6] for row in rows} == {"600 ms"}
     assert [row[7] for row in rows] == [one["release"][:8] for one in wanted]
     assert tab.evaluate("""[...document.querySelectorAll('#alerts tbody time')]
         .map(one => Date.parse(one.dateTime))""") == [one["started_at_us"] // 1000
@@ -200,6 +201,7 @@ def test_every_reason_has_its_cause_and_its_remedy(open_page, control):
     assert [[name, count] for name, count, _ in shown] == [[name, str(7 + at)]
                                                           for at, name in enumerate(names)]
     assert [name for name, _, length in shown if length < 20] == []
+    assert "What to do: the same" not in tab.text("#drops")
 
 
 def test_environments_are_a_path_and_choosing_one_shows_it(open_page, control):

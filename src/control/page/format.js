@@ -29,6 +29,7 @@ export function bytes(value) {
 export function duration(seconds) {
   if (!isNumber(seconds)) return "–";
   const s = Math.max(0, seconds);
+  if (s > 0 && s < 1) return `${WHOLE.format(s * 1000)} ms`;
   if (s < 10) return `${TENTH.format(s)} s`;
   if (s < 120) return `${WHOLE.format(s)} s`;
   if (s < 7200) return `${WHOLE.format(Math.floor(s / 60))} min`;

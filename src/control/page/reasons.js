@@ -10,11 +10,12 @@ export function parseReasons(markdown) {
       if (/^[a-z0-9_]+$/.test(name)) reasons[name] = { cause: cells[1], remedy: cells[2] };
     }
   }
-  // "the same" points at the row above.
+  // "the same", and what may follow it, points at the row above.
+  const same = "the same";
   let above = "";
   for (const one of Object.values(reasons)) {
-    if (one.remedy === "the same") one.remedy = above;
-    else above = one.remedy;
+    if (one.remedy.startsWith(same)) one.remedy = above + one.remedy.slice(same.length);
+    above = one.remedy;
   }
   return reasons;
 }
