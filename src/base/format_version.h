@@ -38,6 +38,8 @@ enum class Format {
   kAccessDb,
   kKeptAnswer,
   kControlDb,
+  kReleaseDeclared,
+  kReleaseSignature,
 };
 
 struct FormatVersion {
@@ -76,6 +78,8 @@ inline constexpr std::array kFormats = {
     FormatVersion{Format::kAccessDb, "access.db", 1, 1, 1},
     FormatVersion{Format::kKeptAnswer, "kept answer", 1, 1, 1},
     FormatVersion{Format::kControlDb, "control.db", 1, 1, 1},
+    FormatVersion{Format::kReleaseDeclared, "release declaration", 1, 1, 1},
+    FormatVersion{Format::kReleaseSignature, "release signature", 1, 1, 1},
 };
 
 constexpr const FormatVersion& VersionOf(Format format) {
