@@ -1,4 +1,4 @@
-// Releases as they lie in the folders of control, for installations without a store of them.
+// Releases as they lie in the folders of control, without their signatures: for tests.
 #include <fmt/format.h>
 
 #include "control/json_reader.h"

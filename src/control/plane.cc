@@ -41,7 +41,7 @@ Result<std::unique_ptr<Plane>> Plane::Open(PlaneOptions options) {
   const std::string folder = paths.data() + "/control";
   RETURN_IF_ERROR(options.disk->MakeFolders(folder));
   if (options.holder.empty()) options.holder = DrawnHolder(*options.random);
-  if (!options.releases) options.releases = MakeFolderShelf(*options.disk, paths);
+  if (!options.releases) options.releases = MakeStoreShelf(*options.disk, paths);
   if (!options.open_installation) {
     options.open_installation = [disk = options.disk](const std::string& dir) {
       return OpenLocalInstallation(*disk, dir);
@@ -74,7 +74,11 @@ Result<json> PlaneCore::Do(const Actor& actor, std::string_view operation, const
   try {
     {
       MutexLock lock(mutex_);
-      RETURN_IF_ERROR(state_->Permit(*known, call));
+      const Status permitted = state_->Permit(*known, call);
+      if (!permitted.ok() && permitted.error().code == Code::kRefused && known->is_change) {
+        RETURN_IF_ERROR(state_->NoteRefusal(call));
+      }
+      RETURN_IF_ERROR(permitted);
     }
     if (operation.starts_with("release.") || operation.starts_with("blob.")) {
       return AnswerRelease(call);

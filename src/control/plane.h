@@ -41,7 +41,7 @@ struct PlaneOptions {
   std::string holder = {};              // this process's name in the lease; "" = drawn
   std::uint32_t platform_uid = 0;       // beside root, the uid whose "local:" may everything
   InstallationOpener open_installation = {};    // not set: OpenLocalInstallation
-  std::unique_ptr<ReleaseShelf> releases = {};  // not set: MakeFolderShelf
+  std::unique_ptr<ReleaseShelf> releases = {};  // not set: MakeStoreShelf
   FolderReader vehicles = {};  // [{"vehicle_ref", "model", "vehicle_class", "firmware"}]
   FolderReader ledger = {};    // {"items": […]}: docs/control.md, ledger
   FolderReader live = {};      // docs/control.md, live

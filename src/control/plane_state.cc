@@ -12,6 +12,9 @@ namespace {
 
 using nlohmann::json;
 
+constexpr int kRefusalsMax = 20;
+constexpr Micros kRefusalsWindow = Micros::Seconds(10);
+
 bool IsAmong(const json& list, const std::string& key) {
   return std::find(list.begin(), list.end(), json(key)) != list.end();
 }
@@ -71,6 +74,21 @@ Result<std::uint64_t> PlaneState::Note(const Call& call, const std::string& envi
                    .environment = environment,
                    .arguments = std::move(arguments)},
                   Now());
+}
+
+Status PlaneState::NoteRefusal(const Call& call) {
+  const Micros now = clock_.NowMonotonic();
+  if (now - refusals_since_ >= kRefusalsWindow) {
+    refusals_since_ = now;
+    refusals_ = 0;
+  }
+  if (++refusals_ > kRefusalsMax) return Ok();
+  ASSIGN_OR_RETURN(auto transaction, db_.Begin());
+  RETURN_IF_ERROR(db_.Note({.subject = call.subject.substr(0, 256),
+                            .operation = "refused",
+                            .arguments = {{"operation", call.operation}, {"key", call.key}}},
+                           Now()));
+  return transaction.Commit();
 }
 
 Status PlaneState::NoteChange(const Call& call) {

@@ -63,6 +63,9 @@ class PlaneState {
   // Whether one of the actor's roles does. kRefused otherwise, kNotFound for no such thing.
   Status Permit(const Operation& operation, const Call& call);
 
+  // Who tried what: at most 20 in 10 s are written down.
+  Status NoteRefusal(const Call& call);
+
   // plane_objects.cc
   Result<nlohmann::json> ListObjects(std::string_view kind);
   Result<nlohmann::json> GetObject(std::string_view kind, const std::string& key);
@@ -163,6 +166,8 @@ class PlaneState {
   std::map<std::string, Sight> sights_;
   Lease lease_;  // as it was written last by this process
   bool is_leader_ = false;
+  Micros refusals_since_;  // monotonic
+  int refusals_ = 0;
   Micros renewed_;  // monotonic
 };
 

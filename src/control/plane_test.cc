@@ -245,6 +245,9 @@ TEST_F(PlaneTest, ARehearsalCountsAsStagingUnderASmallPolicyOnly) {
 TEST_F(PlaneTest, WhoHasNoRoleIsRefusedAndWhoHasItForAnotherEnvironmentToo) {
   EXPECT_EQ(RefusalOf(plane_->Do({"cn:nobody"}, "status", {})), Code::kRefused);
   EXPECT_EQ(RefusalOf(Do("cn:ben", "rollback", "prod")), Code::kRefused);
+  const json tried = Must(plane_->Do({"local:0"}, "audit", {{"limit", 1000}})).at("items").back();
+  EXPECT_EQ(tried.at("subject"), "cn:ben");
+  EXPECT_EQ(tried.at("operation"), "refused");
   Put("role-bindings", "fred",
       {{"subject", "token:fred"}, {"role", "deployer"}, {"environments", {"staging"}}});
   EXPECT_EQ(RefusalOf(Do("token:fred", "hold", "prod")), Code::kRefused);

@@ -177,6 +177,7 @@ class PlaneTest : public ::testing::Test {
     PlaneOptions options{.dir = "/control", .disk = &disk_, .clock = &clock_, .random = &random_};
     options.vfs = &vfs_;
     options.holder = holder;
+    options.releases = MakeFolderShelf(disk_, Paths("/control"));
     options.open_installation =
         [this](const std::string& dir) -> Result<std::unique_ptr<Installation>> {
       return std::unique_ptr<Installation>(std::make_unique<WorldInstallation>(*worlds_.at(dir)));

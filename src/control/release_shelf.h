@@ -8,6 +8,7 @@
 #include "base/config.h"
 #include "base/disk.h"
 #include "base/result.h"
+#include "control/release_build.h"
 
 namespace telltale::control {
 
@@ -30,9 +31,13 @@ class ReleaseShelf {
   virtual Status InstallInto(const Paths& environment, const std::string& id) = 0;
 };
 
-// Reads <dir>/data/control/releases/<id>/manifest.json and <dir>/data/control/blobs/<sha256>, and
-// writes them without looking at signatures. Diff compares components alone. `disk` must outlive
-// it.
+// The store of releases (release_store.h): signed ones alone. Without `check_rules` the rules are
+// not read. `disk` must outlive it.
+std::unique_ptr<ReleaseShelf> MakeStoreShelf(Disk& disk, const Paths& paths,
+                                             RulesCheck check_rules = nullptr);
+
+// The same folders without a look at signatures or contents; Diff compares components alone. For
+// tests. `disk` must outlive it.
 std::unique_ptr<ReleaseShelf> MakeFolderShelf(Disk& disk, const Paths& paths);
 
 }  // namespace telltale::control
