@@ -47,11 +47,14 @@ void ResetSignals() {
   signal(SIGPIPE, SIG_DFL);
 }
 
-void LimitMemory(pid_t pid, std::uint64_t bytes) {
+using Resource = decltype(RLIMIT_AS);
+
+// The soft limit; 0: all that the hard one allows.
+void LimitTo(pid_t pid, Resource resource, std::uint64_t most) {
   rlimit limit{};
-  if (prlimit(pid, RLIMIT_AS, nullptr, &limit) != 0) return;
-  limit.rlim_cur = bytes == 0 ? limit.rlim_max : std::min<rlim_t>(bytes, limit.rlim_max);
-  prlimit(pid, RLIMIT_AS, &limit, nullptr);
+  if (prlimit(pid, resource, nullptr, &limit) != 0) return;
+  limit.rlim_cur = most == 0 ? limit.rlim_max : std::min<rlim_t>(most, limit.rlim_max);
+  prlimit(pid, resource, &limit, nullptr);
 }
 
 void WriteText(const char* path, const std::string& text) {
@@ -64,7 +67,8 @@ void WriteText(const char* path, const std::string& text) {
 // Before setuid, which closes our own folder in /proc to us.
 void Limit(const Prepared& prepared) {
   const ProcessLimits& limits = prepared.limits;
-  if (limits.memory_bytes != 0) LimitMemory(0, limits.memory_bytes);
+  if (limits.memory_bytes != 0) LimitTo(0, RLIMIT_AS, limits.memory_bytes);
+  if (limits.files != 0) LimitTo(0, RLIMIT_NOFILE, limits.files);
   if (limits.nice != 0) setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + limits.nice);
   if (limits.oom_score_adj != 0) WriteText("/proc/self/oom_score_adj", prepared.oom_score_adj);
   const rlimit none{0, 0};
@@ -158,7 +162,8 @@ Result<pid_t> Start(const Program& program) {
 }
 
 void ChangeLimits(pid_t pid, const ProcessLimits& limits) {
-  LimitMemory(pid, limits.memory_bytes);
+  LimitTo(pid, RLIMIT_AS, limits.memory_bytes);
+  LimitTo(pid, RLIMIT_NOFILE, limits.files);
   WriteText(fmt::format("/proc/{}/oom_score_adj", pid).c_str(),
             std::to_string(limits.oom_score_adj));
   if (geteuid() != 0) return;

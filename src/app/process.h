@@ -15,6 +15,7 @@ namespace telltale::app {
 // Settings that a child has before its program begins. A zero leaves ours.
 struct ProcessLimits {
   std::uint64_t memory_bytes = 0;  // of address space; a soft limit, so that it can be lifted
+  std::uint64_t files = 0;         // open at a time; likewise
   int nice = 0;                    // above ours
   int oom_score_adj = 0;           // what the kernel kills first when memory is short; up to 1000
   bool no_core = false;            // a core file would hold reports

@@ -17,6 +17,7 @@ constexpr Micros kConfigPace{200'000};
 constexpr Micros kJournalPace{1'000'000};
 constexpr Micros kSweepPace = Micros::Seconds(3'600);
 constexpr Micros kTryPace = Micros::Seconds(2);  // a part of the release may come later
+constexpr std::uint64_t kTrialFiles = 4096;
 constexpr int kTrialNice = 10;
 constexpr int kTrialOomScoreAdj = 800;
 constexpr const char* kJournalFlood = "journal_flood";
@@ -52,8 +53,11 @@ std::string WorkerName(const std::string& release) { return "worker-" + release.
 
 ProcessLimits LimitsOf(Place place, const Config& config) {
   if (place == Place::kStable) return {};
-  ProcessLimits limits{
-      .memory_bytes = 0, .nice = kTrialNice, .oom_score_adj = kTrialOomScoreAdj, .no_core = true};
+  ProcessLimits limits{.memory_bytes = 0,
+                       .files = kTrialFiles,
+                       .nice = kTrialNice,
+                       .oom_score_adj = kTrialOomScoreAdj,
+                       .no_core = true};
   if (place == Place::kCandidate) {
     limits.memory_bytes = std::uint64_t{config.releases_candidate_memory_mib} << 20;
   }

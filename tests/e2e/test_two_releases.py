@@ -101,6 +101,7 @@ def test_a_candidate_computes_its_lots_from_the_config_on_and_goes_with_it(insta
     assert f"\n{name}\n" not in (installation.dir / "run" / "roles").read_text()
     limits = pathlib.Path(f"/proc/{first}/limits").read_text()
     assert f"Max address space         {2048 << 20}" in limits
+    assert "Max open files            4096" in limits
     assert pathlib.Path(f"/proc/{first}/oom_score_adj").read_text().strip() == "800"
     assert os.getpriority(os.PRIO_PROCESS, first) == os.getpriority(os.PRIO_PROCESS, 0) + 10
 
