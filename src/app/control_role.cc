@@ -17,7 +17,7 @@
 #include "base/stop.h"
 #include "control/http/control_http.h"
 #include "control/plane.h"
-#include "control/release_store_shelf.h"
+#include "control/release_shelf.h"
 
 namespace telltale::app {
 namespace {

@@ -73,4 +73,8 @@ std::array<std::uint8_t, 32> Sha256Of(ByteSpan bytes) {
   return digest;
 }
 
+bool IsSha256Hex(std::string_view text) {
+  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
 }  // namespace telltale

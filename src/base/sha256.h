@@ -3,11 +3,15 @@
 #pragma once
 
 #include <array>
+#include <string_view>
 
 #include "base/bytes.h"
 
 namespace telltale {
 
 std::array<std::uint8_t, 32> Sha256Of(ByteSpan bytes);
+
+// As digests are written and files named: 64 lower-case hex digits.
+bool IsSha256Hex(std::string_view text);
 
 }  // namespace telltale

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "base/clock.h"
+#include "base/sha256.h"
 
 namespace telltale::control {
 namespace {
@@ -174,10 +175,6 @@ Status JsonReader::Done() {
 bool IsKey(std::string_view text) {
   return !text.empty() && text.size() <= 63 && text[0] != '-' &&
          text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string_view::npos;
-}
-
-bool IsSha256Hex(std::string_view text) {
-  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
 Result<Micros> ParseUtc(std::string_view text) {

@@ -11,6 +11,7 @@
 
 #include "base/ids.h"
 #include "base/result.h"
+#include "base/sha256.h"
 
 namespace telltale::control {
 
@@ -54,7 +55,6 @@ class JsonReader {
 };
 
 bool IsKey(std::string_view text);
-bool IsSha256Hex(std::string_view text);
 // "2026-01-31T23:59:59Z", with or without a fraction. kInvalid otherwise.
 Result<Micros> ParseUtc(std::string_view text);
 // FormatUtc, and "" for 0.

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/format_version.h"
+#include "base/sha256.h"
 
 namespace telltale::control {
 namespace {
@@ -37,10 +38,6 @@ bool IsTime(std::string_view text) {
 }
 
 }  // namespace
-
-bool IsSha256Hex(std::string_view text) {
-  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
 
 std::string BuiltAtText(Micros at) {
   constexpr std::int64_t kSecond = 1'000'000;

@@ -11,6 +11,7 @@
 #include "base/config.h"
 #include "base/disk.h"
 #include "base/result.h"
+#include "base/sha256.h"
 #include "control/release.h"
 #include "control/release_declared.h"
 #include "seal/seal.h"
@@ -25,9 +26,6 @@ struct ReleaseBundle {
 
   std::string id() const { return ReleaseId(manifest); }
 };
-
-// 64 lower-case hex digits.
-bool IsSha256Hex(std::string_view text);
 
 struct ReleaseSignature {
   std::string built_at;   // RFC 3339 UTC, whole seconds

@@ -7,8 +7,8 @@
 
 #include "base/check.h"
 #include "control/release_diff.h"
+#include "control/release_shelf.h"
 #include "control/release_store.h"
-#include "control/release_store_shelf.h"
 
 namespace telltale::control {
 namespace {

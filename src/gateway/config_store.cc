@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/sha256.h"
 #include "contract/cohort_wire.h"
 #include "internal/v1/internal.pb.h"
 #include "seal/seal.h"
@@ -15,10 +16,6 @@ std::string FileName(ConfigSeq seq) { return fmt::format("{:020}", seq.value); }
 
 bool IsConfigName(const std::string& name) {
   return name.size() == 20 && name.find_first_not_of("0123456789") == std::string::npos;
-}
-
-bool IsDigest(const std::string& text) {
-  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
 }
 
 }  // namespace
@@ -95,7 +92,7 @@ Result<CheckedConfig> ConfigStore::CheckContracts(CheckedConfig config,
 Result<NumberedContract> ConfigStore::LoadContract(std::uint32_t number, const std::string& digest,
                                                    EarlierContracts& earlier) {
   // It becomes part of a path.
-  if (!IsDigest(digest)) return Error{Code::kInvalid, "contract_digest is not 64 hex digits"};
+  if (!IsSha256Hex(digest)) return Error{Code::kInvalid, "contract_digest is not 64 hex digits"};
   const std::string path = options_.contracts + "/" + digest + ".desc";
   ASSIGN_OR_RETURN(const std::string bytes, ReadWholeFile(disk_, path));
   if (HexEncode(seal::Sha256(bytes)) != digest) {

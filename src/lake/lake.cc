@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include "base/checksum.h"
+#include "base/sha256.h"
 #include "internal/v1/internal.pb.h"
 #include "lake/iceberg.h"
 #include "lake/parquet_file.h"
@@ -35,10 +36,6 @@ Result<PartitionConfig> ParseConfig(ByteSpan payload) {
                          has_next ? record.next_contract().number() : record.contract_number(),
                          has_next ? record.next_contract().digest() : record.contract_digest(),
                          record.stable_release(), record.environment()};
-}
-
-bool IsDigest(const std::string& digest) {
-  return digest.size() == 64 && digest.find_first_not_of("0123456789abcdef") == std::string::npos;
 }
 
 }  // namespace
@@ -153,7 +150,7 @@ Status Lake::Resume() {
 }
 
 Status Lake::LoadContract(const PartitionConfig& config) {
-  if (!IsDigest(config.contract_digest)) {
+  if (!IsSha256Hex(config.contract_digest)) {
     return Error{Code::kInvalid, "a config record names a contract digest that is none"};
   }
   if (config.contract_digest != columns_digest_) {

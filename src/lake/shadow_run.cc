@@ -1,4 +1,5 @@
 #include "lake/shadow_run.h"
+#include "base/sha256.h"
 
 #include <nlohmann/json.hpp>
 
@@ -9,13 +10,9 @@ using Json = nlohmann::json;
 
 constexpr int kVersion = 1;
 
-bool IsDigest(const std::string& text) {
-  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
-}
-
 Result<std::string> DigestOf(const Json& json, const char* name) {
   const auto found = json.find(name);
-  if (found == json.end() || !found->is_string() || !IsDigest(found->get<std::string>())) {
+  if (found == json.end() || !found->is_string() || !IsSha256Hex(found->get<std::string>())) {
     return Error{Code::kInvalid, std::string(name) + " is not 64 hexadecimal digits in lower case"};
   }
   return found->get<std::string>();

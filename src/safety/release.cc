@@ -1,4 +1,5 @@
 #include "safety/release.h"
+#include "base/sha256.h"
 
 #include <openssl/sha.h>
 
@@ -8,12 +9,6 @@
 
 namespace telltale::safety {
 namespace {
-
-bool IsDigest(std::string_view text) {
-  return text.size() == 64 && std::all_of(text.begin(), text.end(), [](char c) {
-           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-         });
-}
 
 struct Components {
   std::string contract;
@@ -29,7 +24,7 @@ Result<Components> ReadManifest(const std::string& text) {
   for (const auto& [key, into] : {std::pair{"contract", &out.contract}, {"rules", &out.rules}}) {
     const auto entry = components.find(key);
     if (entry == components.end() || !entry->is_string() ||
-        !IsDigest(entry->get_ref<const std::string&>())) {
+        !IsSha256Hex(entry->get_ref<const std::string&>())) {
       return Error{Code::kInvalid,
                    std::string("the release's manifest has no digest of component ") + key};
     }
@@ -57,7 +52,7 @@ std::string Sha256Hex(std::string_view text) {
 }
 
 Result<Release> LoadRelease(Disk& disk, const Paths& paths, const std::string& digest) {
-  if (!IsDigest(digest)) {
+  if (!IsSha256Hex(digest)) {
     return Error{Code::kInvalid, "a release is named by 64 lower-case hex digits"};
   }
   const std::string folder = paths.releases() + "/" + digest;

@@ -12,10 +12,6 @@ namespace {
 
 using nlohmann::json;
 
-bool IsDigest(const std::string& text) {
-  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
-}
-
 std::string Base64Url(std::span<const std::uint8_t> bytes) {
   constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
   std::string text;
@@ -40,7 +36,7 @@ Result<TokenEntry> EntryOf(const json& one, const Error& corrupt) {
   }
   TokenEntry entry{name->get<std::string>(), sha256->get<std::string>(),
                    Micros{created->get<std::int64_t>()}};
-  if (!IsTokenName(entry.name) || !IsDigest(entry.sha256)) return corrupt;
+  if (!IsTokenName(entry.name) || !IsSha256Hex(entry.sha256)) return corrupt;
   return entry;
 }
 
