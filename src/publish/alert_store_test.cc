@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <nlohmann/json.hpp>
 
+#include "publish/alert_store_schema.h"
 #include "publish/publish_testing.h"
 
 namespace telltale::publish {
@@ -166,6 +168,35 @@ TEST_F(AlertStoreTest, AJournalPlaceIsKeptByReleaseAndShard) {
   ASSERT_TRUE(kept);
   EXPECT_EQ(kept->byte, 77u);
   EXPECT_FALSE(Must(store_.ReadJournalPosition(kReleaseB, ShardId{0})));
+}
+
+TEST(AlertStoreVersionTest, AStoreOfVersionOneKeepsEpochReleasePlaceAndGetsItsLedger) {
+  TempFolder folder;
+  const std::string path = folder.path + "/alerts.db";
+  {
+    const std::array<const char*, 1> first = {kAlertMigrations[0]};
+    auto database =
+        Must(store::Database::Open(path, {.application_id = 0x54544131, .migrations = first}));
+    ASSERT_TRUE(database
+                    .Execute("INSERT INTO authority VALUES (0, 3, '" + kReleaseA +
+                             "', 7), (1, 1, '" + kReleaseB +
+                             "', 9); INSERT INTO positions VALUES (0, 20)")
+                    .ok());
+  }
+  AlertStore store = Must(AlertStore::Open(path));
+  const auto lanes = Must(store.ReadLanes());
+  ASSERT_EQ(lanes.size(), 2u);
+  EXPECT_EQ(lanes.at(PartitionId{0}).lanes.front(),
+            (Lane{0, kLots, kReleaseA, AuthorityEpoch{3}, Offset{7}, Offset{20}}));
+  EXPECT_EQ(lanes.at(PartitionId{0}).epoch, AuthorityEpoch{3});
+  EXPECT_EQ(lanes.at(PartitionId{1}).lanes.front(),
+            (Lane{0, kLots, kReleaseB, AuthorityEpoch{1}, Offset{9}, Offset{9}}));
+  const auto ledger = Must(store.ReadLedger());
+  ASSERT_EQ(ledger.size(), 2u);
+  EXPECT_EQ(ledger[0].from, Offset{7});
+  EXPECT_EQ(ledger[0].lot_to, kLots);
+  EXPECT_EQ(ledger[0].to, std::nullopt);
+  EXPECT_EQ(Must(store.ReadConfig()).has_value(), false);
 }
 
 }  // namespace

@@ -67,6 +67,10 @@ class FlipWorld {
     EXPECT_TRUE(OpenStore().InstallAuthority(kReleaseA, kPartitions).ok());
   }
 
+  ~FlipWorld() { Stop(); }  // before its database's disk
+  FlipWorld(const FlipWorld&) = delete;
+  FlipWorld& operator=(const FlipWorld&) = delete;
+
   AlertStore OpenStore() { return Must(AlertStore::Open("/publish/alerts.db", vfs_.get())); }
   void Start() {
     publisher = std::make_unique<Publisher>(PublisherOptions{.journal_dir = "/journal",
