@@ -21,11 +21,11 @@ export OUT BUILD TELLTALE_DATA
 # The tools' python3 is the one with the pinned wheels.
 export PATH := $(OUT)/venv/bin:$(PATH)
 
-.PHONY: help setup build demo test test-full bench shows lint install package clean
+.PHONY: help setup build demo demo-rollout test test-full bench shows lint install package clean
 
 help: ## list the targets
 	@echo "make TARGET"
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 setup: ## install what is missing (Debian packages, Python wheels); the others do it by themselves
 	@tools/setup
@@ -35,6 +35,9 @@ build: setup ## compile everything once (dev preset, build/dev)
 
 demo: build ## drive a fleet through it for about a minute and show what arrived (KEEP=1 stays up)
 	@tools/demo
+
+demo-rollout: build ## a good and two bad releases on a fleet of 4,000, unattended (4 minutes)
+	@tools/demo-rollout
 
 test: build ## unit tests, short end-to-end tests, formatting, house rules (cold: 12 min at most)
 	@tools/check test

@@ -14,10 +14,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from telltale_lake import aggregate_cli, coverage_cli, erase_cli, features_cli
+from telltale_lake import aggregate_cli, coverage_cli, erase_cli, features_cli, shadow_cli
 
 POLL_S = 0.2
 COUNTERS_EVERY_S = 1.0
+UPKEEP_EVERY_S = 3600.0
 
 
 class _Format(logging.Formatter):
@@ -78,6 +79,17 @@ def _rows_to_parquet(arguments: argparse.Namespace) -> int:
     return rows_to_parquet.run(arguments.fd, arguments.out)
 
 
+def _upkeep(layout: Any, log: logging.Logger) -> None:
+    """It can wait an hour where it fails; hand-offs cannot."""
+    from telltale_lake import shadow
+
+    try:
+        for name in shadow.upkeep(layout, time.time_ns() // 1000):
+            log.info("%s was closed 30 days ago: dropped", name)
+    except Exception as error:
+        log.warning("upkeep of shadow tables: %s; trying again in an hour", error)
+
+
 def _commit(arguments: argparse.Namespace) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -97,9 +109,13 @@ def _commit(arguments: argparse.Namespace) -> int:
         return 1
     committer = Committer(layout)
     counted_at = 0.0
+    upkept_at = None
     try:
         while not stop.is_set():
             committer.run_once(stop.is_set)
+            if upkept_at is None or time.monotonic() - upkept_at >= UPKEEP_EVERY_S:
+                upkept_at = time.monotonic()
+                _upkeep(layout, log)
             if time.monotonic() - counted_at >= COUNTERS_EVERY_S or arguments.once:
                 _write_counters(layout.counters, committer.summary())
                 counted_at = time.monotonic()
@@ -243,6 +259,7 @@ def _parser() -> argparse.ArgumentParser:
     features_cli.add_to(commands)
     erase_cli.add_to(commands)
     aggregate_cli.add_to(commands)
+    shadow_cli.add_to(commands)
 
     for command in (commit, query, metadata, status):
         command.add_argument("--dir", required=True, help="the folder `telltale init` made")

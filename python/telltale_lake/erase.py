@@ -26,7 +26,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from telltale_lake import erased
+from telltale_lake import erased, shadow
 from telltale_lake.layout import HANDOFF_PROPERTY, NAMESPACE, Layout, location_of, numbers_of
 from telltale_lake.layout import path_of
 from telltale_lake.locks import committing, held
@@ -104,6 +104,11 @@ def erase(
                     )
             finally:
                 catalog.engine.dispose()
+        on_step("reports")
+        with committing(layout):
+            examples = shadow.erase_from_reports(layout, receipt.tag)
+        if examples:
+            receipt.stores.append(Store("shadow.reports", rows=examples))
         _remove_scratch(layout)
     receipt.complete = not receipt.waiting_for
     return receipt
@@ -326,7 +331,8 @@ def _is_to_come(path: Path, newest_in: int | None) -> bool:
 
 
 def _remove_scratch(layout: Layout) -> None:
-    """What runs of features left that were killed, long ago: copies and spilled rows."""
-    for folder in layout.lake.glob(".features-*"):
+    """What runs of features and shadows left that were killed, long ago: copies, spilled rows."""
+    killed = [*layout.lake.glob(".features-*"), *layout.lake.glob(f"{shadow.SCRATCH}*")]
+    for folder in killed:
         if time.time() - folder.stat().st_mtime > SCRATCH_AGE_S:
             shutil.rmtree(folder, ignore_errors=True)

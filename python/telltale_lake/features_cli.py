@@ -11,27 +11,27 @@ from pathlib import Path
 from typing import Any
 
 
-def _moment(text: str) -> int:
+def moment(text: str) -> int:
     """Microseconds of a date or an ISO time; without a zone it is UTC."""
     try:
-        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+        found = datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError:
         raise argparse.ArgumentTypeError(
             f"{text!r} is no time; write 2026-01-31 or 2026-01-31T08:00:00Z"
         ) from None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=timezone.utc)
-    whole = int(moment.replace(microsecond=0).timestamp())
-    return whole * 1_000_000 + moment.microsecond
+    if found.tzinfo is None:
+        found = found.replace(tzinfo=timezone.utc)
+    whole = int(found.replace(microsecond=0).timestamp())
+    return whole * 1_000_000 + found.microsecond
 
 
-def _memory(text: str) -> str:
+def memory(text: str) -> str:
     if not re.fullmatch(r"[1-9]\d*(\.\d+)?(MB|GB|MiB|GiB)", text):
         raise argparse.ArgumentTypeError(f"{text!r} is no size; write 512MB or 4GB")
     return text
 
 
-def _say(words: str) -> None:
+def say(words: str) -> None:
     print(words, file=sys.stderr, flush=True)
 
 
@@ -85,11 +85,11 @@ def _run(arguments: argparse.Namespace) -> int:
     if None not in (window.since_us, window.until_us) and window.since_us >= window.until_us:
         print("telltale_lake: --since must be before --until", file=sys.stderr)
         return 2
-    say = (lambda words: None) if arguments.quiet else _say
+    tell = (lambda words: None) if arguments.quiet else say
     outcomes = []
     try:
         features = _chosen(arguments)
-        for outcome in run(Layout(arguments.dir), features, window, arguments.memory, say):
+        for outcome in run(Layout(arguments.dir), features, window, arguments.memory, tell):
             outcomes.append(outcome.as_dict())
             if not arguments.json:
                 _show(outcome)
@@ -135,10 +135,10 @@ def add_to(commands: Any) -> None:
     )
     running.add_argument("--dir", required=True, help="the folder `telltale init` made")
     running.add_argument("--feature", action="append", metavar="NAME", help="only this; repeatable")
-    running.add_argument("--since", type=_moment, metavar="TIME", help="event time, UTC; inclusive")
-    running.add_argument("--until", type=_moment, metavar="TIME", help="event time, UTC; exclusive")
+    running.add_argument("--since", type=moment, metavar="TIME", help="event time, UTC; inclusive")
+    running.add_argument("--until", type=moment, metavar="TIME", help="event time, UTC; exclusive")
     running.add_argument(
-        "--memory", type=_memory, default="1GB", help="of DuckDB; it spills beyond it (1GB)"
+        "--memory", type=memory, default="1GB", help="of DuckDB; it spills beyond it (1GB)"
     )
     running.add_argument("--quiet", action="store_true", help="no progress on stderr")
     running.add_argument("--json", action="store_true", help="for programs; a list of outcomes")

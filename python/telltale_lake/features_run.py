@@ -8,7 +8,6 @@ answer to a refusal is to run it anew.
 from __future__ import annotations
 
 import json
-import shutil
 import tempfile
 import threading
 import time
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from telltale_lake import erased
+from telltale_lake.as_of import AsOf, set_back
 from telltale_lake.features import DAY_US, NAMESPACE, STAMPS, TYPES, Feature, FeatureError
 from telltale_lake.layout import Layout
 from telltale_lake.locks import committing
@@ -29,7 +29,10 @@ from telltale_lake.reader import load_extensions, metadata_file, scan_of
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
+    from pyiceberg.expressions import BooleanExpression
     from pyiceberg.table import Table
+
+    from telltale_lake.handoff import TablePart
 
 PROGRESS_EVERY_S = 5.0
 MEMORY = "1GB"
@@ -42,6 +45,14 @@ class Window:
 
     since_us: int | None = None
     until_us: int | None = None
+
+
+@dataclass(frozen=True)
+class Part:
+    """Which rows of the inputs: conditions by input, and the tables that these refer to."""
+
+    where: dict[str, str] = field(default_factory=dict)
+    tables: dict[str, pa.Table] = field(default_factory=dict)
 
 
 @dataclass
@@ -62,17 +73,22 @@ class Outcome:
 
 
 class Sources:
-    """The input tables as they are now. The metadata files are copied: the committer removes old
-    ones after a while, and a long run must not lose them."""
+    """The input tables as they are now, or as they were (as_of.py). The metadata files are copied:
+    the committer removes old ones after a while, and a long run must not lose them."""
 
-    def __init__(self, layout: Layout, folder: Path) -> None:
+    def __init__(self, layout: Layout, folder: Path, as_of: AsOf | None = None) -> None:
         self.places: dict[str, Path] = {}
         self.snapshots: dict[str, int | None] = {}
         self.columns: dict[str, set[str]] = {}
-        for table in ("telemetry", "arrivals"):
+        self.metadata = {
+            table: json.loads(metadata_file(layout, table).read_bytes())
+            for table in ("telemetry", "arrivals")
+        }
+        if as_of is not None:
+            set_back(self.metadata, as_of)
+        for table, metadata in self.metadata.items():
             place = folder / f"{table}.metadata.json"
-            shutil.copyfile(metadata_file(layout, table), place)
-            metadata = json.loads(place.read_bytes())
+            place.write_text(json.dumps(metadata))
             schema = next(
                 s for s in metadata["schemas"] if s["schema-id"] == metadata["current-schema-id"]
             )
@@ -97,8 +113,11 @@ def _bounds(column: str, since_us: int | None, until_us: int | None) -> str:
     return " AND ".join(words) or "true"
 
 
-def _input_view(feature: Feature, source: str, columns: set[str], scan: str, window: Window) -> str:
-    """One input as the SQL of a feature expects it; a column the table lacks is unknown."""
+def _input_view(
+    feature: Feature, source: str, columns: set[str], scan: str, window: Window, only: str = "true"
+) -> str:
+    """One input as the SQL of a feature expects it; a column the table lacks is unknown. `only`
+    says which rows of the window."""
     time_column, us = ("event_time", "event_us") if source == "telemetry" else ("hour", "hour_us")
     chosen = [
         f'CAST({name if name in columns else "NULL"} AS {TYPES[kind]}) AS {name}'
@@ -112,7 +131,8 @@ def _input_view(feature: Feature, source: str, columns: set[str], scan: str, win
         None if since is None else max(0, since - feature.days_before * DAY_US),
         None if until is None else until + feature.days_after * DAY_US,
     )
-    return f"CREATE VIEW {source} AS SELECT {', '.join(chosen)} FROM {scan} WHERE {where}"
+    chosen_as = f"CREATE VIEW {source} AS SELECT {', '.join(chosen)}"
+    return f"{chosen_as} FROM {scan} WHERE {where} AND {only}"
 
 
 def _query(feature: Feature, window: Window, snapshot: int) -> str:
@@ -156,20 +176,39 @@ def _with_progress(db: duckdb.DuckDBPyConnection, sql: str, name: str, say: Say)
     return result[0]
 
 
-def compute(
-    feature: Feature, sources: Sources, folder: Path, window: Window, memory: str, say: Say
-) -> pa.Table:
-    """The feature's rows of the window, with stamps; FeatureError when the SQL cannot do it."""
+def open_db(folder: Path, memory: str) -> duckdb.DuckDBPyConnection:
+    """DuckDB with bounded memory, which spills into the folder."""
     import duckdb
 
     db = duckdb.connect(config={"autoinstall_known_extensions": "false"})
+    load_extensions(db)
+    db.execute("SET memory_limit = ?", [memory])
+    db.execute("SET temp_directory = ?", [str(folder / "spill")])
+    return db
+
+
+def compute(
+    feature: Feature,
+    sources: Sources,
+    folder: Path,
+    window: Window,
+    memory: str,
+    say: Say,
+    part: Part = Part(),
+) -> pa.Table:
+    """The feature's rows of the window, with stamps; FeatureError when the SQL cannot do it. It
+    sees `part` of the inputs."""
+    import duckdb
+
+    db = open_db(folder, memory)
     try:
-        load_extensions(db)
-        db.execute("SET memory_limit = ?", [memory])
-        db.execute("SET temp_directory = ?", [str(folder / "spill")])
+        for name, table in part.tables.items():
+            db.register(name, table)
         for source in feature.inputs:
             scan = scan_of(sources.places[source])
-            db.execute(_input_view(feature, source, sources.columns[source], scan, window))
+            columns = sources.columns[source]
+            only = part.where.get(source, "true")
+            db.execute(_input_view(feature, source, columns, scan, window, only))
         _check_columns(feature, db)
         snapshot = sources.snapshots["telemetry"]
         return _with_progress(db, _query(feature, window, snapshot or 0), feature.name, say)
@@ -194,18 +233,23 @@ def _check_columns(feature: Feature, db: duckdb.DuckDBPyConnection) -> None:
         )
 
 
-def _part(feature: Feature) -> Any:
-    from telltale_lake.handoff import TablePart
-
-    order = [
+def sort_order(*numbers: int) -> list[dict[str, Any]]:
+    """By these columns, rising, as Iceberg says it."""
+    return [
         {
             "transform": "identity",
             "source-id": number,
             "direction": "asc",
             "null-order": "nulls-first",
         }
-        for number in (10100, 10210)
+        for number in numbers
     ]
+
+
+def _part(feature: Feature) -> TablePart:
+    from telltale_lake.handoff import TablePart
+
+    order = sort_order(10100, 10210)
     return TablePart(feature.name, feature.iceberg_schema(), [], order, [])
 
 
@@ -222,28 +266,52 @@ def replace(
 ) -> None:
     """The rows of the window and nothing else, in one commit; none of a vehicle that was erased
     since they were computed."""
-    try:
-        with committing(layout):
-            _replace(table, feature, erased.without(rows, layout), window)
-    except erased.NotAList as error:
-        raise FeatureError(str(error)) from None
+    said = {"telltale.feature": feature.name, "telltale.code": feature.digest}
+    replace_rows(table, _part(feature), rows, rows_of_window(window), said, layout)
 
 
-def _replace(table: Table, feature: Feature, rows: pa.Table, window: Window) -> None:
-    import pyarrow as pa
-    from pyiceberg.exceptions import CommitFailedException, ValidationException
-    from pyiceberg.expressions import AlwaysTrue, And, BooleanExpression
-    from pyiceberg.expressions import GreaterThanOrEqual, LessThan
-    from telltale_lake import tables
-    from telltale_lake.handoff import HandoffError
+def rows_of_window(window: Window) -> BooleanExpression:
+    from pyiceberg.expressions import AlwaysTrue, And, GreaterThanOrEqual, LessThan
 
     where: BooleanExpression = AlwaysTrue()
     for bound, test in ((window.since_us, GreaterThanOrEqual), (window.until_us, LessThan)):
         if bound is not None:
             where = And(where, test("window_start", _iso(bound)))
+    return where
+
+
+def replace_rows(
+    table: Table,
+    part: TablePart,
+    rows: pa.Table,
+    where: BooleanExpression,
+    said: dict[str, str],
+    layout: Layout,
+) -> None:
+    """The rows that `where` names make room for `rows`, in one commit with `said` in its summary;
+    none of a vehicle that was erased meanwhile."""
+    try:
+        with committing(layout):
+            _replace(table, part, erased.without(rows, layout), where, said)
+    except erased.NotAList as error:
+        raise FeatureError(str(error)) from None
+
+
+def _replace(
+    table: Table,
+    part: TablePart,
+    rows: pa.Table,
+    where: BooleanExpression,
+    said: dict[str, str],
+) -> None:
+    import pyarrow as pa
+    from pyiceberg.exceptions import CommitFailedException, ValidationException
+    from telltale_lake import tables
+    from telltale_lake.handoff import HandoffError
+
     transaction = table.transaction()
     try:
-        tables.widen(transaction, _part(feature), table)
+        tables.widen(transaction, part, table)
         schema = transaction.table_metadata.schema()
         arrow = schema.as_arrow()
         for column in arrow:
@@ -253,15 +321,13 @@ def _replace(table: Table, feature: Feature, rows: pa.Table, window: Window) -> 
         with warnings.catch_warnings():
             # Nothing to replace is no surprise.
             warnings.filterwarnings("ignore", "Delete operation did not match any records")
-            transaction.overwrite(
-                rows, where, {"telltale.feature": feature.name, "telltale.code": feature.digest}
-            )
+            transaction.overwrite(rows, where, said)
         transaction.commit_transaction()
     except HandoffError as error:
-        raise FeatureError(f"feature {feature.name}: {error}") from None
+        raise FeatureError(f"feature {part.name}: {error}") from None
     except (CommitFailedException, ValidationException):
         raise FeatureError(
-            f"somebody else changed table {NAMESPACE}.{feature.name} meanwhile; nothing was "
+            f"somebody else changed table {'.'.join(table.name())} meanwhile; nothing was "
             "written; run it again"
         ) from None
 
@@ -272,15 +338,15 @@ def _iso(us: int) -> str:
 
 
 @contextmanager
-def _scratch(layout: Layout) -> Iterator[Path]:
+def scratch(layout: Layout, prefix: str = ".features-") -> Iterator[Path]:
     """For copies and for what does not fit into memory: on the lake's disk, not in /tmp."""
     layout.lake.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".features-", dir=layout.lake) as name:
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=layout.lake) as name:
         yield Path(name)
 
 
 @contextmanager
-def _told_as_words() -> Iterator[None]:
+def told_as_words() -> Iterator[None]:
     """Trouble of disk and catalogue. Whether a commit happened may be unknown then; it need not be
     known, for the same run again gives the same rows."""
     from sqlalchemy.exc import SQLAlchemyError
@@ -306,7 +372,7 @@ def run(
     """Each feature's outcome as it is committed; all of them read the same snapshots."""
     from telltale_lake.commit import open_catalog
 
-    with _scratch(layout) as folder, _told_as_words():
+    with scratch(layout) as folder, told_as_words():
         sources = Sources(layout, folder)
         catalog = open_catalog(layout)
         try:
@@ -315,7 +381,7 @@ def run(
                 say(f"{feature.name}: snapshot {sources.snapshots['telemetry']}")
                 table = load_table(layout, catalog, feature)
                 rows = compute(feature, sources, folder, window, memory, say)
-                outcome = _outcome(feature, sources, rows)
+                outcome = outcome_of(feature, sources, rows)
                 replace(table, feature, rows, window, layout)
                 snapshot = table.metadata.current_snapshot_id
                 outcome.snapshot = snapshot
@@ -325,7 +391,7 @@ def run(
             catalog.engine.dispose()
 
 
-def _outcome(feature: Feature, sources: Sources, rows: pa.Table) -> Outcome:
+def outcome_of(feature: Feature, sources: Sources, rows: pa.Table) -> Outcome:
     invalid: dict[str, int] = {}
     for reason in rows["invalid_reason"].to_pylist():
         if reason is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 NAMESPACE = "telltale"
+SHADOW_NAMESPACE = "shadow"  # what a candidate computed; no view of the readers shows it
 TABLES = ("telemetry", "arrivals", "coverage")
 # Hand-offs of an older telltale-lake do not have it, and an older committer leaves it behind.
 NEWER_TABLES = ("coverage",)
@@ -23,6 +24,9 @@ class Layout:
         self.commit_lock = self.lake / "commit.lock"
         self.erase_lock = self.lake / "erase.lock"
         self.erased_list = self.root / "data" / "erased" / "list"
+        self.releases = self.root / "data" / "releases"
+        self.contracts = self.root / "data" / "contracts"
+        self.shadow_reports = self.lake / "shadow"
         self.counters = self.root / "run" / "counters"
 
     def handoff(self, number: int) -> Path:

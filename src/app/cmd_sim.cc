@@ -40,6 +40,8 @@ struct SimFlags {
   double duration_s = 60;
   std::uint64_t seed = 1;
   double report_hz = 5;
+  double speedup = 1;
+  std::int64_t event_times_from_us = 0;  // 0: a report is of the moment it is due
   bool clean = false;
 };
 
@@ -190,6 +192,7 @@ sim::FleetCar SyntheticCar(const SimFlags& flags, const sim::VehiclePlan& plan, 
       plan, sim::SyntheticOptions{
                 .report_hz = flags.report_hz, .duration_us = duration_us, .reboots = !flags.clean});
   car.length_us = duration_us;
+  car.keep_times_from_us = flags.event_times_from_us;
   // Spread over a second, so that the fleet does not report in step.
   car.start_after_us = static_cast<std::int64_t>(index % 20) * 50'000;
   if (!flags.clean && index % 8 == 3) {
@@ -208,7 +211,7 @@ Status RunSim(const SimFlags& flags) {
     cars.push_back(SyntheticCar(flags, plan, i));
   }
   if (!flags.common.write_vehicles.empty()) return WriteList(flags.common.write_vehicles, rows);
-  return Run(std::move(cars), flags.common, 1.0);
+  return Run(std::move(cars), flags.common, flags.speedup);
 }
 
 void ListFormats(bool json) {
@@ -315,6 +318,16 @@ void AddSimCommand(CLI::App& app, int& exit_code) {
   command->add_option("--hz", flags->report_hz, "reports a second of each vehicle")
       ->capture_default_str()
       ->check(CLI::Range(0.1, 100.0));
+  command
+      ->add_option("--speedup", flags->speedup,
+                   "drive this much faster: the trips of --duration take so much less")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  command
+      ->add_option("--event-times-from", flags->event_times_from_us,
+                   "event time of the first report, microseconds since 1970: runs with the same "
+                   "one and the same seed say the same, however fast (default: as it is sent)")
+      ->check(CLI::PositiveNumber);
   command->add_flag("--clean", flags->clean, "no repeats, restarts, wrong clocks or holes");
   command->callback([flags, &exit_code] { exit_code = ExitCode(RunSim(*flags)); });
 }

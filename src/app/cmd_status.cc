@@ -27,6 +27,11 @@ constexpr int kCannotTell = 2;
 json RoleToJson(const RoleState& role) {
   json one = {{"alive", role.is_up}};
   if (!role.is_wanted) one["left_out"] = true;
+  if (!role.release.empty()) {
+    one["release"] = role.release;
+    one["place"] = role.place;
+  }
+  if (!role.trouble.empty()) one["trouble"] = role.trouble;
   if (role.pid) one["pid"] = *role.pid;
   if (role.port) one["port"] = *role.port;
   if (!role.counters.empty()) one["counters"] = role.counters;
@@ -47,6 +52,7 @@ json ToJson(const OperationsState& state) {
   status["counters"] = json::object();
   for (const RoleState& role : state.roles) {
     status["roles"][role.name] = RoleToJson(role);
+    if (!role.is_required) continue;  // what a second release counts was counted already
     // Roles may count under the same name: the merged count is the sum.
     for (const auto& [name, value] : role.counters) {
       json& sum = status["counters"][name];
@@ -71,7 +77,7 @@ void Print(const json& status) {
     fmt::print("  warning: {}\n", warning.get<std::string>());
   }
   for (const auto& [role, one] : status["roles"].items()) {
-    fmt::print("{:<10} {:<5} pid {:<8} port {}\n", role, one["alive"].get<bool>() ? "runs" : "-",
+    fmt::print("{:<15} {:<5} pid {:<8} port {}\n", role, one["alive"].get<bool>() ? "runs" : "-",
                one.contains("pid") ? one["pid"].dump() : "-", one.value("port", "-"));
   }
   for (const auto& [consumer, streams] : status["consumers"].items()) {

@@ -159,7 +159,6 @@ Result<json> ControlLive::Look(const std::string& dir) {
                {"lag", Lag(state)},
                {"rollout", nullptr},
                {"since", nullptr},
-               {"pending", json::array()},
                {"releases", json::array()},
                {"missing", json::array()}};
   auto store = publish::AlertStore::OpenReadOnly(paths.publish() + "/alerts.db");
@@ -186,7 +185,7 @@ Result<json> ControlLive::Look(const std::string& dir) {
   for (const auto& [part, why] : counted->side_by_side->Look(disk_, paths, store)) {
     Miss(live, part, why);
   }
-  live.update(counted->side_by_side->ToJson(state, publisher));
+  live.update(counted->side_by_side->ToJson(state, ReadWorkers(disk_, paths), publisher));
   return live;
 }
 

@@ -19,6 +19,7 @@ using nlohmann::json;
 
 constexpr std::chrono::milliseconds kPublisherTimeout{250};
 constexpr std::size_t kConfigBytesMax = 1u << 20;
+constexpr std::size_t kWorkersBytesMax = 1u << 20;
 
 std::string WorkerName(const std::string& release) { return "worker-" + release.substr(0, 8); }
 
@@ -43,17 +44,27 @@ const RoleState* WorkerOf(const OperationsState& state, const std::string& relea
   return found;
 }
 
-json WorkerToJson(const RoleState& worker) {
-  const auto count = [&worker](const char* name) {
-    const auto found = worker.counters.find(name);
-    return found == worker.counters.end() ? json() : json(found->second);
+// `said` is of run/releases.json; null where there is no such file.
+json WorkerToJson(const RoleState* worker, const json& said) {
+  if (worker == nullptr && said.is_null()) return nullptr;
+  json out = {{"alive", worker != nullptr && worker->is_up}};
+  for (const char* name : {"state", "reason", "restarts", "last_end"}) {
+    out[name] = said.is_object() && said.contains(name) ? said[name] : json();
+  }
+  const auto at = [worker](std::optional<Micros> RoleState::* time) {
+    return worker != nullptr && worker->*time ? json(FormatUtc(*(worker->*time))) : json();
   };
-  return {{"alive", worker.is_up},
-          {"started_at", worker.started_at ? json(FormatUtc(*worker.started_at)) : json()},
-          {"counted_at", worker.counted_at ? json(FormatUtc(*worker.counted_at)) : json()},
-          {"records_read", count("safety_records_total")},
-          {"episodes_opened", count("episodes_opened_total")},
-          {"episodes_closed", count("episodes_closed_total")}};
+  out["started_at"] = at(&RoleState::started_at);
+  out["counted_at"] = at(&RoleState::counted_at);
+  const std::pair<const char*, const char*> counters[] = {
+      {"records_read", "safety_records_total"},
+      {"episodes_opened", "episodes_opened_total"},
+      {"episodes_closed", "episodes_closed_total"}};
+  for (const auto& [name, counter] : counters) {
+    const bool is_there = worker != nullptr && worker->counters.contains(counter);
+    out[name] = is_there ? json(worker->counters.at(counter)) : json();
+  }
+  return out;
 }
 
 // Of all partitions whose journal of `release` the publisher follows; null: of none.
@@ -98,15 +109,6 @@ json RolloutToJson(const ReleasesInForce& in_force) {
           {"began_at", FormatUtc(in_force.since)}};
 }
 
-json PendingToJson(const PublisherReply& publisher) {
-  json pending = json::array();
-  for (const PartitionAuthority& partition : publisher.partitions()) {
-    if (partition.pending().empty()) continue;
-    pending.push_back({{"partition", partition.partition()}, {"why", partition.pending()}});
-  }
-  return pending;
-}
-
 }  // namespace
 
 Result<ReleasesInForce> ReadReleasesInForce(Disk& disk, const Paths& paths) {
@@ -136,6 +138,19 @@ Result<PublisherReply> AskPublisher(const Paths& paths) {
   }
   if (reply.has_failure()) return Error{Code::kUnavailable, reply.failure().message()};
   return reply;
+}
+
+std::map<std::string, json> ReadWorkers(Disk& disk, const Paths& paths) {
+  std::map<std::string, json> workers;
+  const auto text = ReadWholeFile(disk, paths.run() + "/releases.json", kWorkersBytesMax);
+  if (!text.ok()) return workers;
+  const auto all = json::parse(*text, nullptr, /*allow_exceptions=*/false);
+  if (!all.is_object() || !all.contains("releases") || !all["releases"].is_array()) return workers;
+  for (const json& one : all["releases"]) {
+    if (!one.is_object() || !one.contains("release") || !one["release"].is_string()) continue;
+    workers[one["release"].get<std::string>()] = one;
+  }
+  return workers;
 }
 
 SideBySide::SideBySide(ReleasesInForce in_force)
@@ -177,43 +192,48 @@ std::map<std::string, std::string> SideBySide::Look(Disk& disk, const Paths& pat
   return missing;
 }
 
-json SideBySide::ToJson(const OperationsState& state, const PublisherReply& publisher) const {
+json SideBySide::RulesOf(const std::string& release) const {
+  static const CountsByRule kNone;
+  const auto tally = opened_.find(release);
+  const CountsByRule& opened = tally == opened_.end() ? kNone : tally->second->counts();
+  const CountsByRule& published = published_.Of(release);
+  std::set<std::string> names;
+  for (const auto& [rule, count] : opened) names.insert(rule);
+  for (const auto& [rule, count] : published) names.insert(rule);
+  const auto count_of = [](const CountsByRule& counts, const std::string& rule) {
+    const auto found = counts.find(rule);
+    return found == counts.end() ? std::uint64_t{0} : found->second;
+  };
+  json rules = json::array();
+  for (const std::string& rule : names) {
+    rules.push_back({{"rule", rule},
+                     {"opened", count_of(opened, rule)},
+                     {"published", count_of(published, rule)}});
+  }
+  return rules;
+}
+
+json SideBySide::ToJson(const OperationsState& state, const std::map<std::string, json>& workers,
+                        const PublisherReply& publisher) const {
   json releases = json::array();
   for (const char* role : {"stable", "candidate", "previous"}) {
     for (const auto& [release, has_role] : roles_) {
       if (has_role != role) continue;
-      const auto opened = opened_.find(release);
-      const CountsByRule& published = published_.Of(release);
-      CountsByRule concluded;
-      if (opened != opened_.end()) concluded = opened->second->counts();
-      json rules = json::array();
-      std::set<std::string> names;
-      for (const auto& [rule, count] : concluded) names.insert(rule);
-      for (const auto& [rule, count] : published) names.insert(rule);
-      const auto count_of = [](const CountsByRule& counts, const std::string& rule) {
-        const auto found = counts.find(rule);
-        return found == counts.end() ? std::uint64_t{0} : found->second;
-      };
-      for (const std::string& rule : names) {
-        rules.push_back({{"rule", rule},
-                         {"opened", count_of(concluded, rule)},
-                         {"published", count_of(published, rule)}});
-      }
-      const RoleState* worker = WorkerOf(state, release, has_role == "stable");
-      releases.push_back(
-          {{"release", release},
-           {"role", role},
-           {"rules", rules},
-           {"counted_all",
-            opened != opened_.end() && opened->second->is_complete() && published_.is_complete()},
-           {"records_behind", RecordsBehind(state, release)},
-           {"marks", MarksOf(publisher, release)},
-           {"worker", worker == nullptr ? json() : WorkerToJson(*worker)}});
+      const auto tally = opened_.find(release);
+      const bool is_complete = tally != opened_.end() && tally->second->is_complete();
+      const auto said = workers.find(release);
+      releases.push_back({{"release", release},
+                          {"role", role},
+                          {"rules", RulesOf(release)},
+                          {"counted_all", is_complete && published_.is_complete()},
+                          {"records_behind", RecordsBehind(state, release)},
+                          {"marks", MarksOf(publisher, release)},
+                          {"worker", WorkerToJson(WorkerOf(state, release, has_role == "stable"),
+                                                  said == workers.end() ? json() : said->second)}});
     }
   }
   return {{"rollout", RolloutToJson(in_force_)},
           {"since", FormatUtc(in_force_.since)},
-          {"pending", PendingToJson(publisher)},
           {"releases", releases}};
 }
 

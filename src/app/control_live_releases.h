@@ -28,6 +28,9 @@ Result<ReleasesInForce> ReadReleasesInForce(Disk& disk, const Paths& paths);
 //   kUnavailable  nobody listens there, or no answer in time
 Result<internal::v1::PublisherReply> AskPublisher(const Paths& paths);
 
+// What `serve` says of each release's worker in run/releases.json (docs/operate.md), by release.
+std::map<std::string, nlohmann::json> ReadWorkers(Disk& disk, const Paths& paths);
+
 // Counts side by side from the beginning of a rollout; another one begins at nothing.
 class SideBySide {
  public:
@@ -40,9 +43,12 @@ class SideBySide {
                                           Result<publish::AlertStore>& store);
   // {"rollout": …, "releases": […]}
   nlohmann::json ToJson(const OperationsState& state,
+                        const std::map<std::string, nlohmann::json>& workers,
                         const internal::v1::PublisherReply& publisher) const;
 
  private:
+  nlohmann::json RulesOf(const std::string& release) const;
+
   const ReleasesInForce in_force_;
   std::map<std::string, std::string> roles_;  // by release: stable, candidate, previous
   std::map<std::string, std::unique_ptr<OpenedTally>> opened_;

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
+#include "app/cmd_release.h"
 #include "app/control_live.h"
 #include "app/run_files.h"
 #include "base/config.h"
@@ -60,6 +61,7 @@ Status ControlRole::OpenPlane() {
   options.clock = &clock_;
   options.random = &random_;
   options.platform_uid = geteuid();
+  options.releases = control::MakeStoreShelf(disk_, paths_, RulesCheckOfSafety());
   options.live = [this](const std::string& dir) { return live_.Look(dir); };
   ASSIGN_OR_RETURN(plane_, control::Plane::Open(std::move(options)));
   return Ok();

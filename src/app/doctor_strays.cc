@@ -7,11 +7,12 @@ namespace telltale::app {
 namespace {
 
 // Below DIR; folders are what lies above a file. Formats: docs/formats/.
-constexpr std::array<std::string_view, 33> kKnown = {
+constexpr auto kKnown = std::to_array<std::string_view>({
     "data/control/**",
     "data/contracts/*.desc",
     "data/contracts/*.approvals.yaml",
     "data/releases/*/**",
+    "data/engines/*",
     "data/registry/registry.db*",
     "data/journal/*/durable.map",
     "data/journal/*/ledger",
@@ -28,6 +29,7 @@ constexpr std::array<std::string_view, 33> kKnown = {
     "data/lake/handoff/#.json",
     "data/lake/handoff/#.state",
     "data/lake/warehouse/**",
+    "data/lake/shadow/*/*",
     "data/log/durable.map",
     "data/log/ledger",
     "data/log/lock",
@@ -36,12 +38,15 @@ constexpr std::array<std::string_view, 33> kKnown = {
     "data/log/transport.seen",
     "data/log/*/shard-#/#.seg",
     "data/positions/*/*-#",
+    "data/mirror/*/generation",
+    "data/mirror/*/position/*-#",
+    "data/mirror/*/counters.json",
     "data/erased/list",
     "data/erased/lock",
     "data/erased/exports",
     "data/erased/jobs/*.json",
     "vault/**",
-};
+});
 
 constexpr int kDepthMax = 32;
 

@@ -14,6 +14,7 @@
 #include "base/random.h"
 #include "control/config_record.h"
 #include "control/release.h"
+#include "control/release_bundle.h"
 #include "gateway/streams.h"
 #include "log/log.h"
 #include "net/certificates.h"
@@ -169,6 +170,7 @@ Result<InitOutcome> Init(const InitOptions& options) {
     RETURN_IF_ERROR(MakeCertificates(disk, paths, options.demo, now));
     ASSIGN_OR_RETURN(const seal::KeyPair control_key, MakeKeys(disk, paths, options.demo));
     RETURN_IF_ERROR(MakeTransportKeys(disk, paths, now, options.demo));
+    RETURN_IF_ERROR(control::MakeReleaseKey(disk, paths, options.demo));
     ASSIGN_OR_RETURN(outcome.release, MakeRelease(disk, options, paths, control_key, now));
     RETURN_IF_ERROR(MakeRegistry(disk, paths, clock));
     RETURN_IF_ERROR(SetOwnership(paths, users));

@@ -35,17 +35,21 @@ std::string ToText(const Labels& labels) {
 double Seconds(Micros time) { return static_cast<double>(time.value) / 1e6; }
 
 void AddRole(const RoleState& role, Micros now, Metrics& metrics) {
+  const std::string name = RoleOf(role);
+  Labels labels = {{"role", name}};
+  if (!role.release.empty()) labels.emplace_back("release", role.release);
   if (role.is_wanted) {
-    metrics.Count("telltale_up", "1 while the role's process runs.", {{"role", role.name}},
-                  role.is_up ? 1 : 0, MetricKind::kGauge);
+    metrics.Count("telltale_up", "1 while the role's process runs.", labels, role.is_up ? 1 : 0,
+                  MetricKind::kGauge);
   }
   if (role.counted_at) {
     metrics.Gauge("telltale_role_counters_age_seconds",
-                  "Since the role last wrote its counters; it does once a second.",
-                  {{"role", role.name}}, std::max(0.0, Seconds(now - *role.counted_at)));
+                  "Since the role last wrote its counters; it does once a second.", labels,
+                  std::max(0.0, Seconds(now - *role.counted_at)));
   }
   for (const auto& [counter, value] : role.counters) {
-    const MetricOfCounter metric = DescribeCounter(role.name, counter);
+    MetricOfCounter metric = DescribeCounter(name, counter);
+    if (!role.release.empty()) metric.labels.emplace_back("release", role.release);
     metrics.Count(metric.name, metric.help, metric.labels, value, metric.kind);
   }
 }

@@ -99,6 +99,11 @@ constexpr Described kDescribed[] = {
 
     {"worker", "safety_records_total", "Records of the stream safety that were read."},
     {"worker", "safety_evaluable_total", "Of those, records that rules looked at."},
+    {"worker", "safety_outside_lots_total",
+     "Records of vehicles that a release on trial does not compute."},
+    {"worker", "mark_age_seconds",
+     "Since the shard that is longest without one wrote a mark; above a minute it hangs or waits.",
+     "", MetricKind::kGauge},
     {"worker", "safety_past_horizon_total", "Records older than the identities that are kept."},
     {"worker", "episodes_opened_total", "Episodes that rules opened."},
     {"worker", "episodes_closed_total", "Episodes that rules closed."},

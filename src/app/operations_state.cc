@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -50,22 +51,51 @@ std::map<std::string, std::uint64_t> ReadCounters(Disk& disk, const std::string&
   return counters;
 }
 
-RoleState LookAtRole(Disk& disk, const RunFiles& run_files, const std::string& role,
-                     bool is_serving) {
+// `process` names the files that it has in run/.
+RoleState LookAtProcess(Disk& disk, const RunFiles& run_files, const std::string& role,
+                        const std::string& process, bool is_serving) {
   RoleState state;
   state.name = role;
-  const std::string counters = "counters/" + role + ".json";
+  const std::string counters = "counters/" + process + ".json";
   state.counters = ReadCounters(disk, run_files.folder() + "/" + counters);
   state.counted_at = run_files.ChangedAt(counters);
   // What a supervisor that was killed left says nothing: its children died with it.
   if (!is_serving) return state;
   state.is_wanted = run_files.IsWanted(role);
-  state.pid = run_files.ReadPid(role);
+  state.pid = run_files.ReadPid(process);
   state.is_up = state.pid && IsAlive(*state.pid);
-  state.started_at = run_files.ChangedAt(role + ".pid");
-  state.port = run_files.Read(role + ".port");
+  state.started_at = run_files.ChangedAt(process + ".pid");
+  state.port = run_files.Read(process + ".port");
   while (state.port && state.port->ends_with('\n')) state.port->pop_back();
   return state;
+}
+
+// One for each release that `serve` keeps a worker of (docs/operate.md, run/releases.json), the
+// stable one first: it is the role. Without that file there is none, and the role does not run.
+std::vector<RoleState> LookAtWorkers(Disk& disk, const RunFiles& run_files, bool is_serving) {
+  std::vector<RoleState> workers;
+  workers.push_back(LookAtProcess(disk, run_files, "worker", "worker", is_serving));
+  const auto text = ReadWholeFile(disk, run_files.folder() + "/releases.json", kCountersBytesMax);
+  if (!text.ok()) return workers;
+  const auto all = nlohmann::json::parse(*text, nullptr, /*allow_exceptions=*/false);
+  if (!all.is_object() || !all.contains("releases")) return workers;
+  for (const auto& one : all["releases"]) {
+    if (!one.is_object()) continue;
+    const std::string name = one.value("name", "");
+    const bool is_stable = one.value("place", "") == "stable";
+    RoleState state = LookAtProcess(disk, run_files, is_stable ? "worker" : name, name, is_serving);
+    state.release = one.value("release", "").substr(0, 8);
+    state.place = one.value("place", "");
+    state.trouble = one.value("reason", "");
+    state.is_required = is_stable;
+    if (is_stable) {
+      workers.front() = std::move(state);
+    } else {
+      state.is_wanted = run_files.IsWanted("worker");
+      workers.push_back(std::move(state));
+    }
+  }
+  return workers;
 }
 
 // Records of the partitions that `shard` carries.
@@ -144,6 +174,8 @@ constexpr std::string_view kSharePrefix = "retention_share_percent.";
 
 }  // namespace
 
+std::string RoleOf(const RoleState& state) { return state.release.empty() ? state.name : "worker"; }
+
 OperationsState LookAtOperations(Disk& disk, const Clock& clock, const std::string& dir,
                                  log::Streams& streams) {
   const Paths paths(dir);
@@ -156,7 +188,12 @@ OperationsState LookAtOperations(Disk& disk, const Clock& clock, const std::stri
     // Neither is the control plane where another installation keeps it.
     const bool is_rare = role == "lake-feed" || role == "control";
     if (is_rare && !(state.is_serving && run_files.IsWanted(role))) continue;
-    state.roles.push_back(LookAtRole(disk, run_files, role, state.is_serving));
+    if (role != "worker") {
+      state.roles.push_back(LookAtProcess(disk, run_files, role, role, state.is_serving));
+      continue;
+    }
+    auto workers = LookAtWorkers(disk, run_files, state.is_serving);
+    std::move(workers.begin(), workers.end(), std::back_inserter(state.roles));
   }
   LookAtLog(disk, paths, streams, state);
   LookAtConditions(run_files, state);
@@ -169,7 +206,7 @@ std::vector<std::string> NotReadyCauses(const OperationsState& state) {
   std::vector<std::string> causes;
   if (!state.has_started) causes.push_back("starting: not every role got ready yet");
   for (const RoleState& role : state.roles) {
-    if (!role.is_wanted) continue;
+    if (!role.is_wanted || !role.is_required) continue;
     if (!role.is_up) {
       causes.push_back(role.name + " does not run");
       continue;
@@ -199,9 +236,14 @@ std::vector<std::string> Warnings(const OperationsState& state) {
   constexpr auto kAlarmPercent = static_cast<std::uint64_t>(log::kRetentionAlarmShare * 100);
   std::vector<std::string> warnings;
   for (const RoleState& role : state.roles) {
+    if (state.is_serving && !role.is_required && role.is_wanted && !role.is_up) {
+      warnings.push_back(fmt::format("{} ({}) does not run{}{} (docs/operate.md, \"Releases\")",
+                                     role.name, role.place, role.trouble.empty() ? "" : ": ",
+                                     role.trouble));
+    }
     if (!role.is_up) continue;
     for (const Watched& watched : kWatched) {
-      const std::uint64_t count = watched.role == role.name ? CountOf(role, watched.counter) : 0;
+      const std::uint64_t count = watched.role == RoleOf(role) ? CountOf(role, watched.counter) : 0;
       if (count == 0) continue;
       warnings.push_back(fmt::format("{}: {} {} (docs/back-pressure.md, \"A reader that stopped\")",
                                      role.name, count, watched.text));

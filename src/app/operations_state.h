@@ -19,8 +19,12 @@ namespace telltale::app {
 inline constexpr Micros kCountersAgeMax = Micros::Seconds(30);
 
 struct RoleState {
-  std::string name;
-  bool is_wanted = true;  // false: `serve` was told to leave it out
+  std::string name;  // "worker" is the stable release's; the others' are "worker-<8 digits>"
+  std::string release = {};  // of a worker: its first 8 digits
+  std::string place = {};    // of a worker: stable, previous, candidate
+  std::string trouble = {};  // of a worker: why `serve` does not run it
+  bool is_required = true;   // false: nothing waits for it
+  bool is_wanted = true;     // false: `serve` was told to leave it out
   bool is_up = false;
   std::optional<pid_t> pid;                       // while served
   std::optional<std::string> port;                // while served
@@ -28,6 +32,8 @@ struct RoleState {
   std::optional<Micros> counted_at;               // wall clock; when it last wrote its counters
   std::map<std::string, std::uint64_t> counters;  // as last written, also by one that is gone
 };
+
+std::string RoleOf(const RoleState& state);  // "worker" of each release's worker, else its name
 
 struct StreamEnd {
   std::string stream;

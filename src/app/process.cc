@@ -5,10 +5,12 @@
 #include <grp.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <system_error>
@@ -23,9 +25,12 @@ struct Prepared {
   std::vector<char*> arguments;
   std::vector<char*> variables;
   const User* user = nullptr;
+  ProcessLimits limits;
+  std::string oom_score_adj;  // as text
   pid_t parent = 0;
   int report_fd = -1;  // closed by a successful exec; carries errno otherwise
   int output_fd = -1;
+  int error_fd = -1;
 };
 
 [[noreturn]] void GiveUp(int report_fd) {
@@ -42,9 +47,34 @@ void ResetSignals() {
   signal(SIGPIPE, SIG_DFL);
 }
 
+void LimitMemory(pid_t pid, std::uint64_t bytes) {
+  rlimit limit{};
+  if (prlimit(pid, RLIMIT_AS, nullptr, &limit) != 0) return;
+  limit.rlim_cur = bytes == 0 ? limit.rlim_max : std::min<rlim_t>(bytes, limit.rlim_max);
+  prlimit(pid, RLIMIT_AS, &limit, nullptr);
+}
+
+void WriteText(const char* path, const std::string& text) {
+  const int fd = open(path, O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return;
+  [[maybe_unused]] const ssize_t put = write(fd, text.data(), text.size());
+  close(fd);
+}
+
+// Before setuid, which closes our own folder in /proc to us.
+void Limit(const Prepared& prepared) {
+  const ProcessLimits& limits = prepared.limits;
+  if (limits.memory_bytes != 0) LimitMemory(0, limits.memory_bytes);
+  if (limits.nice != 0) setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + limits.nice);
+  if (limits.oom_score_adj != 0) WriteText("/proc/self/oom_score_adj", prepared.oom_score_adj);
+  const rlimit none{0, 0};
+  if (limits.no_core) setrlimit(RLIMIT_CORE, &none);
+}
+
 [[noreturn]] void BecomeProgram(const Prepared& prepared) {
   ResetSignals();
   umask(0022);
+  Limit(prepared);
   if (prepared.user != nullptr) {
     const gid_t group = prepared.user->gid;
     if (setgroups(1, &group) != 0 || setgid(group) != 0 || setuid(prepared.user->uid) != 0) {
@@ -55,6 +85,9 @@ void ResetSignals() {
   if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) GiveUp(prepared.report_fd);
   if (getppid() != prepared.parent) _exit(127);
   if (prepared.output_fd >= 0 && dup2(prepared.output_fd, STDOUT_FILENO) < 0) {
+    GiveUp(prepared.report_fd);
+  }
+  if (prepared.error_fd >= 0 && dup2(prepared.error_fd, STDERR_FILENO) < 0) {
     GiveUp(prepared.report_fd);
   }
   execve(prepared.arguments[0], prepared.arguments.data(), prepared.variables.data());
@@ -99,9 +132,12 @@ Result<pid_t> Start(const Program& program) {
   const Prepared prepared{.arguments = Pointers(arguments),
                           .variables = Pointers(variables),
                           .user = program.user ? &*program.user : nullptr,
+                          .limits = program.limits,
+                          .oom_score_adj = std::to_string(program.limits.oom_score_adj),
                           .parent = getpid(),
                           .report_fd = report[1],
-                          .output_fd = program.output_fd};
+                          .output_fd = program.output_fd,
+                          .error_fd = program.error_fd};
   const pid_t pid = fork();
   if (pid == 0) BecomeProgram(prepared);
   const int fork_error = errno;
@@ -119,6 +155,14 @@ Result<pid_t> Start(const Program& program) {
   if (got != sizeof error) return pid;
   ASSIGN_OR_RETURN([[maybe_unused]] const int status, WaitFor(pid));
   return Failed(program, "execute", error);
+}
+
+void ChangeLimits(pid_t pid, const ProcessLimits& limits) {
+  LimitMemory(pid, limits.memory_bytes);
+  WriteText(fmt::format("/proc/{}/oom_score_adj", pid).c_str(),
+            std::to_string(limits.oom_score_adj));
+  if (geteuid() != 0) return;
+  setpriority(PRIO_PROCESS, static_cast<id_t>(pid), getpriority(PRIO_PROCESS, 0) + limits.nice);
 }
 
 Result<int> WaitFor(pid_t pid) {

@@ -89,7 +89,7 @@ void RunFiles::RemoveStale() const {
   for (const auto& entry : std::filesystem::directory_iterator(folder_, error)) {
     const std::string name = entry.path().filename().string();
     if (name.ends_with(".pid") || name.ends_with(".port") || name.ends_with(".conditions") ||
-        name == "ready" || name == kWanted) {
+        name == "ready" || name == "releases.json" || name == kWanted) {
       Remove(name);
     }
   }

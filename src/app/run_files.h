@@ -33,7 +33,8 @@ class RunFiles {
   // The roles that are kept, for who looks at the folder.
   Status WriteWanted(const std::vector<std::string>& roles) const;
   bool IsWanted(const std::string& role) const;  // true when nothing was written
-  // What a run before this one left: *.pid, *.port, *.conditions, ready, roles, counters/*.
+  // What a run before this one left: *.pid, *.port, *.conditions, ready, roles,
+  // releases.json, counters/*.
   void RemoveStale() const;
   const std::string& folder() const { return folder_; }
 

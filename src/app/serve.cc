@@ -8,6 +8,7 @@
 #include <functional>
 
 #include "app/demo_keys.h"
+#include "app/release_workers.h"
 #include "app/roles.h"
 #include "app/subject_errand.h"
 #include "app/supervisor.h"
@@ -45,7 +46,8 @@ class Service {
         users_(users),
         paths_(options.dir),
         run_files_(paths_.run()),
-        supervisor_(clock_, run_files_) {}
+        supervisor_(clock_, run_files_),
+        workers_(WorkerOptions(), disk_, clock_, supervisor_, run_files_) {}
 
   // Everything that can be refused before a process starts.
   Status Check();
@@ -72,7 +74,12 @@ class Service {
   Status InstallFirstAuthority();
   // Looks after the children until `done`, a stop, a role that keeps dying, or kReadyTimeout.
   Status WaitUntil(const std::string& what, const std::function<bool()>& done);
-  Status CheckEngine(const control::Release& release);
+  ReleaseWorkers::Options WorkerOptions() const;
+  // The name under which the supervisor knows a role.
+  std::string KeptName(const std::string& role) const {
+    return role == "worker" ? workers_.stable_name() : role;
+  }
+  void Look();
 
   const ServeOptions& options_;
   Config config_;
@@ -82,21 +89,25 @@ class Service {
   PosixDisk disk_;
   SystemClock clock_;
   Supervisor supervisor_;
+  ReleaseWorkers workers_;
   std::string first_config_;  // bytes of the SignedConfig
   control::InForce in_force_;
   Micros ready_deadline_;
+  bool has_workers_ = false;  // they were started
 };
 
-Status Service::CheckEngine(const control::Release& release) {
-  ASSIGN_OR_RETURN(const std::string digest, control::DigestOfFile(disk_, options_.layout.worker));
-  const auto wanted = release.components.find("engine");
-  if (wanted != release.components.end() && wanted->second == digest) return Ok();
-  const std::string what = fmt::format(
-      "{} is not the engine that release {} was made with: what it writes is not that release's",
-      options_.layout.worker, release.id.substr(0, 12));
-  if (config_.environment_kind != "dev") return Error{Code::kRefused, what};
-  spdlog::warn("serve: {} (allowed in an environment of kind dev)", what);
-  return Ok();
+ReleaseWorkers::Options Service::WorkerOptions() const {
+  return {.paths = paths_,
+          .layout = options_.layout,
+          .config = config_,
+          .program = [this](const std::string& release) {
+            return ProgramOf("worker", options_, release, users_);
+          }};
+}
+
+void Service::Look() {
+  supervisor_.Look();
+  if (has_workers_) workers_.Look();
 }
 
 Status Service::Check() {
@@ -128,13 +139,25 @@ Status Service::Check() {
   ASSIGN_OR_RETURN(const std::string control_public,
                    seal::LoadKey(disk_, paths_.keys() + "/control.pub"));
   ASSIGN_OR_RETURN(in_force_, control::VerifyConfig(first_config_, control_public));
-  ASSIGN_OR_RETURN(const control::Release release,
-                   control::LoadRelease(disk_, paths_, in_force_.stable_release));
-  return Wanted("worker") ? CheckEngine(release) : Ok();
+  workers_.Begin(in_force_, control_public);
+  const std::string& stable = workers_.in_force().stable_release;
+  if (Wanted("worker")) {
+    ASSIGN_OR_RETURN([[maybe_unused]] const std::string engine,
+                     EngineOf(disk_, paths_, options_.layout, config_, stable));
+  } else {
+    ASSIGN_OR_RETURN([[maybe_unused]] const control::Release release,
+                     control::LoadRelease(disk_, paths_, stable));
+  }
+  return Ok();
 }
 
 Status Service::Keep(const std::string& role) {
   if (!Wanted(role)) return Ok();
+  if (role == "worker") {
+    RETURN_IF_ERROR(workers_.StartStable());
+    has_workers_ = true;
+    return Ok();
+  }
   Program program = ProgramOf(role, options_, in_force_.stable_release, users_);
   if (role == "committer") {  // it reads no telltale.yaml
     program.variables.push_back("TELLTALE_LOGGING_FORMAT=" + config_.logging_format);
@@ -146,9 +169,9 @@ Status Service::Keep(const std::string& role) {
 Status Service::WaitUntil(const std::string& what, const std::function<bool()>& done) {
   while (!done()) {
     if (WaitForStop(kLook)) return Ok();
-    supervisor_.Look();
+    Look();
     for (const char* role : kRoles) {
-      if (supervisor_.early_ends(role) < kEarlyEndsMax) continue;
+      if (supervisor_.early_ends(KeptName(role)) < kEarlyEndsMax) continue;
       return Error{Code::kUnavailable,
                    fmt::format("{} ended {} times at once; its messages above say why", role,
                                kEarlyEndsMax)};
@@ -229,7 +252,7 @@ Status Service::Run() {
     spdlog::info("serve: ready");
     ErasureErrand erasures(disk_, clock_, paths_.erased() + "/jobs", ErasureProgram());
     while (!WaitForStop(kLook)) {
-      supervisor_.Look();
+      Look();
       erasures.Look();
     }
   }

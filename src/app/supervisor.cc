@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <thread>
+#include <utility>
 
 namespace telltale::app {
 namespace {
@@ -16,8 +17,58 @@ Micros ToMicros(std::chrono::milliseconds time) { return Micros{time.count() * 1
 
 }  // namespace
 
+Supervisor::Child Supervisor::ChildOf(const Program& program) {
+  Child child;
+  child.program = program;
+  return child;
+}
+
+const Supervisor::Child* Supervisor::Find(const std::string& name) const {
+  const auto found = std::find_if(children_.begin(), children_.end(),
+                                  [&](const Child& child) { return child.program.name == name; });
+  return found == children_.end() ? nullptr : &*found;
+}
+
+Supervisor::Child* Supervisor::Find(const std::string& name) {
+  return const_cast<Child*>(std::as_const(*this).Find(name));
+}
+
+void Supervisor::KeepTrying(const Program& program) {
+  Child child = ChildOf(program);
+  child.is_counted = false;
+  children_.push_back(std::move(child));  // the next Look() starts it
+}
+
+void Supervisor::Drop(const std::string& name) {
+  Child* const child = Find(name);
+  if (child == nullptr || child->is_leaving) return;
+  child->is_leaving = true;
+  child->is_counted = false;
+  child->kill_at = clock_.NowMonotonic() + ToMicros(kEndGrace);
+  if (child->pid != 0) kill(child->pid, SIGTERM);
+}
+
+void Supervisor::ChangeLimits(const std::string& name, const ProcessLimits& limits) {
+  Child* const child = Find(name);
+  if (child == nullptr || child->program.limits == limits) return;
+  child->program.limits = limits;
+  if (child->pid != 0) app::ChangeLimits(child->pid, limits);
+}
+
+void Supervisor::SetCounted(const std::string& name, bool is_counted) {
+  if (Child* const child = Find(name); child != nullptr && !child->is_leaving) {
+    child->is_counted = is_counted;
+  }
+}
+
+std::optional<Supervisor::State> Supervisor::StateOf(const std::string& name) const {
+  const Child* const child = Find(name);
+  if (child == nullptr) return std::nullopt;
+  return State{child->pid, child->is_leaving, child->restarts, child->last_end};
+}
+
 Status Supervisor::Keep(const Program& program) {
-  Child child{.program = program, .pid = 0, .started_at = {}, .start_again_at = {}, .backoff = {}};
+  Child child = ChildOf(program);
   RETURN_IF_ERROR(StartChild(child));
   children_.push_back(std::move(child));
   return Ok();
@@ -40,26 +91,43 @@ void Supervisor::Reap(Child& child, bool ending) {
   run_files_.Remove(child.program.name + ".pid");
   // Where it listened is no longer so; with any free port it comes back on another one.
   run_files_.Remove(child.program.name + ".port");
+  child.last_end = DescribeEnd(status);
   if (ending) return;
+  ++child.restarts;
   const Micros now = clock_.NowMonotonic();
   const std::chrono::milliseconds alive((now - child.started_at).value / 1000);
   child.backoff = AfterEnd(child.backoff, alive);
   child.start_again_at = now + ToMicros(child.backoff.delay);
   spdlog::error("serve: {} {} after {:.1f} s; starting it again in {} ms", child.program.name,
-                DescribeEnd(status), static_cast<double>(alive.count()) / 1000.0,
+                child.last_end, static_cast<double>(alive.count()) / 1000.0,
                 child.backoff.delay.count());
+}
+
+void Supervisor::LookAtLeaving(Child& child) {
+  Reap(child, /*ending=*/true);
+  if (child.pid == 0) {
+    spdlog::info("serve: {} was ended", child.program.name);
+  } else if (clock_.NowMonotonic() >= child.kill_at) {
+    kill(child.pid, SIGKILL);
+  }
 }
 
 void Supervisor::Look() {
   for (Child& child : children_) {
+    if (child.is_leaving) {
+      LookAtLeaving(child);
+      continue;
+    }
     Reap(child, /*ending=*/false);
     if (child.pid != 0 || clock_.NowMonotonic() < child.start_again_at) continue;
     const Status started = StartChild(child);
     if (started.ok()) continue;
     child.backoff = AfterEnd(child.backoff, 0ms);
     child.start_again_at = clock_.NowMonotonic() + ToMicros(child.backoff.delay);
+    child.last_end = started.error().message;
     spdlog::error("serve: {}: {}", child.program.name, started.error().message);
   }
+  std::erase_if(children_, [](const Child& child) { return child.is_leaving && child.pid == 0; });
 }
 
 void Supervisor::SignalAll(int signal_number) {
@@ -76,20 +144,18 @@ bool Supervisor::any_runs() const {
 bool Supervisor::AllRunFor(std::chrono::milliseconds at_least) const {
   const Micros since = clock_.NowMonotonic() - ToMicros(at_least);
   return std::all_of(children_.begin(), children_.end(), [&](const Child& child) {
-    return child.pid != 0 && child.started_at <= since;
+    return !child.is_counted || (child.pid != 0 && child.started_at <= since);
   });
 }
 
 std::uint32_t Supervisor::early_ends(const std::string& name) const {
-  for (const Child& child : children_) {
-    if (child.program.name == name) return child.backoff.early_ends;
-  }
-  return 0;
+  const Child* const child = Find(name);
+  return child == nullptr ? 0 : child->backoff.early_ends;
 }
 
 void Supervisor::EndAll() {
   SignalAll(SIGTERM);
-  const Micros patience_ends = clock_.NowMonotonic() + ToMicros(kEndGrace);
+  const Micros patience_ends = clock_.NowMonotonic() + ToMicros(end_grace_);
   bool killed = false;
   while (any_runs()) {
     for (Child& child : children_) Reap(child, /*ending=*/true);

@@ -33,6 +33,7 @@ int Run(int argc, char** argv) {
   AddDoctorCommand(app, exit_code);
   AddConfigCommand(app, exit_code);
   AddContractCommand(app, exit_code);
+  AddReleaseCommand(app, exit_code);
   AddVehiclesCommand(app, exit_code);
   AddCertificateCommand(app, exit_code);
   AddVaultCommand(app, exit_code);
@@ -40,6 +41,9 @@ int Run(int argc, char** argv) {
   AddSubjectCommand(app, exit_code);
   AddSimCommand(app, exit_code);
   AddReplayCommand(app, exit_code);
+  AddMirrorCommand(app, exit_code);
+  AddRehearseCommand(app, exit_code);
+  AddUpCommand(app, exit_code);
   AddLogCommand(app, exit_code);
   AddRoleCommand(app, exit_code);
   CLI11_PARSE(app, argc, argv);

@@ -22,7 +22,8 @@ Environment ProcessEnvironment();
 struct Config {
   // environment
   std::string environment_name = "local";
-  std::string environment_kind = "dev";  // dev | staging | prod
+  std::string environment_kind = "dev";         // dev | staging | prod
+  std::string environment_side_effects = "on";  // on | off
   // mqtt, feed: port 0 = any free one; the ports in use are in run/gateway.port and run/feed.port
   std::string mqtt_listen = "127.0.0.1";
   std::uint16_t mqtt_port = 8883;
@@ -86,6 +87,9 @@ struct Config {
   std::string vault_tls_key;
   std::string vault_client_ca;
   std::string vault_policy;  // "" = DIR/vault-policy.yaml; who may ask the vault for what
+  // releases: what a release on trial may take (docs/operate.md)
+  std::uint32_t releases_candidate_memory_mib = 2048;
+  std::uint32_t releases_candidate_journal_mib = 1024;
   // control: the API of releases and rollouts; the port in use is in run/control.port
   std::string control_http = "off";  // off | on
   std::string control_listen = "127.0.0.1";

@@ -148,6 +148,13 @@ TEST(ConfigReadTest, ShardsMustNotExceedPartitions) {
                    "than 1"}));
 }
 
+TEST(ConfigReadTest, AProdEnvironmentMustTellWhatItSees) {
+  EXPECT_TRUE(Mistakes(Read("environment:\n  kind: staging\n  side_effects: \"off\"\n")).empty());
+  EXPECT_EQ(Mistakes(Read("environment:\n  kind: prod\n  side_effects: \"off\"\n")),
+            (Lines{"/t/telltale.yaml:3: environment.side_effects off is for environments that no "
+                   "car depends on: one of kind prod must tell what it sees"}));
+}
+
 TEST(ConfigReadTest, AListenerThatOthersReachNeedsTlsAndAToken) {
   for (const std::string section : {"feed", "operations"}) {
     const std::string start = section + ":\n  listen: 0.0.0.0\n";

@@ -89,6 +89,12 @@ std::vector<ConfigRuleBreak> BrokenConfigRules(const Config& config) {
                                   "{}",
                                   config.log_shards, config.log_partitions)});
   }
+  if (config.environment_kind == "prod" && config.environment_side_effects == "off") {
+    broken.push_back({FindConfigKey("environment", "side_effects"),
+                      FindConfigKey("environment", "side_effects"),
+                      "environment.side_effects off is for environments that no car depends on: "
+                      "one of kind prod must tell what it sees"});
+  }
   if (config.log_backend == "kafka" && config.kafka_brokers.empty()) {
     broken.push_back({FindConfigKey("log", "backend"), FindConfigKey("kafka", "brokers"),
                       "log.backend kafka needs kafka.brokers: host:port of the cluster"});

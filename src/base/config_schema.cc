@@ -238,11 +238,24 @@ std::vector<ConfigKey> MakeKeys() {
                         {"dev", "staging", "prod"},
                         "prod refuses what only a trial may do, such as a vault under the "
                         "same user."));
+  keys.push_back(
+      Choice("environment", "side_effects", &Config::environment_side_effects, {"on", "off"},
+             "off: no webhook is called and nothing is handed on, whatever is published; "
+             "an environment that is fed by a mirror must be so, a prod one must not."));
   AddDoors(keys);
   AddStreams(keys);
   AddVault(keys);
   AddControl(keys);
   AddChoices(keys);
+  keys.push_back(Number("releases", "candidate_memory_mib", &Config::releases_candidate_memory_mib,
+                        {256, 1u << 20, "MiB"},
+                        "Address space of the worker of a rollout's candidate; one that wants more "
+                        "ends, and is started again."));
+  keys.push_back(Number(
+      "releases", "candidate_journal_mib", &Config::releases_candidate_journal_mib,
+      {16, 1u << 20, "MiB"},
+      "What a candidate's journal may grow by while one config is in force; one that writes more "
+      "is stopped until the config changes."));
   keys.push_back(Choice("logging", "format", &Config::logging_format, {"logfmt", "json"},
                         "Form of the lines that processes write to stderr."));
   keys.push_back(Choice("logging", "level", &Config::logging_level,

@@ -37,7 +37,10 @@ enum class Format {
   kKeyTree,
   kAccessDb,
   kKeptAnswer,
+  kReleaseDeclared,
+  kReleaseSignature,
   kControlTokens,
+  kControlDb,
 };
 
 struct FormatVersion {
@@ -55,7 +58,7 @@ inline constexpr std::array kFormats = {
     FormatVersion{Format::kBatch, "batch", 1, 1, 1},
     FormatVersion{Format::kLedger, "ledger", 1, 1, 1},
     FormatVersion{Format::kPosition, "position", 1, 1, 1},
-    FormatVersion{Format::kSnapshot, "worker snapshot", 1, 1, 1},
+    FormatVersion{Format::kSnapshot, "worker snapshot", 2, 2, 2},
     FormatVersion{Format::kHandoff, "hand-off", 1, 1, 1},
     FormatVersion{Format::kLakeState, "lake state", 1, 1, 1},
     FormatVersion{Format::kEnvelope, "sealed envelope", 1, 1, 1},
@@ -75,7 +78,10 @@ inline constexpr std::array kFormats = {
     FormatVersion{Format::kKeyTree, "vault key tree", 2, 2, 2},
     FormatVersion{Format::kAccessDb, "access.db", 1, 1, 1},
     FormatVersion{Format::kKeptAnswer, "kept answer", 1, 1, 1},
+    FormatVersion{Format::kReleaseDeclared, "release declaration", 1, 1, 1},
+    FormatVersion{Format::kReleaseSignature, "release signature", 1, 1, 1},
     FormatVersion{Format::kControlTokens, "control tokens", 1, 1, 1},
+    FormatVersion{Format::kControlDb, "control.db", 1, 1, 1},
 };
 
 constexpr const FormatVersion& VersionOf(Format format) {

@@ -46,6 +46,7 @@ constexpr Named kNames[] = {
     {Reason::kChoiceBehaviourOff, "choice_behaviour_off"},
     {Reason::kDuplicate, "duplicate"},
     {Reason::kErased, "erased"},
+    {Reason::kMirrorBehind, "mirror_behind"},
     {Reason::kSeqConflict, "seq_conflict"},
     {Reason::kPastHorizon, "past_horizon"},
     {Reason::kAlertSuperseded, "alert_superseded"},

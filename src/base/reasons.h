@@ -58,6 +58,8 @@ enum class Reason : std::uint16_t {
   kWindowZero = 83,  // its retention class has a window of zero: nothing is stored
   // Any store.
   kErased = 90,  // the vehicle is in the erasure list
+  // The mirror.
+  kMirrorBehind = 120,  // too old to be sent to the other environment
 };
 
 // snake_case, as counters and messages show it: "batch_malformed".

@@ -15,6 +15,7 @@ void Note(const InForce& config, Contracts& contracts) {
   if (config.next_contract) {
     contracts.ever[config.next_contract->number] = config.next_contract->digest;
   }
+  contracts.leader_epoch_max = std::max(contracts.leader_epoch_max, config.leader_epoch);
   if (config.config_seq > contracts.in_force.config_seq) contracts.in_force = config;
 }
 
@@ -72,6 +73,8 @@ Result<InForce> NextConfig(const Contracts& now_in_force, const std::string& dig
   const std::uint32_t number = now_in_force.NumberOf(digest);
   config.config_seq = ConfigSeq{config.config_seq.value + 1};
   config.created_at = created_at;
+  config.leader_epoch = 0;
+  config.audit_entry = 0;
   if (cohort) {
     if (number <= config.contract_number) {
       return Error{Code::kInvalid,

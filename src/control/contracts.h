@@ -12,6 +12,7 @@ namespace telltale::control {
 struct Contracts {
   InForce in_force;                           // the newest config that the log's owner keeps
   std::map<std::uint32_t, std::string> ever;  // number to digest, of all that were ever in force
+  std::uint64_t leader_epoch_max = 0;         // of all configs that are kept
 
   // Its number, if it was ever in force; else the next free one.
   std::uint32_t NumberOf(const std::string& digest) const;
@@ -30,7 +31,7 @@ Result<std::string> InstallContract(Disk& disk, const Paths& paths, std::string_
                                     std::string_view approvals);
 
 // The config that follows `now_in_force` with contract `digest` for everyone, or for `cohort` alone
-// while the others keep the first.
+// while the others keep the first. It is a command's, and no leader's.
 //   kExists   it is in force so already
 //   kInvalid  a share for a contract with a lower number than the first: activate it for everyone
 Result<InForce> NextConfig(const Contracts& now_in_force, const std::string& digest,

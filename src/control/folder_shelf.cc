@@ -29,7 +29,7 @@ class FolderShelf final : public ReleaseShelf {
     if (!names.ok() && names.error().code == Code::kNotFound) return items;
     if (!names.ok()) return names.error();
     for (const std::string& id : *names) {
-      if (!IsDigest(id)) continue;
+      if (!IsSha256Hex(id)) continue;
       ASSIGN_OR_RETURN(json release, Get(id));
       items.push_back(std::move(release));
     }
@@ -92,7 +92,7 @@ class FolderShelf final : public ReleaseShelf {
   }
 
   Status PutBlob(const std::string& sha256, std::string_view bytes) override {
-    if (!IsDigest(sha256) || HexEncode(seal::Sha256(bytes)) != sha256) {
+    if (!IsSha256Hex(sha256) || HexEncode(seal::Sha256(bytes)) != sha256) {
       return Error{Code::kInvalid, "the bytes are not what their SHA-256 says"};
     }
     RETURN_IF_ERROR(disk_.MakeFolders(blobs_));
@@ -100,7 +100,7 @@ class FolderShelf final : public ReleaseShelf {
   }
 
   Result<std::string> GetBlob(const std::string& sha256) override {
-    if (!IsDigest(sha256)) return Error{Code::kInvalid, "a blob's name is 64 hex digits"};
+    if (!IsSha256Hex(sha256)) return Error{Code::kInvalid, "a blob's name is 64 hex digits"};
     ASSIGN_OR_RETURN(std::string bytes, ReadWholeFile(disk_, blobs_ + sha256, kBlobBytesMax));
     if (HexEncode(seal::Sha256(bytes)) == sha256) return bytes;
     return Error{Code::kCorrupt, blobs_ + sha256 + " is not what its name says"};
@@ -131,7 +131,7 @@ class FolderShelf final : public ReleaseShelf {
 
  private:
   Result<Components> Manifest(const std::string& id) {
-    if (!IsDigest(id)) return Error{Code::kInvalid, "a release id is 64 lower-case hex digits"};
+    if (!IsSha256Hex(id)) return Error{Code::kInvalid, "a release id is 64 lower-case hex digits"};
     ASSIGN_OR_RETURN(const std::string manifest,
                      ReadWholeFile(disk_, releases_ + id + "/manifest.json"));
     if (ReleaseId(manifest) != id) {

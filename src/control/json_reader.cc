@@ -95,7 +95,7 @@ std::string JsonReader::Key(std::string_view name, std::optional<std::string> ot
 
 std::string JsonReader::Digest(std::string_view name) {
   std::string text = Text(name);
-  if (!IsDigest(text)) Mistake(fmt::format("\"{}\" must be 64 lower-case hex digits", name));
+  if (!IsSha256Hex(text)) Mistake(fmt::format("\"{}\" must be 64 lower-case hex digits", name));
   return text;
 }
 
@@ -176,7 +176,7 @@ bool IsKey(std::string_view text) {
          text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string_view::npos;
 }
 
-bool IsDigest(std::string_view text) {
+bool IsSha256Hex(std::string_view text) {
   return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 

@@ -54,7 +54,7 @@ class JsonReader {
 };
 
 bool IsKey(std::string_view text);
-bool IsDigest(std::string_view text);
+bool IsSha256Hex(std::string_view text);
 // "2026-01-31T23:59:59Z", with or without a fraction. kInvalid otherwise.
 Result<Micros> ParseUtc(std::string_view text);
 // FormatUtc, and "" for 0.

@@ -124,7 +124,7 @@ Result<json> PlaneCore::Promote(const Call& call) {
   ASSIGN_OR_RETURN(const std::string dir, DirOf(call.key));
   const std::string release = call.body.is_object() ? call.body.value("release", "") : "";
   const bool is_known =
-      IsDigest(release) &&
+      IsSha256Hex(release) &&
       (options_.releases->Get(release).ok() ||
        options_.disk->Exists(Paths(dir).releases() + "/" + release + "/manifest.json"));
   MutexLock lock(mutex_);

@@ -96,7 +96,8 @@ Result<ConfigRow> PlaneState::MakeConfig(json& rollout, const Wanted& wanted, co
   const Sight& sight = SightOf(environment);
   InForce next = sight.contracts->in_force;
   const ConfigSeq base = next.config_seq;
-  if (next.leader_epoch > lease_.leader_epoch) RETURN_IF_ERROR(RaiseEpoch(next.leader_epoch));
+  const std::uint64_t known = sight.contracts->leader_epoch_max;
+  if (known > lease_.leader_epoch) RETURN_IF_ERROR(RaiseEpoch(known));
   std::uint64_t seq = base.value;
   if (newest) seq = std::max(seq, newest->config_seq.value);
   if (sight.publisher) seq = std::max(seq, sight.publisher->config_seq.value);

@@ -104,7 +104,8 @@ class WorldInstallation final : public Installation {
  public:
   explicit WorldInstallation(World& world) : world_(world) {}
   Result<Contracts> InForceNow() override {
-    Contracts contracts{.in_force = world_.Newest(), .ever = {}};
+    Contracts contracts{
+        .in_force = world_.Newest(), .ever = {}, .leader_epoch_max = world_.epoch_max};
     contracts.ever[contracts.in_force.contract_number] = contracts.in_force.contract_digest;
     return contracts;
   }

@@ -6,6 +6,7 @@
 
 #include "base/format_version.h"
 #include "contract/contract.h"
+#include "control/release_bundle.h"
 #include "seal/seal.h"
 
 namespace telltale::control {
@@ -24,10 +25,6 @@ std::string FolderOf(const Paths& paths, const std::string& id) {
 }
 std::string ContractPath(const Paths& paths, const std::string& digest) {
   return paths.contracts() + "/" + digest + ".desc";
-}
-
-bool IsDigest(std::string_view text) {
-  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
 // A stored component must still be the bytes that its digest names.

@@ -44,7 +44,35 @@ Result<CheckedConfig> ConfigStore::Check(std::string_view signed_config) {
   config.seq = ConfigSeq{record.config_seq()};
   config.payload = signed_config;
   config.digest = HexEncode(seal::Sha256(signed_config));
+  RETURN_IF_ERROR(CheckLeader(config, record.leader_epoch()));
   return CheckContracts(std::move(config), record);
+}
+
+// Two leaders may both believe in themselves, and each may have taken the next number. The same
+// bytes again are fine at any time: they are kept already.
+Status ConfigStore::CheckLeader(const CheckedConfig& config, std::uint64_t leader_epoch) {
+  ASSIGN_OR_RETURN(const auto names, KeptNames());
+  std::uint64_t highest = 0;
+  for (const std::string& name : names) {
+    const std::string path = options_.folder + "/" + name;
+    ASSIGN_OR_RETURN(const std::string bytes, ReadWholeFile(disk_, path));
+    if (name == FileName(config.seq)) {
+      if (bytes == config.payload) return Ok();
+      return Error{Code::kRefused,
+                   fmt::format("config_seq {} is taken by another record: take the next number",
+                               config.seq.value)};
+    }
+    internal::v1::SignedConfig envelope;
+    internal::v1::ConfigRecord record;
+    if (!envelope.ParseFromString(bytes) || !record.ParseFromString(envelope.record())) {
+      return Error{Code::kCorrupt, path + " is no config record; put the right file there"};
+    }
+    highest = std::max(highest, record.leader_epoch());
+  }
+  if (leader_epoch == 0 || leader_epoch >= highest) return Ok();
+  return Error{Code::kRefused,
+               fmt::format("leader_epoch {} was followed by {}: this control leads no more",
+                           leader_epoch, highest)};
 }
 
 Result<CheckedConfig> ConfigStore::CheckContracts(CheckedConfig config,

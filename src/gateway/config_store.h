@@ -39,7 +39,8 @@ class ConfigStore {
   // Says what is wrong when it may not be put in force:
   //   kInvalid    not a SignedConfig, no config_seq, a contract file that is no contract, or a
   //               next contract whose number is not above the first's
-  //   kRefused    not signed by control, or a contract that breaks an earlier one
+  //   kRefused    not signed by control, a contract that breaks an earlier one, other bytes than
+  //               those kept under its config_seq, or a leader that another has followed
   //   kNotFound   the contract's file is missing
   //   kCorrupt    the contract's file is not what its name says
   Result<CheckedConfig> Check(std::string_view signed_config);
@@ -52,6 +53,7 @@ class ConfigStore {
   Result<std::optional<CheckedConfig>> Newest();
 
  private:
+  Status CheckLeader(const CheckedConfig& config, std::uint64_t leader_epoch);
   Result<CheckedConfig> CheckContracts(CheckedConfig config, const internal::v1::ConfigRecord&);
   Result<NumberedContract> LoadContract(std::uint32_t number, const std::string& digest,
                                         EarlierContracts& earlier);

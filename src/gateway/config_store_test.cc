@@ -166,6 +166,30 @@ TEST_F(ConfigStoreTest, ANextContractMustBeANewerOneAndIsJudgedToo) {
   EXPECT_EQ(Put(record).error().code, Code::kInvalid);
 }
 
+TEST_F(ConfigStoreTest, ALeaderThatAnotherHasFollowedIsRefusedAndTheOperatorIsNot) {
+  const auto of_leader = [&](std::uint64_t seq, std::uint64_t leader_epoch) {
+    internal::v1::ConfigRecord record = Record(seq, 1, shipped_digest_);
+    record.set_leader_epoch(leader_epoch);
+    return record;
+  };
+  ASSERT_TRUE(Put(1, 1, shipped_digest_).ok());
+  ASSERT_TRUE(Put(of_leader(2, 1)).ok());
+  ASSERT_TRUE(Put(of_leader(3, 2)).ok());
+  EXPECT_EQ(Put(of_leader(4, 1)).error().code, Code::kRefused);
+  EXPECT_TRUE(Put(of_leader(2, 1)).ok()) << "sent again";
+  EXPECT_TRUE(Put(of_leader(4, 0)).ok()) << "a command of the operator's";
+  EXPECT_EQ(Put(of_leader(5, 1)).error().code, Code::kRefused) << "which forgets no leader";
+  EXPECT_TRUE(Put(of_leader(5, 2)).ok());
+}
+
+TEST_F(ConfigStoreTest, UnderANumberThatIsKeptOtherBytesAreRefused) {
+  ASSERT_TRUE(Put(1, 1, shipped_digest_).ok());
+  internal::v1::ConfigRecord other = Record(1, 1, shipped_digest_);
+  other.set_stable_release("another");
+  EXPECT_EQ(Put(other).error().code, Code::kRefused);
+  EXPECT_TRUE(Put(1, 1, shipped_digest_).ok());
+}
+
 TEST_F(ConfigStoreTest, AtAStartTheKeptConfigIsJudgedAgain) {
   ASSERT_TRUE(Put(1, 1, shipped_digest_).ok());
   // As somebody would leave it who writes past the door.

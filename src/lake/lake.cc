@@ -70,22 +70,8 @@ Result<std::unique_ptr<Lake>> Lake::Open(Disk& disk, Clock& clock, Counters& cou
   ASSIGN_OR_RETURN(lake->lock_, LockFile(disk, lake->options_.lake_folder + "/lake.lock"));
   RETURN_IF_ERROR(lake->Resume());
   RETURN_IF_ERROR(lake->HeedErased());
-  lake->readers_.resize(lake->options_.shards);
-  lake->stopped_.resize(lake->options_.shards);
-  for (std::uint16_t shard = 0; shard < lake->options_.shards; ++shard) {
-    auto reader = open(ShardId{shard}, lake->positions_[shard]);
-    if (!reader.ok() && log::IsExpired(reader.error())) {
-      lake->StopShard(shard, reader.error());
-      continue;
-    }
-    if (!reader.ok()) return reader.error();
-    if ((*reader)->partitions() != lake->options_.partitions) {
-      return Error{Code::kInvalid, "the log has " + std::to_string((*reader)->partitions()) +
-                                       " partitions, the configuration says " +
-                                       std::to_string(lake->options_.partitions)};
-    }
-    lake->readers_[shard] = std::move(reader).value();
-  }
+  if (lake->options_.shadow) RETURN_IF_ERROR(lake->BeginShadow());
+  RETURN_IF_ERROR(lake->OpenReaders(open));
   auto arrivals = TableBuilder::Make(lake->arrivals_columns_, counters);
   if (!arrivals.ok()) return FromArrow(arrivals.status(), "preparing table arrivals");
   lake->arrivals_builder_ = std::move(arrivals).ValueUnsafe();
@@ -94,6 +80,41 @@ Result<std::unique_ptr<Lake>> Lake::Open(Disk& disk, Clock& clock, Counters& cou
   lake->coverage_builder_ = std::move(coverage).ValueUnsafe();
   lake->cut_at_ = clock.NowMonotonic();
   return lake;
+}
+
+Status Lake::OpenReaders(const OpenReader& open) {
+  readers_.resize(options_.shards);
+  stopped_.resize(options_.shards);
+  for (std::uint16_t shard = 0; shard < options_.shards; ++shard) {
+    // A position without offsets begins at the oldest record kept.
+    const log::Position from = options_.shadow ? log::Position{} : positions_[shard];
+    auto reader = open(ShardId{shard}, from);
+    if (!reader.ok() && log::IsExpired(reader.error())) {
+      StopShard(shard, reader.error());
+      continue;
+    }
+    if (!reader.ok()) return reader.error();
+    if ((*reader)->partitions() != options_.partitions) {
+      return Error{Code::kInvalid, "the log has " + std::to_string((*reader)->partitions()) +
+                                       " partitions, the configuration says " +
+                                       std::to_string(options_.partitions)};
+    }
+    readers_[shard] = std::move(reader).value();
+    if (!options_.shadow) continue;
+    positions_[shard] = readers_[shard]->position();
+    for (std::size_t p = shard; p < options_.partitions; p += options_.shards) {
+      from_[p] = positions_[shard].next[p];
+    }
+  }
+  return Ok();
+}
+
+Status Lake::BeginShadow() {
+  const ShadowRun& run = *options_.shadow;
+  if (number_ != 0) return Error{Code::kInvalid, "the folder of a shadow run is not empty"};
+  newest_ = PartitionConfig{0, 0, run.contract, run.release, ""};
+  for (std::uint16_t p = 0; p < options_.partitions; ++p) intake_.config(PartitionId{p}) = newest_;
+  return LoadContract(newest_);
 }
 
 Status Lake::Resume() {
@@ -168,7 +189,11 @@ const PartitionConfig& Lake::Widest() {
 }
 
 Status Lake::SeeConfig(const log::RecordView& record) {
-  ASSIGN_OR_RETURN(const PartitionConfig config, ParseConfig(record.payload));
+  ASSIGN_OR_RETURN(PartitionConfig config, ParseConfig(record.payload));
+  if (options_.shadow) {
+    config.contract_digest = options_.shadow->contract;
+    config.release = options_.shadow->release;
+  }
   PartitionConfig& current = intake_.config(record.partition);
   if (config.config_seq <= current.config_seq) return Ok();  // repeated, or older: ignored
   current = config;
@@ -190,7 +215,8 @@ Status Lake::See(const log::RecordView& record) {
       return SeeConfig(record);
     case log::RecordKind::kData: {
       const PartitionConfig& config = intake_.config(record.partition);
-      if (config.config_seq == 0) {
+      if (options_.shadow && !options_.shadow->Has(record.header.vehicle)) return Ok();
+      if (!options_.shadow && config.config_seq == 0) {
         return Error{Code::kCorrupt, "partition " + std::to_string(record.partition.value) +
                                          " has data before its first config record"};
       }
@@ -400,7 +426,7 @@ Status Lake::WriteHandoff(Handoff& handoff) {
 Status Lake::Cut() {
   cut_at_ = clock_.NowMonotonic();
   const bool is_erasing = erased_.lines() != erased_told_;
-  if (newest_.config_seq == 0 || (!HasMoved() && !is_erasing)) return Ok();
+  if (!HasConfig() || (!HasMoved() && !is_erasing)) return Ok();
   Handoff handoff;
   handoff.number = number_ + 1;
   handoff.written_at = clock_.NowUtc();

@@ -13,6 +13,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,7 @@
 #include "lake/handoff.h"
 #include "lake/intake.h"
 #include "lake/row_buffer.h"
+#include "lake/shadow_run.h"
 #include "lake/table_builder.h"
 #include "log/log.h"
 
@@ -40,6 +42,9 @@ struct LakeOptions {
   // A hand-off is cut early at either.
   std::size_t rows_max = 500'000;
   std::size_t bytes_max = 256u << 20;
+  // Set: not the lake of the installation, but a candidate's rows from the oldest record kept on.
+  // The folders of lake and positions are then of this run alone.
+  std::optional<ShadowRun> shadow;
 };
 
 class Lake {
@@ -69,6 +74,9 @@ class Lake {
  private:
   Lake(Disk& disk, Clock& clock, Counters& counters, LakeOptions options);
   Status Resume();
+  // The candidate's contract and release stand before any config record is met.
+  Status BeginShadow();
+  Status OpenReaders(const OpenReader& open);
   Result<bool> ReadShard(std::uint16_t shard);
   void StopShard(std::uint16_t shard, const Error& why);
   const log::Position& PositionOf(std::uint16_t shard) const;
@@ -78,6 +86,7 @@ class Lake {
   // Of the partitions' configs the one with the highest contract.
   const PartitionConfig& Widest();
   bool HasMoved() const;
+  bool HasConfig() const { return newest_.config_seq != 0 || options_.shadow.has_value(); }
   // Drops what is held of vehicles that the list of erased ones newly names.
   Status HeedErased();
   Status WriteTelemetry(std::uint64_t number, HandoffTable& table);

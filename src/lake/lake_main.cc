@@ -15,9 +15,12 @@ constexpr std::chrono::milliseconds kWakeTimeout{200};
 constexpr std::chrono::milliseconds kRetryTimeout{200};
 constexpr Micros kCountersEvery = Micros::Seconds(1);
 
+constexpr std::uint64_t kShadowRunBytesMax = 64u << 20;
+
 struct Arguments {
   std::string dir;
   bool once = false;
+  std::string shadow;  // folder; empty: the lake of the installation
 };
 
 LakeOptions OptionsOf(const Config& config, const Paths& paths) {
@@ -32,10 +35,22 @@ LakeOptions OptionsOf(const Config& config, const Paths& paths) {
   return options;
 }
 
+// Reads the same stream for a candidate release; all that it writes lies in `folder`.
+Status AddShadow(Disk& disk, const std::string& folder, LakeOptions& options) {
+  const std::string path = folder + "/run.json";
+  ASSIGN_OR_RETURN(const std::string json, ReadWholeFile(disk, path, kShadowRunBytesMax));
+  auto run = ParseShadowRun(json);
+  if (!run.ok()) return Error{run.error().code, path + ": " + run.error().message};
+  options.shadow = std::move(run).value();
+  options.lake_folder = folder;
+  options.positions_folder = folder + "/positions";
+  return Ok();
+}
+
 class Counting {
  public:
-  Counting(Disk& disk, Clock& clock, const Paths& paths)
-      : clock_(clock), folder_(paths.run() + "/counters") {
+  Counting(Disk& disk, Clock& clock, std::string folder)
+      : clock_(clock), folder_(std::move(folder)) {
     // A count is no promise: where the folder cannot be made, there are no counts.
     (void)disk.MakeFolders(folder_);
   }
@@ -75,9 +90,12 @@ Status Run(const Arguments& arguments) {
   const Paths paths(arguments.dir);
   ASSIGN_OR_RETURN(const Config config, Config::Load(disk, paths.config()));
   RETURN_IF_ERROR(ConfigureLogging("lake", config.logging_format, config.logging_level));
-  Counting counting(disk, clock, paths);
-  auto opened = OpenWhenThere(disk, clock, counting.counters(), OptionsOf(config, paths), paths,
-                              arguments.once);
+  LakeOptions options = OptionsOf(config, paths);
+  const bool is_shadow = !arguments.shadow.empty();
+  if (is_shadow) RETURN_IF_ERROR(AddShadow(disk, arguments.shadow, options));
+  const bool once = arguments.once || is_shadow;
+  Counting counting(disk, clock, is_shadow ? arguments.shadow : paths.run() + "/counters");
+  auto opened = OpenWhenThere(disk, clock, counting.counters(), options, paths, once);
   if (!opened.ok()) return StopRequested() ? Ok() : Status(opened.error());
   Lake& lake = **opened;
   log::WakeClient wake(paths.log_socket());
@@ -86,7 +104,7 @@ Status Run(const Arguments& arguments) {
     ASSIGN_OR_RETURN(const bool has_read, lake.Step());
     counting.WriteWhenDue();
     if (has_read) continue;
-    if (arguments.once) {
+    if (once) {
       const Status cut = lake.Cut();
       counting.Write();
       return cut;
@@ -102,6 +120,8 @@ int Main(int argc, char** argv) {
   Arguments arguments;
   app.add_option("--dir", arguments.dir, "the folder `telltale init` made")->required();
   app.add_flag("--once", arguments.once, "write what is durable now, then end");
+  app.add_option("--shadow", arguments.shadow,
+                 "for a candidate release: into this folder, as its run.json says, then end");
   CLI11_PARSE(app, argc, argv);
   const Status status = Run(arguments);
   if (status.ok()) return 0;

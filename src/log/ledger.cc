@@ -31,6 +31,47 @@ bool DecodeBody(ByteSpan body, std::vector<Log::LedgerEntry>& out) {
   return reader.ok() && reader.remaining() == 0;
 }
 
+bool Names(const LogShape& shape, const Log::LedgerEntry& entry) {
+  return entry.stream < shape.streams.size() && entry.partition.value < shape.partitions;
+}
+
+struct Content {
+  std::vector<Log::LedgerEntry> entries;
+  std::uint64_t end = kHeadBytes;  // of the whole blocks
+  std::uint64_t bytes = 0;         // of the file: more when its last block is torn
+};
+
+Result<Content> ReadContent(Disk& disk, const std::string& path, const LogShape& shape) {
+  ASSIGN_OR_RETURN(const std::string content, ReadWholeFile(disk, path, kLedgerBytesMax));
+  ByteReader head(std::string_view(content).substr(0, kHeadBytes));
+  const bool is_ledger = AsText(head.Take(kMagic.size())) == kMagic;
+  const auto version = head.Get<std::uint16_t>();
+  const auto minimum = head.Get<std::uint16_t>();
+  head.Get<std::uint32_t>();
+  if (!is_ledger || !head.ok()) return Error{Code::kCorrupt, path + " has a broken head"};
+  RETURN_IF_ERROR(CheckReadable(Format::kLedger, path, version, minimum));
+  Content out;
+  out.bytes = content.size();
+  while (out.end + kBlockHeadBytes <= content.size()) {
+    const auto crc = GetLe<std::uint32_t>(content.data() + out.end);
+    const auto length = GetLe<std::uint32_t>(content.data() + out.end + 4);
+    const std::uint64_t block_end = out.end + kBlockHeadBytes + length;
+    if (length == 0 || block_end > content.size()) break;  // torn
+    const ByteSpan checked = AsBytes(content).subspan(out.end + 4, 4 + length);
+    std::vector<Log::LedgerEntry> read;
+    bool good = Crc32c(checked) == crc;
+    if (!good && block_end == content.size()) break;  // torn
+    good = good && DecodeBody(checked.subspan(4), read);
+    for (const Log::LedgerEntry& entry : read) good = good && Names(shape, entry);
+    if (!good) {
+      return Error{Code::kCorrupt, fmt::format("{} byte {}: a block is broken", path, out.end)};
+    }
+    out.entries.insert(out.entries.end(), read.begin(), read.end());
+    out.end = block_end;
+  }
+  return out;
+}
+
 }  // namespace
 
 void PutLedgerEntries(std::string& out, std::span<const Log::LedgerEntry> entries) {
@@ -67,53 +108,29 @@ Result<std::unique_ptr<LedgerFile>> LedgerFile::Open(Disk& disk, const std::stri
     head.resize(kHeadBytes);
     RETURN_IF_ERROR(WriteFileDurably(disk, path, head));
   }
-  ASSIGN_OR_RETURN(const std::string content, ReadWholeFile(disk, path, kLedgerBytesMax));
+  ASSIGN_OR_RETURN(Content content, ReadContent(disk, path, shape));
   ASSIGN_OR_RETURN(auto file, disk.Open(path, OpenMode::kReadWrite));
+  if (content.end < content.bytes) {
+    RETURN_IF_ERROR(file->Truncate(content.end));
+    RETURN_IF_ERROR(file->Sync());
+  }
   std::unique_ptr<LedgerFile> ledger(new LedgerFile(std::move(file), shape));
-  RETURN_IF_ERROR(ledger->Load(content, path));
+  MutexLock lock(ledger->mutex_);
+  ledger->end_ = content.end;
+  ledger->entries_ = std::move(content.entries);
   return ledger;
 }
 
-Status LedgerFile::Load(const std::string& content, const std::string& path) {
-  MutexLock lock(mutex_);
-  ByteReader head(std::string_view(content).substr(0, kHeadBytes));
-  const bool is_ledger = AsText(head.Take(kMagic.size())) == kMagic;
-  const auto version = head.Get<std::uint16_t>();
-  const auto minimum = head.Get<std::uint16_t>();
-  head.Get<std::uint32_t>();
-  if (!is_ledger || !head.ok()) return Error{Code::kCorrupt, path + " has a broken head"};
-  RETURN_IF_ERROR(CheckReadable(Format::kLedger, path, version, minimum));
-  end_ = kHeadBytes;
-  while (end_ + kBlockHeadBytes <= content.size()) {
-    const auto crc = GetLe<std::uint32_t>(content.data() + end_);
-    const auto length = GetLe<std::uint32_t>(content.data() + end_ + 4);
-    const std::uint64_t block_end = end_ + kBlockHeadBytes + length;
-    if (length == 0 || block_end > content.size()) break;  // torn
-    const ByteSpan checked = AsBytes(content).subspan(end_ + 4, 4 + length);
-    std::vector<Log::LedgerEntry> read;
-    bool good = Crc32c(checked) == crc;
-    if (!good && block_end == content.size()) break;  // torn
-    good = good && DecodeBody(checked.subspan(4), read);
-    for (const Log::LedgerEntry& entry : read) good = good && Names(entry);
-    if (!good) {
-      return Error{Code::kCorrupt, fmt::format("{} byte {}: a block is broken", path, end_)};
-    }
-    entries_.insert(entries_.end(), read.begin(), read.end());
-    end_ = block_end;
-  }
-  if (end_ == content.size()) return Ok();
-  RETURN_IF_ERROR(file_->Truncate(end_));
-  return file_->Sync();
-}
-
-bool LedgerFile::Names(const Log::LedgerEntry& entry) const {
-  return entry.stream < shape_.streams.size() && entry.partition.value < shape_.partitions;
+Result<std::vector<Log::LedgerEntry>> ReadLedgerFile(Disk& disk, const std::string& dir,
+                                                     const LogShape& shape) {
+  ASSIGN_OR_RETURN(Content content, ReadContent(disk, dir + "/ledger", shape));
+  return std::move(content.entries);
 }
 
 Status LedgerFile::Append(std::span<const Log::LedgerEntry> entries) {
   if (entries.empty()) return Ok();
   for (const Log::LedgerEntry& entry : entries) {
-    if (!Names(entry)) {
+    if (!Names(shape_, entry)) {
       return Error{Code::kInvalid, "a ledger entry names a stream or partition the log has not"};
     }
   }

@@ -11,6 +11,11 @@ void PutLedgerEntries(std::string& out, std::span<const Log::LedgerEntry> entrie
 // Adds what `reader` holds to `out`; reader.ok() says whether it was whole.
 void TakeLedgerEntries(ByteReader& reader, std::vector<Log::LedgerEntry>& out);
 
+// Looks at the file of a log that another process may own: nothing is changed, and a block that is
+// being written is left out. Errors as LedgerFile::Open.
+Result<std::vector<Log::LedgerEntry>> ReadLedgerFile(Disk& disk, const std::string& dir,
+                                                     const LogShape& shape);
+
 class LedgerFile {
  public:
   // Creates it or cuts a torn tail. Bounds for what entries may name come from `shape`.
@@ -27,8 +32,6 @@ class LedgerFile {
  private:
   LedgerFile(std::unique_ptr<File> file, LogShape shape)
       : shape_(std::move(shape)), file_(std::move(file)) {}
-  Status Load(const std::string& content, const std::string& path);
-  bool Names(const Log::LedgerEntry& entry) const;
 
   const LogShape shape_;
   mutable Mutex mutex_;

@@ -115,6 +115,7 @@ TEST_P(LogContractTest, WhatWasNeverMadeIsNotFound) {
   EXPECT_EQ(streams_->Describe().error().code, Code::kNotFound);
   EXPECT_EQ(streams_->OpenReader("safety", ShardId{0}, {}).error().code, Code::kNotFound);
   EXPECT_EQ(streams_->Ends("safety").error().code, Code::kNotFound);
+  EXPECT_EQ(streams_->Ledger().error().code, Code::kNotFound);
   const auto log = Open();
   const auto shape = streams_->Describe();
   ASSERT_TRUE(shape.ok()) << shape.error().ToString();
@@ -346,7 +347,14 @@ TEST_P(LogContractTest, TheLedgerSaysFromWhichOffsetAConfigIsInForce) {
     const ShardWriter::Staged staged{0, &batch};
     ASSERT_TRUE(log->shard(ShardId{1}).Append({&staged, 1}).ok());
     Sync(*log);
+    EXPECT_TRUE(streams_->Ledger()->empty());
     ASSERT_TRUE(log->AppendLedger({&entry, 1}).ok());
+    const auto seen = home_->Attach()->Ledger();
+    ASSERT_TRUE(seen.ok()) << seen.error().ToString();
+    ASSERT_EQ(seen->size(), 1u) << "another process sees it while the log is open";
+    EXPECT_EQ(seen->front().partition, entry.partition);
+    EXPECT_EQ(seen->front().offset, entry.offset);
+    EXPECT_EQ(seen->front().config_seq, entry.config_seq);
     Log::LedgerEntry other = entry;
     other.partition = PartitionId{4};
     EXPECT_EQ(log->AppendLedger({&other, 1}).error().code, Code::kInvalid);

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "log/ledger.h"
+
 namespace telltale::log {
 namespace {
 
@@ -20,6 +22,10 @@ class FileStreams final : public Streams {
   Result<LogShape> Describe() override { return DescribeLog(disk_, dir_); }
   Result<std::vector<DurableEnd>> Ends(const std::string& stream) override {
     return DurableEnds(disk_, dir_, stream);
+  }
+  Result<std::vector<Log::LedgerEntry>> Ledger() override {
+    ASSIGN_OR_RETURN(const LogShape shape, Describe());
+    return ReadLedgerFile(disk_, dir_, shape);
   }
   Result<RetentionReport> Retention(const RetentionOptions& options, Micros now_log_time) override {
     return Retain(disk_, dir_, options, now_log_time);

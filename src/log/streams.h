@@ -28,6 +28,9 @@ class Streams {
                                                      const Position& from) = 0;
   virtual Result<LogShape> Describe() = 0;                                      // as DescribeLog
   virtual Result<std::vector<DurableEnd>> Ends(const std::string& stream) = 0;  // as DurableEnds
+  // What the owner's Log::ledger() had durably a moment ago, oldest first; it outlives retention.
+  //   kNotFound  the log does not exist yet; kCorrupt, kUnsupported
+  virtual Result<std::vector<Log::LedgerEntry>> Ledger() = 0;
   virtual Result<RetentionReport> Retention(const RetentionOptions& options,
                                             Micros now_log_time) = 0;  // as Retain
 };

@@ -128,6 +128,10 @@ Result<TlsContext> TlsContext::ForServer(const TlsPem& pem, const TlsFiles& file
 Result<TlsContext> TlsContext::ForClient(const TlsFiles& files) {
   ASSIGN_OR_RETURN(const TlsPem pem,
                    ReadTlsPem({files.ca, files.certificate, files.key, /*revocation_list=*/""}));
+  return ForClient(pem, files);
+}
+
+Result<TlsContext> TlsContext::ForClient(const TlsPem& pem, const TlsFiles& files) {
   ASSIGN_OR_RETURN(auto context, Make(false));
   RETURN_IF_ERROR(LoadOwn(context.get(), pem, files));
   RETURN_IF_ERROR(LoadCa(context.get(), pem.ca, files.ca, false));

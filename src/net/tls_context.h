@@ -38,6 +38,8 @@ class TlsContext {
                                       const TlsServerOptions& options);
   // Takes tickets where the server gives them (TlsConnection::TakeSession).
   static Result<TlsContext> ForClient(const TlsFiles& files);
+  // The same of what is in memory; `files` names it in messages.
+  static Result<TlsContext> ForClient(const TlsPem& pem, const TlsFiles& files);
   // A client that shows no certificate: what a server of ours must refuse. For tests.
   static Result<TlsContext> ForClientWithoutCertificate(const std::string& ca);
 

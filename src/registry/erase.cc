@@ -62,17 +62,6 @@ Result<std::uint32_t> DeleteFrom(store::Database& database, const std::string& t
   return deleted;
 }
 
-Status EmptyTheLog(store::Database& database) {
-  ASSIGN_OR_RETURN(store::Statement checkpoint,
-                   database.Prepare("PRAGMA wal_checkpoint(TRUNCATE)"));
-  ASSIGN_OR_RETURN(const bool row, checkpoint.Step());
-  const bool is_busy = !row || checkpoint.Int(0) != 0;
-  checkpoint.Reset();
-  if (!is_busy) return Ok();
-  return Error{Code::kUnavailable,
-               "the rows are gone, but a reader holds the write-ahead log; try again"};
-}
-
 }  // namespace
 
 // A seed draws the same reference for the same VIN and epoch: one that was erased is not given
@@ -124,7 +113,7 @@ Result<Registry::Erased> Registry::Erase(const VehicleRef& ref) {
     if (vehicle.ok()) RETURN_IF_ERROR(MakeSuccessor(vehicle->entry));
     RETURN_IF_ERROR(transaction.Commit());
   }
-  RETURN_IF_ERROR(EmptyTheLog(database_));
+  RETURN_IF_ERROR(database_.EmptyWriteAheadLog());
   return erased;
 }
 

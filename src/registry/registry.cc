@@ -136,9 +136,9 @@ Result<Registry> Registry::Open(const std::string& path, ReferenceSource& refere
   options.vfs = vfs;
   options.application_id = kApplicationId;
   options.migrations = kMigrations;
-  ASSIGN_OR_RETURN(store::Database database, store::Database::Open(path, options));
   // What is removed is overwritten: an erased vehicle leaves no bytes in free pages.
-  RETURN_IF_ERROR(database.Execute("PRAGMA secure_delete = ON"));
+  options.overwrite_deleted = true;
+  ASSIGN_OR_RETURN(store::Database database, store::Database::Open(path, options));
   return Registry(std::move(database), references, clock);
 }
 

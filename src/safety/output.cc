@@ -92,10 +92,15 @@ std::string EncodeOutput(std::string_view environment, const Rule& rule,
   return Serialise(entry);
 }
 
-std::string EncodeProgress(PartitionId partition, Offset below) {
+std::string EncodeProgress(PartitionId partition, Offset below, const PartitionState& state) {
   internal::v1::JournalEntry entry;
-  entry.mutable_progress()->set_partition(partition.value);
-  entry.mutable_progress()->set_below_offset(below.value);
+  internal::v1::JournalEntry::Progress& progress = *entry.mutable_progress();
+  progress.set_partition(partition.value);
+  progress.set_below_offset(below.value);
+  progress.set_log_time_us(state.log_time.value);
+  progress.set_config_seq(state.config_seq.value);
+  progress.set_lots(state.lots.count);
+  progress.set_lots_since_us(state.lots.since.value);
   return Serialise(entry);
 }
 

@@ -17,6 +17,8 @@ OutputId MakeOutputId(std::string_view environment, std::string_view rule,
 // Serialised JournalEntry of `output`, a consequence of `record`.
 std::string EncodeOutput(std::string_view environment, const Rule& rule,
                          const log::RecordView& record, const Output& output);
-std::string EncodeProgress(PartitionId partition, Offset below);
+// A mark: all outputs of `partition` for input offsets below `below`, where it is in `state`, are
+// written.
+std::string EncodeProgress(PartitionId partition, Offset below, const PartitionState& state);
 
 }  // namespace telltale::safety

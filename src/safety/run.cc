@@ -8,12 +8,14 @@
 #include <utility>
 
 #include "base/config.h"
+#include "base/kept_config.h"
 #include "base/logging.h"
 #include "base/stop.h"
 #include "log/retention.h"
 #include "safety/journal_retention.h"
 #include "safety/release.h"
 #include "safety/shard_worker.h"
+#include "seal/seal.h"
 
 namespace telltale::safety {
 namespace {
@@ -38,6 +40,7 @@ struct Shared {
   std::unique_ptr<log::Log> journal;
   std::unique_ptr<log::WakeServer> wake;
   std::atomic<bool> failed{false};
+  std::vector<std::atomic<std::int64_t>> marked_at_us;  // by shard, monotonic
 };
 
 // A stream that is broken, newer than this worker, or was removed before it was read, stays so: its
@@ -102,6 +105,8 @@ bool OpenWhenThere(ShardWorker& worker, std::uint16_t shard, Shared& shared) {
 void RunShard(const ShardOptions& options, const Engine& engine, const std::string& log_socket,
               Shared& shared) {
   const std::uint16_t shard = options.head.shard;
+  const auto has_marked = [&] { shared.marked_at_us[shard] = shared.clock.NowMonotonic().value; };
+  has_marked();
   ShardWorker worker(options, engine, *shared.streams, shared.journal->shard(ShardId{shard}),
                      shared.disk, shared.clock, shared.counters);
   if (!OpenWhenThere(worker, shard, shared)) return;
@@ -118,7 +123,10 @@ void RunShard(const ShardOptions& options, const Engine& engine, const std::stri
       return StopShard(shard, turn.error(), shared);
     }
     full_disk.End();
-    if (turn->wrote) shared.wake->WakeAll();
+    if (turn->wrote) {
+      has_marked();
+      shared.wake->WakeAll();
+    }
     if (turn->read) continue;
     const milliseconds pause = turn->wrote ? kWaitMax : milliseconds{kMarkPaceUs / 1000};
     if (!worker.WaitForMore(pause)) wake.Wait(pause);
@@ -135,15 +143,27 @@ void KeepJournalShort(const std::string& dir, Micros keep_for, Shared& shared) {
   shared.counters.Get("journal_segments_removed_total").Add(*removed);
 }
 
+// Of the shard that is longest without a mark: so a shard that hangs is seen.
+void ExportMarkAge(Shared& shared) {
+  const std::int64_t now_us = shared.clock.NowMonotonic().value;
+  std::int64_t age_us = 0;
+  for (const auto& at_us : shared.marked_at_us) age_us = std::max(age_us, now_us - at_us.load());
+  Counter& gauge = shared.counters.Get("mark_age_seconds");
+  gauge.Add(static_cast<std::uint64_t>(age_us / 1'000'000) - gauge.value());
+}
+
 Status Run(const WorkerOptions& options) {
   const Paths paths(options.dir);
   Shared shared;
   Disk& disk = shared.disk;
+  const std::string name = "worker-" + options.release.substr(0, 8);
   ASSIGN_OR_RETURN(const Config config, Config::Load(shared.disk, paths.config()));
-  RETURN_IF_ERROR(ConfigureLogging("worker", config.logging_format, config.logging_level));
+  RETURN_IF_ERROR(ConfigureLogging(name, config.logging_format, config.logging_level));
   ASSIGN_OR_RETURN(Release release, LoadRelease(shared.disk, paths, options.release));
   const auto rules = static_cast<std::uint16_t>(release.rules.rules.size());
-  const Engine engine(std::move(release.rules));
+  const Engine engine(std::move(release.rules), options.release);
+  ASSIGN_OR_RETURN(const std::string control_public,
+                   seal::LoadKey(disk, paths.keys() + "/control.pub"));
 
   ASSIGN_OR_RETURN(shared.streams, options.open_streams(disk, config, paths));
 
@@ -158,9 +178,10 @@ Status Run(const WorkerOptions& options) {
                           .ticks = false};
   RETURN_IF_ERROR(disk.MakeFolders(journal.dir));
   ASSIGN_OR_RETURN(shared.journal, log::Log::Open(shared.disk, journal));
-  const std::string name = "worker-" + options.release.substr(0, 8);
   ASSIGN_OR_RETURN(shared.wake, log::WakeServer::Start(paths.run() + "/" + name + ".sock"));
 
+  shared.marked_at_us = std::vector<std::atomic<std::int64_t>>(config.log_shards);
+  for (auto& at_us : shared.marked_at_us) at_us = shared.clock.NowMonotonic().value;
   std::vector<std::thread> threads;
   for (std::uint16_t shard = 0; shard < config.log_shards; ++shard) {
     ShardOptions shard_options{
@@ -173,14 +194,16 @@ Status Run(const WorkerOptions& options) {
                  .shards = config.log_shards,
                  .partitions = config.log_partitions,
                  .rules = rules},
-        .erasure_list = paths.erasure_list()};
+        .erasure_list = paths.erasure_list(),
+        .configs = {.folder = KeptConfigFolder(paths), .control_public = control_public}};
     threads.emplace_back([shard_options = std::move(shard_options), &engine, &paths, &shared] {
       RunShard(shard_options, engine, paths.log_socket(), shared);
     });
   }
   spdlog::info("{} rules on {} shards", rules, config.log_shards);
   const auto publish_counters = [&] {
-    const Status written = WriteCounters(paths.run() + "/counters", "worker", shared.counters);
+    ExportMarkAge(shared);
+    const Status written = WriteCounters(paths.run() + "/counters", name, shared.counters);
     if (!written.ok()) spdlog::warn("counters: {}", written.error().ToString());
   };
   const Micros keep_for{config.log_retention_hours * kHourUs};

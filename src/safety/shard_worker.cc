@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "safety/output.h"
 
@@ -17,6 +18,7 @@ ShardWorker::ShardWorker(ShardOptions options, const Engine& engine, log::Stream
       journal_(journal),
       disk_(disk),
       clock_(clock),
+      history_(disk, streams, options_.configs),
       erased_(disk, options_.erasure_list),
       counters_{&counters.Get("safety_records_total"),
                 &counters.Get("safety_evaluable_total"),
@@ -27,17 +29,21 @@ ShardWorker::ShardWorker(ShardOptions options, const Engine& engine, log::Stream
                 &counters.Drops("safety", Reason::kReportMalformed),
                 &counters.Drops("safety", Reason::kOutOfRange),
                 &counters.Get("episodes_opened_total"),
-                &counters.Get("episodes_closed_total")},
+                &counters.Get("episodes_closed_total"),
+                &counters.Get("safety_outside_lots_total")},
       snapshots_(counters.Get("snapshots_total")),
       erased_count_(counters.Drops("safety", Reason::kErased)),
       stopped_count_(counters.Get("partitions_stopped")) {}
 
+void ShardWorker::StartOver() {
+  start_ = {};  // not offset 0: retention may have removed it
+  partitions_.clear();
+  snapshot_bytes_ = 0;
+  log_time_ = snapshot_log_time_ = {};
+}
+
 void ShardWorker::RestoreOrStartOver() {
-  const auto start_over = [this] {
-    start_ = {};  // not offset 0: retention may have removed it
-    partitions_.clear();
-  };
-  start_over();
+  StartOver();
   auto bytes = ReadWholeFile(disk_, options_.snapshot_path, std::uint64_t{4} << 30);
   if (!bytes.ok()) {
     if (bytes.error().code != Code::kNotFound) {
@@ -60,8 +66,48 @@ void ShardWorker::RestoreOrStartOver() {
   snapshot_log_time_ = log_time_;
 }
 
+Status ShardWorker::FindPlace() {
+  if (options_.configs.folder.empty()) return Ok();
+  RETURN_IF_ERROR(history_.ReadLedger());
+  const auto newest = history_.Newest();
+  const bool is_restored = !start_.next.empty();
+  if (!newest.ok()) return is_restored ? Ok() : Status(newest.error());
+  const std::string& release = options_.head.release;
+  if (newest->stable_release() == release || newest->previous_release() == release) return Ok();
+  if (!newest->has_rollout() || newest->rollout().candidate() != release) {
+    if (is_restored) return Ok();
+    return Error{Code::kNotFound, "the config in force does not name this release"};
+  }
+  ASSIGN_OR_RETURN(log::Position place, PlaceOf(newest->rollout()));
+  if (is_restored &&
+      std::equal(place.next.begin(), place.next.end(), start_.next.begin(), std::less_equal<>{})) {
+    return Ok();
+  }
+  // A snapshot of an earlier rollout is nothing to go on from: what follows it may be gone.
+  StartOver();
+  start_ = std::move(place);
+  return Ok();
+}
+
+Result<log::Position> ShardWorker::PlaceOf(const internal::v1::Rollout& rollout) const {
+  log::Position place;
+  place.next.resize(options_.head.partitions);
+  for (std::size_t p = options_.head.shard; p < place.next.size(); p += options_.head.shards) {
+    const PartitionId partition{static_cast<std::uint16_t>(p)};
+    const auto offset = history_.PlaceOf(partition, ConfigSeq{rollout.began_config_seq()});
+    if (!offset) {
+      return Error{Code::kNotFound, "config record " + std::to_string(rollout.began_config_seq()) +
+                                        ", with which the rollout began, is not in partition " +
+                                        std::to_string(p) + " yet"};
+    }
+    place.next[p] = *offset;
+  }
+  return place;
+}
+
 Status ShardWorker::Open() {
   RestoreOrStartOver();
+  RETURN_IF_ERROR(FindPlace());
   if (!options_.erasure_list.empty()) {
     ASSIGN_OR_RETURN([[maybe_unused]] const bool grown, erased_.Refresh());
     ForgetErased();
@@ -104,20 +150,36 @@ void ShardWorker::LookAtErasures() {
   }
 }
 
+// Of a partition that is read for the first time, under the config in force there.
+Result<PartitionState*> ShardWorker::StateFor(const log::RecordView& record) {
+  const auto known = partitions_.find(record.partition);
+  if (known != partitions_.end()) return &known->second;
+  PartitionState state;
+  if (!options_.configs.folder.empty()) {
+    ASSIGN_OR_RETURN(const auto config, history_.Before(record.partition, record.offset));
+    if (config) BeginUnder(engine_, *config, record.log_time, state);
+  }
+  return &partitions_.emplace(record.partition, std::move(state)).first->second;
+}
+
+void ShardWorker::StopPartition(const log::RecordView& record, const Error& error) {
+  spdlog::error("partition {} stopped at offset {}: {}", record.partition.value,
+                record.offset.value, error.ToString());
+  stopped_.emplace(record.partition, error.message);
+  stopped_count_.Add();
+}
+
 void ShardWorker::ApplyOne(const log::RecordView& record) {
   if (stopped_.contains(record.partition)) return;
-  PartitionState& state = partitions_[record.partition];
+  const auto state = StateFor(record);
+  if (!state.ok()) return StopPartition(record, state.error());
   log::RecordView timed = record;
   if (IsErased(record)) {
     timed.header.kind = log::RecordKind::kTick;
     erased_count_.Add();
   }
-  if (const Status applied = Apply(engine_, timed, state, scratch_); !applied.ok()) {
-    spdlog::error("partition {} stopped at offset {}: {}", record.partition.value,
-                  record.offset.value, applied.error().ToString());
-    stopped_.emplace(record.partition, applied.error().message);
-    stopped_count_.Add();
-    return;
+  if (const Status applied = Apply(engine_, timed, **state, scratch_); !applied.ok()) {
+    return StopPartition(record, applied.error());
   }
   log_time_ = std::max(log_time_, record.log_time);
   const auto [at, added] = unwritten_.try_emplace(record.partition);
@@ -149,7 +211,7 @@ Status ShardWorker::WriteJournal() {
 
 void ShardWorker::CloseGroup() {
   for (auto& [partition, unwritten] : unwritten_) {
-    const std::string mark = EncodeProgress(partition, unwritten.below);
+    const std::string mark = EncodeProgress(partition, unwritten.below, partitions_.at(partition));
     unwritten.outputs.Add(log::RecordHeader{}, "", AsBytes(mark));
   }
   is_closed_ = true;

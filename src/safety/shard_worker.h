@@ -12,6 +12,7 @@
 #include "base/disk.h"
 #include "base/erasure_list.h"
 #include "log/streams.h"
+#include "safety/config_history.h"
 #include "safety/snapshot.h"
 #include "safety/state.h"
 
@@ -36,6 +37,9 @@ struct ShardOptions {
   std::string environment;
   SnapshotHead head;
   std::string erasure_list;  // "" = there is none
+  // Folder "" = there is none: the release computes all, from the oldest record, until a record of
+  // the stream says otherwise.
+  ConfigHistory::Options configs = {};
 };
 
 class ShardWorker {
@@ -45,9 +49,11 @@ class ShardWorker {
   ShardWorker(ShardOptions options, const Engine& engine, log::Streams& streams,
               log::ShardWriter& journal, Disk& disk, const Clock& clock, Counters& counters);
 
-  // Restores the snapshot (none, or one that cannot be used: from the oldest record kept) and opens
-  // the stream there.
-  //   kNotFound  the log does not exist yet: try again later
+  // Restores the snapshot and opens the stream there. Without one (or with one that cannot be
+  // used): a candidate at the config record with which its rollout began, in each partition; the
+  // stable and the previous release at the oldest record kept.
+  //   kNotFound  the log does not exist yet, the rollout's config is not in every partition yet, or
+  //              the config in force does not name the release: try again later
   //   log::IsExpired()  retention removed what follows the snapshot: this shard cannot go on
   //   else      of the erasure list: without it records of the erased would come back
   Status Open();
@@ -75,6 +81,12 @@ class ShardWorker {
 
  private:
   void RestoreOrStartOver();
+  void StartOver();
+  Status FindPlace();
+  // Where the rollout began, in this shard's partitions.
+  Result<log::Position> PlaceOf(const internal::v1::Rollout& rollout) const;
+  Result<PartitionState*> StateFor(const log::RecordView& record);
+  void StopPartition(const log::RecordView& record, const Error& error);
   void ApplyOne(const log::RecordView& record);
   // True: it is of an erased vehicle, and so only its time counts.
   bool IsErased(const log::RecordView& record) const;
@@ -95,6 +107,7 @@ class ShardWorker {
   Disk& disk_;
   const Clock& clock_;
 
+  ConfigHistory history_;
   log::Position start_;
   std::unique_ptr<log::Reader> reader_;
   std::map<PartitionId, PartitionState> partitions_;

@@ -11,6 +11,7 @@ namespace {
 constexpr std::string_view kMagic = "TELLSNAP";
 constexpr std::size_t kHeaderBytes = 24;
 constexpr std::size_t kCrcBytes = 4;
+constexpr std::size_t kCountsVersion1 = 10;
 constexpr std::size_t kVehicleBytesMin = 16 + 8 + 4 + 1;
 
 Error Broken(const char* what) { return Error{Code::kCorrupt, std::string("snapshot: ") + what}; }
@@ -89,12 +90,48 @@ bool DecodeVehicle(ByteReader& in, std::uint16_t rules, VehicleState& out) {
   return true;
 }
 
+void EncodeRefs(const std::vector<VehicleRef>& refs, std::string& out) {
+  PutLe(out, static_cast<std::uint32_t>(refs.size()));
+  for (const VehicleRef& ref : refs) out.append(AsText(ref.bytes));
+}
+
+bool DecodeRef(ByteReader& in, VehicleRef& out) {
+  const ByteSpan bytes = in.Take(out.bytes.size());
+  if (!in.ok()) return false;
+  std::copy(bytes.begin(), bytes.end(), out.bytes.begin());
+  return true;
+}
+
+bool DecodeRefs(ByteReader& in, std::vector<VehicleRef>& out) {
+  const auto size = in.Get<std::uint32_t>();
+  if (!in.ok() || size > in.remaining() / sizeof(VehicleRef::bytes)) return false;
+  out.resize(size);
+  return std::all_of(out.begin(), out.end(), [&](VehicleRef& ref) { return DecodeRef(in, ref); });
+}
+
+void EncodeLots(const Lots& lots, std::string& out) {
+  PutLe(out, lots.count);
+  PutLe(out, lots.since.value);
+  PutBlob(out, lots.order.salt);
+  EncodeRefs(lots.order.always, out);
+  EncodeRefs(lots.order.never, out);
+}
+
+bool DecodeLots(ByteReader& in, Lots& out) {
+  out.count = in.Get<std::uint32_t>();
+  out.since = Micros{in.Get<std::int64_t>()};
+  out.order.salt = AsText(in.TakeBlob());
+  return in.ok() && out.count <= kLots && DecodeRefs(in, out.order.always) &&
+         DecodeRefs(in, out.order.never);
+}
+
 void EncodePartition(PartitionId id, const PartitionState& state, std::string& out) {
   PutLe(out, id.value);
   PutLe(out, state.log_time.value);
   PutLe(out, state.evicted_hour);
   PutLe(out, state.config_seq.value);
   PutLe(out, state.contract_number);
+  EncodeLots(state.lots, out);
   PutLe(out, static_cast<std::uint16_t>(kCounts));
   for (const std::uint64_t count : state.counts) PutLe(out, count);
   PutLe(out, static_cast<std::uint32_t>(state.vehicles.size()));
@@ -107,22 +144,25 @@ void EncodePartition(PartitionId id, const PartitionState& state, std::string& o
   for (const auto* entry : sorted) EncodeVehicle(entry->first, entry->second, out);
 }
 
-bool DecodePartition(ByteReader& in, std::uint16_t rules, PartitionState& out) {
+// Version 1 knows no lots: its writer computed everybody, for so long that nobody has to wait.
+bool DecodePartition(ByteReader& in, std::uint32_t version, std::uint16_t rules,
+                     PartitionState& out) {
   out.log_time = Micros{in.Get<std::int64_t>()};
   out.evicted_hour = in.Get<std::int64_t>();
   out.config_seq = ConfigSeq{in.Get<std::uint64_t>()};
   out.contract_number = in.Get<std::uint32_t>();
-  if (in.Get<std::uint16_t>() != kCounts) return false;
-  for (std::uint64_t& count : out.counts) count = in.Get<std::uint64_t>();
+  out.lots.since = Micros{0};
+  if (version > 1 && !DecodeLots(in, out.lots)) return false;
+  const std::size_t counts = version > 1 ? kCounts : kCountsVersion1;
+  if (in.Get<std::uint16_t>() != counts) return false;
+  for (std::size_t n = 0; n < counts; ++n) out.counts[n] = in.Get<std::uint64_t>();
   const auto size = in.Get<std::uint32_t>();
   if (!in.ok() || size > in.remaining() / kVehicleBytesMin) return false;
   out.vehicles.reserve(size);
   VehicleRef before;
   for (std::uint32_t n = 0; n < size; ++n) {
     VehicleRef ref;
-    const ByteSpan bytes = in.Take(ref.bytes.size());
-    if (!in.ok()) return false;
-    std::copy(bytes.begin(), bytes.end(), ref.bytes.begin());
+    if (!DecodeRef(in, ref)) return false;
     if (n > 0 && !(before < ref)) return false;
     if (!DecodeVehicle(in, rules, out.vehicles[ref])) return false;
     before = ref;
@@ -139,7 +179,7 @@ std::string EncodeBody(const SnapshotHead& head, const log::Position& position,
   PutLe(out, head.partitions);
   PutLe(out, head.rules);
   PutBlob(out, position.Encode());
-  PutBlob(out, "");  // ledger of configs: not in version 1
+  PutBlob(out, "");  // ledger of configs: reserved
   PutLe(out, static_cast<std::uint16_t>(partitions.size()));
   for (const auto& [id, state] : partitions) EncodePartition(id, state, out);
   return out;
@@ -166,7 +206,7 @@ std::string EncodeSnapshot(const SnapshotHead& head, const log::Position& positi
   return out;
 }
 
-Result<Snapshot> DecodeSnapshotBody(ByteSpan body) {
+Result<Snapshot> DecodeSnapshotBody(ByteSpan body, std::uint32_t version) {
   ByteReader in(body);
   Snapshot out;
   out.head.release = AsText(in.TakeBlob());
@@ -189,7 +229,7 @@ Result<Snapshot> DecodeSnapshotBody(ByteSpan body) {
     if (!in.ok() || id.value >= out.head.partitions ||
         (n > 0 && id <= out.partitions.rbegin()->first) ||
         log::ShardOf(id, out.head.shards).value != out.head.shard ||
-        !DecodePartition(in, out.head.rules, out.partitions[id])) {
+        !DecodePartition(in, version, out.head.rules, out.partitions[id])) {
       return Broken("a partition is cut or impossible");
     }
   }
@@ -213,7 +253,7 @@ Result<Snapshot> DecodeSnapshot(ByteSpan file, const SnapshotHead& expected) {
   if (in.Get<std::uint32_t>() != Crc32c(file.first(file.size() - kCrcBytes))) {
     return Broken("check fails");
   }
-  ASSIGN_OR_RETURN(Snapshot snapshot, DecodeSnapshotBody(body));
+  ASSIGN_OR_RETURN(Snapshot snapshot, DecodeSnapshotBody(body, version));
   if (snapshot.head != expected) {
     return Error{Code::kInvalid, "snapshot: of another release, shard or layout"};
   }

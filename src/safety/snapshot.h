@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 
+#include "base/format_version.h"
 #include "log/log.h"
 #include "safety/state.h"
 
@@ -33,7 +34,8 @@ std::string EncodeSnapshot(const SnapshotHead& head, const log::Position& positi
 //   kInvalid      of another release, shard or layout than `expected`
 Result<Snapshot> DecodeSnapshot(ByteSpan file, const SnapshotHead& expected);
 // The part between header and check; for the fuzzer, which does not guess CRCs.
-Result<Snapshot> DecodeSnapshotBody(ByteSpan body);
+Result<Snapshot> DecodeSnapshotBody(ByteSpan body,
+                                    std::uint32_t version = VersionOf(Format::kSnapshot).written);
 std::string EncodeSnapshotBody(const Snapshot& snapshot);
 
 }  // namespace telltale::safety

@@ -8,7 +8,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const telltale::ByteSpan bytes{data, size};
   const auto whole = DecodeSnapshot(bytes, SnapshotHead{});
   static_cast<void>(whole.ok());
-  const auto snapshot = DecodeSnapshotBody(bytes);
+  auto snapshot = DecodeSnapshotBody(bytes);
+  if (!snapshot.ok()) snapshot = DecodeSnapshotBody(bytes, 1);
   if (!snapshot.ok()) return 0;
   const std::string once = EncodeSnapshotBody(*snapshot);
   const auto again = DecodeSnapshotBody(telltale::AsBytes(once));

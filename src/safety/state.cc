@@ -21,7 +21,17 @@ void EvictOldBoots(PartitionState& state) {
   }
 }
 
-Status ApplyConfig(const log::RecordView& record, PartitionState& state) {
+void TakeConfig(const Engine& engine, const internal::v1::ConfigRecord& config, Micros log_time,
+                PartitionState& state) {
+  state.config_seq = ConfigSeq{config.config_seq()};
+  state.contract_number = config.contract_number();
+  state.lots = LotsAfter(state.lots, config, engine.release, log_time);
+  if (state.lots.all()) return;
+  std::erase_if(state.vehicles,
+                [&](const auto& vehicle) { return !state.lots.Has(vehicle.first); });
+}
+
+Status ApplyConfig(const Engine& engine, const log::RecordView& record, PartitionState& state) {
   internal::v1::SignedConfig signed_config;
   internal::v1::ConfigRecord config;
   // The log's owner has checked the signature before it appended this.
@@ -31,8 +41,7 @@ Status ApplyConfig(const log::RecordView& record, PartitionState& state) {
     return Error{Code::kUnsupported, "a config record cannot be read"};
   }
   if (config.config_seq() <= state.config_seq.value) return Ok();
-  state.config_seq = ConfigSeq{config.config_seq()};
-  state.contract_number = config.contract_number();
+  TakeConfig(engine, config, std::max(state.log_time, record.log_time), state);
   return Ok();
 }
 
@@ -64,7 +73,15 @@ void ApplyData(const Engine& engine, const log::RecordView& record, PartitionSta
                std::vector<Output>& out) {
   const log::RecordHeader& header = record.header;
   ++state.count(Count::kRecords);
-  VehicleState& vehicle = state.vehicles[header.vehicle];
+  auto known = state.vehicles.find(header.vehicle);
+  if (known == state.vehicles.end()) {
+    if (!state.lots.Has(header.vehicle)) {
+      ++state.count(Count::kOutsideLots);
+      return;
+    }
+    known = state.vehicles.try_emplace(header.vehicle).first;
+  }
+  VehicleState& vehicle = known->second;
   switch (vehicle.sequence.See(header.boot, header.seq, header.content_hash, state.log_time)) {
     case sequence::Verdict::kDuplicate:
       ++state.count(Count::kDuplicate);
@@ -97,6 +114,11 @@ void ApplyData(const Engine& engine, const log::RecordView& record, PartitionSta
 
 }  // namespace
 
+void BeginUnder(const Engine& engine, const internal::v1::ConfigRecord& config, Micros log_time,
+                PartitionState& state) {
+  TakeConfig(engine, config, log_time, state);
+}
+
 Status Apply(const Engine& engine, const log::RecordView& record, PartitionState& state,
              std::vector<Output>& out) {
   out.clear();
@@ -105,7 +127,7 @@ Status Apply(const Engine& engine, const log::RecordView& record, PartitionState
     case log::RecordKind::kTick:
       break;
     case log::RecordKind::kConfig:
-      RETURN_IF_ERROR(ApplyConfig(record, state));
+      RETURN_IF_ERROR(ApplyConfig(engine, record, state));
       break;
     default:
       return Error{Code::kUnsupported,
@@ -114,6 +136,7 @@ Status Apply(const Engine& engine, const log::RecordView& record, PartitionState
                        "; this partition needs a newer worker"};
   }
   state.log_time = std::max(state.log_time, record.log_time);
+  if (state.lots.since == kNotBegun) state.lots.since = state.log_time;
   EvictOldBoots(state);
   if (record.header.kind == log::RecordKind::kData) ApplyData(engine, record, state, out);
   return Ok();

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "log/record.h"
+#include "safety/lots.h"
 #include "safety/safety.h"
 #include "sequence/sequence.h"
 
@@ -25,8 +26,9 @@ enum class Count : std::uint8_t {
   kOutOfRange,
   kOpened,
   kClosed,
+  kOutsideLots,
 };
-inline constexpr std::size_t kCounts = 10;
+inline constexpr std::size_t kCounts = 11;
 using Counts = std::array<std::uint64_t, kCounts>;
 
 struct ActiveRule {
@@ -45,6 +47,7 @@ struct PartitionState {
   std::int64_t evicted_hour = 0;  // log time / 1 h, up to which old boots were dropped
   ConfigSeq config_seq;
   std::uint32_t contract_number = 0;
+  Lots lots;  // all, until a config record says otherwise
   Counts counts{};
   std::unordered_map<VehicleRef, VehicleState, VehicleRefHash> vehicles;
 
@@ -61,15 +64,22 @@ struct Output {
 
 // The rules of a release in running form. Immutable: any thread.
 struct Engine {
-  explicit Engine(RuleSet rules) : set(std::move(rules)), scanner(set.slots) {}
+  explicit Engine(RuleSet rules, std::string of_release = "")
+      : set(std::move(rules)), release(std::move(of_release)), scanner(set.slots) {}
   RuleSet set;
+  std::string release;  // 64 hex digits; config records say what it computes
   Scanner scanner;
 };
 
 // Applies one record of `safety`; `out` gets its outputs (cleared first).
 //   kUnsupported  a control record of a kind this build does not know, or one that cannot be read:
 //                 the partition stops here; the state is as before
+// A record of a vehicle that the release does not compute moves log time and counts, no more.
 Status Apply(const Engine& engine, const log::RecordView& record, PartitionState& state,
              std::vector<Output>& out);
+
+// Begins a partition that is not read from its first record: `config` is in force already.
+void BeginUnder(const Engine& engine, const internal::v1::ConfigRecord& config, Micros log_time,
+                PartitionState& state);
 
 }  // namespace telltale::safety

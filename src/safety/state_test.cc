@@ -287,15 +287,15 @@ std::string WithCrc(std::string file) {
 
 TEST(SnapshotTest, RefusesTheFutureAndOtherOwners) {
   std::string newer = File({});
-  newer[8] = 3;   // version
-  newer[10] = 2;  // minimum reader
+  newer[8] = 4;   // version
+  newer[10] = 3;  // minimum reader
   const auto refused = DecodeSnapshot(AsBytes(WithCrc(newer)), Head());
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(refused.error().ToString(),
-            "unsupported: snapshot: made by format version 3, needs a reader of version 2; this "
-            "telltale reads up to 1: use a newer telltale");
+            "unsupported: snapshot: made by format version 4, needs a reader of version 3; this "
+            "telltale reads up to 2: use a newer telltale");
   std::string compatible = File({});
-  compatible[8] = 2;  // version
+  compatible[8] = 3;  // version
   EXPECT_TRUE(DecodeSnapshot(AsBytes(WithCrc(compatible)), Head()).ok());
   SnapshotHead other = Head();
   other.release[0] = 'b';

@@ -32,7 +32,9 @@ Car::Car(CarOptions options, Record& record)
       record_(record),
       boots_(options_.seed),
       faults_(options_.seed ^ 0x6661756c7473),
-      repeats_(options_.seed ^ 0x72657065617473) {}
+      repeats_(options_.seed ^ 0x72657065617473) {
+  boot_.counter = options_.boots_before;
+}
 
 void Car::Boot(bool loses_buffer, Micros now) {
   if (booted_) {
@@ -141,6 +143,13 @@ bool Car::OnPubAck(std::uint16_t packet_id, Micros now) {
     waiting_.push_back(std::move(acked));
   }
   return true;
+}
+
+std::uint64_t Car::unacknowledged_reports() const {
+  std::uint64_t reports = buffer_.size();
+  for (const Outgoing& out : waiting_) reports += out.reports;
+  for (const Outgoing& out : in_flight_) reports += out.reports;
+  return reports;
 }
 
 void Car::OnDisconnected() {

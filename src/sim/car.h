@@ -26,6 +26,7 @@ struct CarOptions {
   std::string firmware;
   std::uint64_t seed = 1;
   std::int64_t clock_error_us = 0;
+  std::uint32_t boots_before = 0;  // its control unit's counter goes on from here
   // Dirt, each per 1,000.
   std::uint32_t repeats_per_mille = 0;    // an acknowledged batch is sent once more
   std::uint32_t malformed_per_mille = 0;  // a report that lacks its event time
@@ -67,6 +68,9 @@ class Car {
 
   bool idle() const { return buffer_.empty() && waiting_.empty() && in_flight_.empty(); }
   std::size_t unacknowledged() const { return waiting_.size() + in_flight_.size(); }
+  // In reports, with those that are not yet in a batch.
+  std::uint64_t unacknowledged_reports() const;
+  std::uint32_t boots() const { return boot_.counter; }
   const CarOptions& options() const { return options_; }
 
  private:

@@ -5,87 +5,59 @@
 #include <algorithm>
 
 #include "base/stop.h"
-#include "gateway/mqtt_client_codec.h"
+#include "sim/car_link.h"
 
 namespace telltale::sim {
 namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds kRetryFirst{100};
-constexpr milliseconds kRetryMost{2000};
-constexpr milliseconds kPingEvery{20'000};
 constexpr milliseconds kProgressEvery{1000};
-constexpr std::uint16_t kKeepAliveS = 60;
 // Handshakes cost the gateway a millisecond each: cars arrive spread out, as cars do.
 constexpr milliseconds kConnectSpacing{4};
-constexpr std::string_view kTopic = "telltale/v1/reports";
 
 milliseconds ToMillis(std::int64_t us) {
   return milliseconds(std::max<std::int64_t>(0, us / 1000));
 }
 
 struct Shared {
-  net::EventLoop& loop;
+  Road road;
   const FleetOptions& options;
-  Clock& clock;
-  Record& record;
   Micros started_at;
-  std::size_t connected = 0;
 };
 
-// One car on the network.
-class Driver final : public net::TlsConnection::Owner {
+// One car and its time.
+class Driver {
  public:
   Driver(FleetCar car, net::TlsContext context, Shared& shared)
       : plan_(std::move(car)),
-        context_(std::move(context)),
         shared_(shared),
-        car_(plan_.car, shared.record),
-        drive_timer_(shared.loop),
-        connect_timer_(shared.loop),
-        ping_timer_(shared.loop) {}
+        car_(plan_.car, shared.road.record),
+        link_(car_, std::move(context), shared.road,
+              {.is_done = [this] { return finished(); }, .waits = [this] { return HoleLeft(); }}),
+        drive_timer_(shared.road.loop) {}
 
   void Start(milliseconds connect_after) {
-    connect_timer_.After(connect_after, [this] { Connect(); });
+    link_.ConnectAfter(connect_after);
     has_moment_ = plan_.source->Next(moment_);
     Drive();
   }
   bool finished() const { return is_flushed_ && car_.idle(); }
   std::size_t unacknowledged() const { return car_.unacknowledged(); }
 
-  void OnHandshake() override {
-    std::string out;
-    gateway::AppendConnect(out, {.client_id = plan_.car.vin, .keep_alive_s = kKeepAliveS});
-    connection_->Write(out);
-  }
-
-  void OnBytes(ByteSpan bytes) override {
-    in_.append(AsText(bytes));
-    std::size_t at = 0;
-    while (connection_ != nullptr) {
-      const auto decoded = gateway::DecodeServerPacket(AsBytes(std::string_view(in_).substr(at)));
-      if (decoded.state == gateway::DecodedServerPacket::State::kNeedMore) break;
-      if (decoded.state == gateway::DecodedServerPacket::State::kBroken) return Reconnect();
-      at += decoded.bytes;
-      if (!Handle(decoded.packet)) return Reconnect();
-    }
-    in_.erase(0, at);
-    Pump();
-  }
-
-  void OnClosed(const Error& why) override {
-    if (why.code == Code::kRefused) ++shared_.record.totals().refused_connections;
-    Reconnect();
-  }
-
  private:
-  std::int64_t Elapsed() const { return shared_.clock.NowUtc().value - shared_.started_at.value; }
+  std::int64_t Elapsed() const {
+    return shared_.road.clock.NowUtc().value - shared_.started_at.value;
+  }
   std::int64_t DueAfterStart(std::int64_t at_us) const {
     return plan_.start_after_us +
            static_cast<std::int64_t>(static_cast<double>(at_us) / shared_.options.speedup);
   }
   bool InHole() const { return Elapsed() >= plan_.hole_from_us && Elapsed() < plan_.hole_to_us; }
+  milliseconds HoleLeft() const {
+    if (plan_.hole_to_us <= 0 || !InHole()) return milliseconds(0);
+    return ToMillis(plan_.hole_to_us - Elapsed()) + milliseconds(1);
+  }
 
   Micros EventTime(std::int64_t at_us, Micros due) const {
     if (plan_.keep_times_from_us != 0) return Micros{plan_.keep_times_from_us + at_us};
@@ -104,117 +76,36 @@ class Driver final : public net::TlsConnection::Owner {
       car_.Take(moment_, due, EventTime(moment_.at_us, due));
       has_moment_ = plan_.source->Next(moment_);
     }
-    if (plan_.hole_to_us > 0 && InHole() && connection_ != nullptr) Reconnect();
+    if (HoleLeft().count() > 0 && link_.is_open()) link_.Reconnect();
     if (!has_moment_ && !is_flushed_) {
-      car_.Flush(shared_.clock.NowUtc());
+      car_.Flush(shared_.road.clock.NowUtc());
       is_flushed_ = true;
     }
-    Pump();
+    link_.Pump();
     if (!has_moment_) return;
     drive_timer_.After(ToMillis(DueAfterStart(moment_.at_us) - Elapsed()) + milliseconds(1),
                        [this] { Drive(); });
   }
 
-  void Connect() {
-    if (finished()) return;
-    if (plan_.hole_to_us > 0 && InHole()) {
-      connect_timer_.After(ToMillis(plan_.hole_to_us - Elapsed()) + milliseconds(1),
-                           [this] { Connect(); });
-      return;
-    }
-    auto connection = net::TlsConnection::Connect(
-        shared_.loop, context_,
-        {.host = shared_.options.host, .port = shared_.options.port(), .verify_host = true}, *this);
-    ++shared_.record.totals().connections;
-    if (!connection.ok()) return Reconnect();
-    connection_ = std::move(connection).value();
-  }
-
-  void Reconnect() {
-    connection_.reset();
-    in_.clear();
-    if (is_accepted_) --shared_.connected;
-    is_accepted_ = false;
-    ping_timer_.Cancel();
-    car_.OnDisconnected();
-    connect_timer_.After(retry_, [this] { Connect(); });
-    retry_ = std::min(retry_ * 2, kRetryMost);
-  }
-
-  bool Handle(const gateway::ServerPacket& packet) {
-    if (const auto* ack = std::get_if<gateway::ConnAckPacket>(&packet)) {
-      if (ack->code != 0) {
-        ++shared_.record.totals().refused_connections;
-        return false;
-      }
-      is_accepted_ = true;
-      ++shared_.connected;
-      retry_ = kRetryFirst;
-      ping_timer_.Every(kPingEvery, [this] { Ping(); });
-      return true;
-    }
-    if (const auto* ack = std::get_if<gateway::PubAckPacket>(&packet)) {
-      return car_.OnPubAck(ack->packet_id, shared_.clock.NowUtc());
-    }
-    return true;
-  }
-
-  void Ping() {
-    std::string out;
-    gateway::AppendPingReq(out);
-    if (connection_ != nullptr) connection_->Write(out);
-  }
-
-  // Puts what waits on the wire; when all is said and acknowledged, leaves.
-  void Pump() {
-    if (!is_accepted_ || connection_ == nullptr) return;
-    while (connection_->unsent_bytes() < net::kTlsOutHighMarkBytes) {
-      const Outgoing* out = car_.NextToSend();
-      if (out == nullptr) break;
-      packet_.clear();
-      gateway::AppendPublish(packet_, {.topic = kTopic,
-                                       .payload = out->payload,
-                                       .qos = 1,
-                                       .packet_id = out->packet_id,
-                                       .dup = out->again});
-      connection_->Write(packet_);
-    }
-    if (!finished()) return;
-    packet_.clear();
-    gateway::AppendDisconnect(packet_);
-    connection_->Write(packet_);
-    connection_->Finish();
-    ping_timer_.Cancel();
-    is_accepted_ = false;
-    --shared_.connected;
-    // Not destroyed here: Pump() may run inside one of its callbacks.
-    shared_.loop.Post([this] { connection_.reset(); });
-  }
-
   FleetCar plan_;
-  net::TlsContext context_;
   Shared& shared_;
   Car car_;
+  CarLink link_;
   net::Timer drive_timer_;
-  net::Timer connect_timer_;
-  net::Timer ping_timer_;
-  std::unique_ptr<net::TlsConnection> connection_;
-  std::string in_;
-  std::string packet_;
   TimedReport moment_;
   bool has_moment_ = false;
-  bool is_accepted_ = false;
   bool is_flushed_ = false;
-  milliseconds retry_ = kRetryFirst;
 };
 
 class Fleet {
  public:
   Fleet(const FleetOptions& options, Clock& clock, Record& record)
-      : shared_{.loop = loop_,
+      : shared_{.road = {.loop = loop_,
+                         .clock = clock,
+                         .record = record,
+                         .host = options.host,
+                         .port = options.port},
                 .options = options,
-                .clock = clock,
-                .record = record,
                 .started_at = clock.NowUtc()},
         watch_timer_(loop_) {}
 
@@ -229,7 +120,7 @@ class Fleet {
   }
 
   Status Run(const std::function<void(const FleetProgress&)>& on_progress) {
-    shared_.started_at = shared_.clock.NowUtc();
+    shared_.started_at = shared_.road.clock.NowUtc();
     milliseconds connect_after{0};
     for (const auto& driver : drivers_) {
       driver->Start(connect_after);
@@ -239,7 +130,7 @@ class Fleet {
     watch_timer_.Every(milliseconds(50), [&] { Watch(on_progress); });
     loop_.Run();
     on_progress(Progress());
-    RETURN_IF_ERROR(shared_.record.Flush());
+    RETURN_IF_ERROR(shared_.road.record.Flush());
     const FleetProgress end = Progress();
     if (end.finished == end.cars) return Ok();
     return Error{Code::kUnavailable,
@@ -250,9 +141,9 @@ class Fleet {
  private:
   FleetProgress Progress() const {
     FleetProgress progress;
-    progress.elapsed_us = shared_.clock.NowUtc().value - shared_.started_at.value;
+    progress.elapsed_us = shared_.road.clock.NowUtc().value - shared_.started_at.value;
     progress.cars = drivers_.size();
-    progress.connected = shared_.connected;
+    progress.connected = shared_.road.connected;
     for (const auto& driver : drivers_) {
       if (driver->finished()) ++progress.finished;
       progress.unacknowledged_batches += driver->unacknowledged();

@@ -235,7 +235,17 @@ Status Database::SetUp(const OpenOptions& options) {
   RETURN_IF_ERROR(CheckKind(options));
   if (options.read_only) return Ok();
   RETURN_IF_ERROR(Execute("PRAGMA synchronous = FULL; PRAGMA journal_mode = WAL"));
-  return Ok();
+  return options.overwrite_deleted ? Execute("PRAGMA secure_delete = ON") : Ok();
+}
+
+Status Database::EmptyWriteAheadLog() {
+  ASSIGN_OR_RETURN(Statement checkpoint, Prepare("PRAGMA wal_checkpoint(TRUNCATE)"));
+  ASSIGN_OR_RETURN(const bool row, checkpoint.Step());
+  const bool is_busy = !row || checkpoint.Int(0) != 0;
+  if (!is_busy) return Ok();
+  return Error{Code::kUnavailable,
+               "what was removed is gone from the database, but somebody reads its write-ahead "
+               "log, which still holds it; try again"};
 }
 
 // A process that was killed, or whose sync failed, may have left commits in the journal that the

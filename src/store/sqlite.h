@@ -99,6 +99,7 @@ struct OpenOptions {
   int busy_timeout_ms = 5000;
   std::uint32_t permissions = 0640;  // of a new file
   bool read_only = false;            // never creates, never migrates
+  bool overwrite_deleted = false;    // what is replaced or removed leaves no bytes in free pages
   const DiskVfs* vfs = nullptr;      // where the file lies; null = the operating system's disk
 };
 
@@ -116,6 +117,11 @@ class Database {
   Result<Statement> Prepare(std::string_view sql);
   // Takes the write lock at once (BEGIN IMMEDIATE), so that what follows cannot find it taken.
   Result<Transaction> Begin();
+
+  // What the write-ahead log holds goes into the database, and the log to nothing: the way to have
+  // no bytes left of rows that were overwritten (OpenOptions::overwrite_deleted).
+  //   kUnavailable  also: somebody reads what the log still holds; again
+  Status EmptyWriteAheadLog();
 
   std::int64_t changes() const;         // rows touched by the last INSERT, UPDATE or DELETE
   std::int64_t last_insert_id() const;  // of this connection

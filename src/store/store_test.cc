@@ -199,6 +199,33 @@ TEST_F(StoreTest, AReaderBesideTheWriterSeesCommittedRows) {
   EXPECT_FALSE(reader->Execute("DELETE FROM fruit").ok());
 }
 
+TEST_F(StoreTest, WhatIsRemovedLeavesNoBytesUnlessSomebodyReadsTheJournal) {
+  OpenOptions options = Options();
+  options.overwrite_deleted = true;
+  auto opened = Database::Open(path_, options);
+  ASSERT_TRUE(opened.ok());
+  Database& database = *opened;
+  ASSERT_TRUE(database.Execute("INSERT INTO fruit (name) VALUES ('a-name-to-look-for')").ok());
+  Database reader = MustOpen();
+  const auto holds_the_name = [this] {
+    for (const char* const suffix : {"", "-wal"}) {
+      std::ifstream file(path_ + suffix, std::ios::binary);
+      const std::string bytes{std::istreambuf_iterator<char>(file), {}};
+      if (bytes.find("a-name-to-look-for") != std::string::npos) return true;
+    }
+    return false;
+  };
+  {
+    auto reading = reader.Prepare("SELECT name FROM fruit");
+    ASSERT_TRUE(reading.ok() && *reading->Step());
+    ASSERT_TRUE(database.Execute("DELETE FROM fruit").ok());
+    EXPECT_EQ(database.EmptyWriteAheadLog().error().code, Code::kUnavailable);
+    EXPECT_TRUE(holds_the_name());
+  }
+  ASSERT_TRUE(database.EmptyWriteAheadLog().ok());
+  EXPECT_FALSE(holds_the_name());
+}
+
 TEST_F(StoreTest, AReaderDoesNotCreateTheFile) {
   OpenOptions options = Options();
   options.read_only = true;

@@ -126,9 +126,8 @@ Result<std::unique_ptr<Catalog>> Catalog::Open(const std::string& path, const st
                    store::Database::Open(path, {.application_id = kApplicationId,
                                                 .migrations = kMigrations,
                                                 .permissions = 0600,
+                                                .overwrite_deleted = true,  // references
                                                 .vfs = vfs}));
-  // A deleted reference must not stay behind in a free page.
-  RETURN_IF_ERROR(database.Execute("PRAGMA secure_delete = ON"));
   return std::unique_ptr<Catalog>(new Catalog(std::move(database)));
 }
 
@@ -413,10 +412,7 @@ Result<std::vector<std::string>> Catalog::ErasedTags() {
   }
 }
 
-Status Catalog::Truncate() {
-  ASSIGN_OR_RETURN(store::Statement truncate, database_.Prepare("PRAGMA wal_checkpoint(TRUNCATE)"));
-  return truncate.Run();
-}
+Status Catalog::Truncate() { return database_.EmptyWriteAheadLog(); }
 
 Result<AuditHead> Catalog::audit_head() {
   ASSIGN_OR_RETURN(const std::string hash, Value("audit_hash"));

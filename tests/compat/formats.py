@@ -150,7 +150,7 @@ def raise_position(path):
 
 
 def raise_snapshot(path):
-    _patch(path, 10, "<H", NEWER, -4, 0, "crc")
+    _patch(path, 10, "<H", NEWER + 1, -4, 0, "crc")
 
 
 def raise_state(path):

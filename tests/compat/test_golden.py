@@ -112,7 +112,7 @@ REFUSALS = [
     ("segment", ".seg", formats.raise_head, by_command(*DUMP, "safety"), NAMED),
     ("journal", ".seg", formats.raise_head, None, NAMED),
     ("position", "", formats.raise_position, by_position, NAMED),
-    ("snapshot", ".snapshot", formats.raise_snapshot, DOCTOR, NAMED),
+    ("snapshot", ".snapshot", formats.raise_snapshot, DOCTOR, "version 3"),
     ("handoff", ".json", formats.raise_handoff, by_committer, NAMED),
     ("handoff", ".json", formats.raise_handoff, by_lake, NAMED),
     ("handoff", ".state", formats.raise_state, by_lake, NAMED),

@@ -92,8 +92,8 @@ def read_stream(log_dir: Path, stream: str) -> Iterator[Record]:
         yield from read_segment(path)
 
 
-def wire_fields(data: bytes) -> Iterator[int]:
-    """Field numbers at the top level of a protobuf message."""
+def wire_values(data: bytes) -> Iterator[tuple[int, int | bytes]]:
+    """(field number, value) at the top level of a protobuf message; fixed ones as their bits."""
     at = 0
 
     def varint() -> int:
@@ -107,18 +107,26 @@ def wire_fields(data: bytes) -> Iterator[int]:
             if byte < 128:
                 return value
 
+    def take(size: int) -> bytes:
+        nonlocal at
+        at += size
+        return data[at - size : at]
+
     while at < len(data):
         tag = varint()
-        yield tag >> 3
         match tag & 7:
             case 0:
-                varint()
+                yield tag >> 3, varint()
             case 1:
-                at += 8
+                yield tag >> 3, int.from_bytes(take(8), "little")
             case 2:
-                size = varint()  # moves `at` itself
-                at += size
+                yield tag >> 3, take(varint())
             case 5:
-                at += 4
+                yield tag >> 3, int.from_bytes(take(4), "little")
             case other:
                 raise ValueError(f"wire type {other}")
+
+
+def wire_fields(data: bytes) -> Iterator[int]:
+    """Field numbers at the top level of a protobuf message."""
+    return (number for number, _ in wire_values(data))

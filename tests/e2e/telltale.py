@@ -27,8 +27,11 @@ ROLES = {
     "committer": re.compile(r"-m telltale_lake commit\b"),
     "vault": re.compile(r"/telltale-vault\b"),
 }
-# Runs beside them where the streams are on Kafka.
-KAFKA_ROLES = {"lake-feed": re.compile(r"\brole lake-feed\b")}
+# Run beside them where the streams are on Kafka, and where control.http is on.
+MORE_ROLES = {
+    "lake-feed": re.compile(r"\brole lake-feed\b"),
+    "control": re.compile(r"\brole control\b"),
+}
 READY_S = 60
 STOP_S = 20
 
@@ -148,7 +151,7 @@ class Installation:
 
     def process_of(self, role):
         """The process of a role, or None while it is not running."""
-        wanted = {**ROLES, **KAFKA_ROLES}[role]
+        wanted = {**ROLES, **MORE_ROLES}[role]
         found = [process for process in self.family() if wanted.search(process.command)]
         return found[0] if found else None
 
@@ -188,9 +191,17 @@ class Installation:
     def feed_port(self):
         return self.port("publisher")
 
+    def files_of(self, role):
+        """What the role's files in run/ are called: of the worker, the stable release's."""
+        if role != "worker":
+            return role
+        told = json.loads(wait_for_file(self.dir / "run" / "releases.json"))
+        return next(one["name"] for one in told["releases"] if one["place"] == "stable")
+
     def counters(self, role):
         """What the role last wrote of its counts (about once a second)."""
-        return json.loads(wait_for_file(self.dir / "run" / "counters" / f"{role}.json"))
+        path = self.dir / "run" / "counters" / f"{self.files_of(role)}.json"
+        return json.loads(wait_for_file(path))
 
     def log_end(self, lines=60):
         """The last lines that `telltale serve` and its roles printed."""

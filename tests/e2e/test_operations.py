@@ -85,7 +85,9 @@ def test_metrics_are_prometheus_text_and_each_is_described(new_installation, tmp
 
     roles = json.loads(installation.run("status", "--dir", installation.dir, "--json").stdout)
     up = families["telltale_up"][1]
-    assert up == {f'{{role="{role}"}}': 1.0 for role in roles["roles"]}
+    release = roles["roles"]["worker"]["release"]
+    labels = {"worker": f'{{role="worker",release="{release}"}}'}
+    assert up == {labels.get(role, f'{{role="{role}"}}'): 1.0 for role in roles["roles"]}
     assert families["telltale_ready"] == ("gauge", {"": 1.0})
     ages = families["telltale_role_counters_age_seconds"][1]
     assert len(ages) == len(up) and max(ages.values()) < 30

@@ -36,7 +36,7 @@ def test_every_role_runs_and_a_killed_one_is_started_again(new_installation):
     for role in ROLES:
         before = installation.kill(role)
         after = installation.wait_restarted(role, before)
-        pid_file = installation.dir / "run" / f"{role}.pid"
+        pid_file = installation.dir / "run" / f"{installation.files_of(role)}.pid"
         wait_for(f"{pid_file} to name {after}",
                  lambda path=pid_file, pid=after.pid: path.exists()
                  and path.read_text(encoding="utf-8") == f"{pid}\n")

@@ -12,7 +12,7 @@ import leaky_cars
 import place_scanner
 from feed import FeedFollower
 from fleet import Fleet
-from telltale import ROLES, Installation
+from telltale import BUILD, ROLES, Installation
 from test_gateway import Keys
 from waiting import wait_for
 
@@ -43,6 +43,17 @@ class LeakRun:
         self.seed = seed
         self.acked = 0  # payloads of the secrets' cars
         self.keep = False  # for looking, because a test failed
+
+    def shadow(self):
+        """What a candidate computes of every car: the release at work, once more, in tables apart.
+        Its features are the installed ones."""
+        releases = pathlib.Path(self.installation.dir) / "data" / "releases"
+        (manifest,) = releases.glob("*/manifest.json")
+        cohort = ["--release", manifest.parent.name, "--order", '{"salt": "s"}', "--lots", "10002",
+                  "--quiet"]  # fmt: skip
+        program = ["--program", str(BUILD / "libexec" / "telltale" / "telltale-lake")]
+        accounts.python(self.installation, "shadow", "telemetry", *cohort, *program)
+        accounts.python(self.installation, "shadow", "features", *cohort, "--all")
 
     def __enter__(self):
         try:

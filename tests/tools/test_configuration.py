@@ -76,7 +76,7 @@ def test_show_says_where_each_value_comes_from(folder):
     assert shown["feed.tls_key"] == {"value": "", "from": "default"}
     text = config(*arguments).stdout.splitlines()
     assert len(text) == len(shown)
-    assert text[2].split() == ["mqtt.listen", "127.0.0.1", "default"]
+    assert text[3].split() == ["mqtt.listen", "127.0.0.1", "default"]
 
 
 def test_show_of_a_file_with_mistakes_shows_them_instead(folder):

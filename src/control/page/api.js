@@ -17,10 +17,11 @@ async function errorOf(response) {
   try {
     error = (await response.json()).error ?? {};
   } catch {
-    // Not from the API itself: the status says it.
+    // Not from the API itself: something between answers for it.
   }
   const message = String(error.message ?? `Control answered ${response.status}.`);
-  const kind = response.status === 401 ? "token" : response.status >= 502 ? "unreachable" : "answer";
+  const kind = response.status === 401 ? "token"
+    : error.code || response.status < 500 ? "answer" : "unreachable";
   return new ApiError(kind, message, String(error.next ?? ""), String(error.code ?? ""));
 }
 

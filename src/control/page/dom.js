@@ -24,12 +24,12 @@ const sameKind = (a, b) => a.nodeType === b.nodeType && a.nodeName === b.nodeNam
   (a.dataset?.key ?? "") === (b.dataset?.key ?? "");
 
 function morphElement(now, wanted) {
+  const isReaders = (name) => now.nodeName === "DETAILS" && name === "open";
   for (const { name } of [...now.attributes]) {
-    const openByUser = now.nodeName === "DETAILS" && name === "open";
-    if (!wanted.hasAttribute(name) && !openByUser) now.removeAttribute(name);
+    if (!wanted.hasAttribute(name) && !isReaders(name)) now.removeAttribute(name);
   }
   for (const { name, value } of [...wanted.attributes]) {
-    if (now.getAttribute(name) !== value) now.setAttribute(name, value);
+    if (now.getAttribute(name) !== value && !isReaders(name)) now.setAttribute(name, value);
   }
   morph(now, [...wanted.childNodes]);
 }
@@ -58,18 +58,36 @@ export function morph(parent, wanted) {
   }
 }
 
+function groupRow(columns) {
+  if (!columns.some((column) => column.group)) return null;
+  const groups = [];
+  for (const { group = "" } of columns) {
+    const last = groups[groups.length - 1];
+    if (last?.name === group) ++last.span;
+    else groups.push({ name: group, span: 1 });
+  }
+  return h("tr", { class: "groups" }, groups.map(({ name, span }) => (name
+    ? h("th", { scope: "colgroup", colspan: span }, name) : h("td", { colspan: span }))));
+}
+
 // A table that may be wider than its place: it scrolls, also by keyboard.
-// columns: [{name, class}]; rows: [{key, cells: [content], class}], the first cell is the row's head.
+// columns: [{name, class, group}], those of a group have its name above them;
+// rows: [{key, cells: [content], class}], a row's first cell is its head.
 export function table(label, columns, rows) {
   const classOf = (column) => columns[column]?.class;
   const cell = (content, column) => h(column === 0 ? "th" : "td",
     { class: classOf(column), scope: column === 0 ? "row" : null }, content);
   return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label },
     h("table", null,
-      h("thead", null, h("tr", null, columns.map((column) =>
+      h("thead", null, groupRow(columns), h("tr", null, columns.map((column) =>
         h("th", { scope: "col", class: column.class }, column.name)))),
       h("tbody", null, rows.map((row) =>
         h("tr", { "data-key": row.key, class: row.class }, row.cells.map(cell))))));
 }
 
-export const nothing = (...text) => h("p", { class: "nothing" }, ...text);
+// Text with `commands` in it.
+export const prose = (text) => String(text ?? "").split("`").map((part, at) =>
+  (at % 2 ? h("code", null, part) : part));
+
+export const nothing = (...text) => h("p", { class: "nothing" },
+  text.map((one) => (typeof one === "string" ? prose(one) : one)));

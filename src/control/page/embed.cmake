@@ -26,6 +26,7 @@ endfunction()
 # Sorted by path.
 embed("/" "${html}" "${FOLDER}/index.html")
 embed("/page/api.js" "${script}" "${FOLDER}/api.js")
+embed("/page/diff.js" "${script}" "${FOLDER}/diff.js")
 embed("/page/dom.js" "${script}" "${FOLDER}/dom.js")
 embed("/page/errors.md" "text/markdown; charset=utf-8" "${ERRORS}")
 embed("/page/format.js" "${script}" "${FOLDER}/format.js")

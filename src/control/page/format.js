@@ -3,6 +3,8 @@ import { h } from "/page/dom.js";
 
 const WHOLE = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const TENTH = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
+const FIXED = new Intl.NumberFormat("en",
+  { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 const SHARE = new Intl.NumberFormat("en", { maximumFractionDigits: 2 });
 const CLOCK = new Intl.DateTimeFormat(undefined,
   { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
@@ -12,6 +14,7 @@ const FULL = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle
 const isNumber = (value) => typeof value === "number" && Number.isFinite(value);
 
 export const whole = (value) => (isNumber(value) ? WHOLE.format(value) : "–");
+export const oneDecimal = (value) => (isNumber(value) ? FIXED.format(value) : "–");
 export const tenth = (value) => (isNumber(value) ? TENTH.format(value) : "–");
 export const percent = (share) => (isNumber(share) ? `${SHARE.format(100 * share)} %` : "–");
 

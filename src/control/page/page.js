@@ -1,8 +1,8 @@
 // Signing in, asking control again and again, and handing the answers to the panels.
 import { Api } from "/page/api.js";
-import { h, morph } from "/page/dom.js";
+import { h, morph, nothing, prose } from "/page/dom.js";
 import * as f from "/page/format.js";
-import { effectiveOf, inOrder, renderAlerts, renderArrivals, renderAudit, renderDrops,
+import { inOrder, renderAlerts, renderArrivals, renderAudit, renderDrops,
   renderEnvironments, renderHealth, renderLag } from "/page/panels.js";
 import { loadReasons } from "/page/reasons.js";
 import { isEnded, renderRollout } from "/page/rollout.js";
@@ -11,7 +11,7 @@ const POLL_MS = 2_000;
 const POLL_MAX_MS = 30_000;
 const TOKEN = "telltale.token";
 const AUDIT_KEPT = 200;
-const AUDIT_PAGES_MAX = 20;
+const AUDIT_PAGE = 200;
 const RATES_KEPT = 60;
 const RATE_WINDOW_MS = 10_000;
 
@@ -28,12 +28,16 @@ let audit = [];
 let diffs = new Map();
 let arrivals = new Map();  // by environment: {counts: [{atMs, reports}], rates}
 
+// The one in the address; else one that moves, which is then in the address and stays chosen.
 function chosenFrom(environments) {
-  const wanted = decodeURIComponent(location.hash.slice(1));
-  if (environments.some((one) => one.key === wanted)) return wanted;
-  const moving = environments.find((one) => one.rollout);
+  const inAddress = location.hash.slice(1);
+  const wanted = environments.find((one) => encodeURIComponent(one.key) === inAddress);
+  if (wanted) return wanted.key;
+  const moving = environments.find((one) => one.rollout && !isEnded(one.rollout));
   const ordered = inOrder(environments);
-  return (moving ?? ordered[ordered.length - 1])?.key ?? "";
+  const found = (moving ?? ordered[ordered.length - 1])?.key ?? "";
+  if (found) history.replaceState(null, "", `#${encodeURIComponent(found)}`);
+  return found;
 }
 
 // Reports per second over the last seconds, of the gateway's own counts and times.
@@ -54,22 +58,15 @@ function rateOf(environment, counted) {
   return seen.rates;
 }
 
-async function readAudit() {
-  for (let page = 0; page < AUDIT_PAGES_MAX; ++page) {
-    const after = audit.length ? audit[audit.length - 1].number : 0;
-    const answer = await api.get(["audit"], { after });
-    const items = (answer.items ?? []).filter((one) => one.number > after);
-    if (items.length === 0) return;
-    audit = [...audit, ...items].slice(-AUDIT_KEPT);
+// What came after the entries that are here; at first the newest.
+async function readAudit(mine) {
+  let after = audit.length ? audit[audit.length - 1].entry : 0;
+  if (audit.length === 0) {
+    const { last } = await api.get(["audit"], { after: 0, limit: 1 });
+    after = Math.max(0, (last?.entry ?? 0) - AUDIT_KEPT);
   }
-}
-
-async function readRollout(environment) {
-  const { items = [] } = await api.get(["rollouts"], { environment });
-  const number = (one) => Number(String(one.id).split("-").pop());
-  const newestFirst = [...items].sort((a, b) => number(b) - number(a));
-  const found = newestFirst.find((one) => !isEnded(one)) ?? newestFirst[0];
-  return found ? api.get(["rollouts", found.id]) : null;
+  const { items = [] } = await api.get(["audit"], { after, limit: AUDIT_PAGE });
+  if (mine === turn) audit = [...audit, ...items].slice(-AUDIT_KEPT);
 }
 
 // What a diff says of two releases never changes. One that cannot be had is left out.
@@ -87,11 +84,13 @@ async function readDiff(rollout) {
   return diffs.get(pair);
 }
 
-function show(environments, chosen, seen) {
+function show(status, chosen, seen) {
+  const environments = status.environments ?? [];
+  const environment = environments.find((one) => one.key === chosen);
   renderEnvironments(at("environments"), environments, chosen);
   const nowMs = f.parseTime(seen.live?.looked_at) || Date.now();
-  renderHealth(at("health"), seen.live);
-  const effective = effectiveOf(environments.find((one) => one.key === chosen) ?? {});
+  renderHealth(at("health"), status, environment, seen.live);
+  const effective = environment?.effective_release ?? "";
   renderRollout(at("rollout"), { ...seen, effective, nowMs });
   if (seen.live) {
     renderAlerts(at("alerts"), seen.live, seen.rollout);
@@ -100,7 +99,7 @@ function show(environments, chosen, seen) {
     renderDrops(at("drops"), seen.live, reasons);
   } else {
     for (const id of ["alerts", "arrivals", "lag", "drops"]) {
-      morph(at(id), h("p", { class: "nothing" }, seen.why));
+      morph(at(id), nothing(seen.why));
     }
   }
   renderAudit(at("audit"), audit);
@@ -111,7 +110,8 @@ async function readAll(mine) {
   const status = await api.get(["status"]);
   const environments = status.environments ?? [];
   const chosen = chosenFrom(environments);
-  const seen = { live: null, rollout: null, diff: null, why: "There is no environment yet." };
+  const seen = { live: null, rollout: null, rollouts: [], diff: null,
+    why: "There is no environment yet." };
   if (chosen) {
     try {
       seen.live = await api.get(["environments", chosen, "live"]);
@@ -119,11 +119,12 @@ async function readAll(mine) {
       if (error.kind !== "answer") throw error;
       seen.why = `${error.message} ${error.next}`;  // this environment's trouble, nobody else's
     }
-    seen.rollout = await readRollout(chosen);
+    seen.rollouts = (await api.get(["rollouts"], { environment: chosen })).items ?? [];
+    seen.rollout = seen.rollouts[0] ?? null;  // the newest first
     seen.diff = await readDiff(seen.rollout);
   }
-  await readAudit();
-  if (mine === turn) show(environments, chosen, seen);
+  await readAudit(mine);
+  if (mine === turn) show(status, chosen, seen);
 }
 
 function showFreshness() {
@@ -132,24 +133,24 @@ function showFreshness() {
   const dot = h("span", { class: `light ${stale ? "bad" : answeredAt ? "good" : "wait"}`,
     "aria-hidden": "true" });
   const text = !answeredAt ? ["Asking control…"]
-    : stale ? ["Last answer ", f.time(new Date(answeredAt).toISOString())]
+    : stale ? ["Last answer ", f.time(new Date(answeredAt).toISOString()), ", ",
+      f.duration(Math.round((Date.now() - answeredAt) / 1000)), " old"]
       : ["Live, ", f.time(new Date(answeredAt).toISOString())];
   morph(at("freshness"), [dot, h("span", null, text)]);
 }
 
+// Said once, whoever listens to the page: what changes each second stands in the head.
 function showTrouble() {
   if (!trouble) {
     morph(at("notice"), []);
     return;
   }
-  const kept = answeredAt
-    ? `What you see is ${f.duration((Date.now() - answeredAt) / 1000)} old. ` : "";
-  const again = `It is tried again in ${f.duration(waitMs / 1000)}.`;
   const next = trouble.next || (trouble.kind === "unreachable"
     ? "Look whether `telltale role control` runs, and at its address." : "");
   morph(at("notice"), h("div", { class: "notice bad" },
-    h("p", null, h("strong", null, trouble.message), " ", next),
-    h("p", { class: "small" }, kept, again)));
+    h("p", null, h("strong", null, trouble.message), " ", prose(next)),
+    h("p", { class: "small" }, answeredAt ? ["What you see is of ",
+      f.time(new Date(answeredAt).toISOString()), ". "] : "", "It is tried again by itself.")));
 }
 
 async function poll() {
@@ -205,6 +206,7 @@ function signIn(token) {
   at("sign-in-error").textContent = "";
   at("content").hidden = false;
   at("sign-out").hidden = false;
+  at("main").focus();
   for (const id of ["rollout", "alerts", "arrivals", "lag", "drops", "audit"]) {
     morph(at(id), h("p", { class: "nothing loading" }, "Loading…"));
   }
@@ -221,6 +223,9 @@ at("sign-in-form").addEventListener("submit", (event) => {
   else at("sign-in-error").textContent = "A token is one word of printable ASCII characters.";
 });
 at("sign-out").addEventListener("click", () => signOut());
+setInterval(() => {
+  if (trouble && !document.hidden) showFreshness();
+}, 1_000);
 addEventListener("hashchange", poll);
 document.addEventListener("visibilitychange", () => {
   waitMs = POLL_MS;

@@ -1,5 +1,6 @@
 // Environments as a path, health, alerts, arrivals, lag, drops, and who did what.
-import { h, morph, nothing, svg, table } from "/page/dom.js";
+import { flatten } from "/page/diff.js";
+import { h, morph, nothing, prose, svg, table } from "/page/dom.js";
 import * as f from "/page/format.js";
 import { phaseChip, releaseTag } from "/page/rollout.js";
 
@@ -22,8 +23,8 @@ export function inOrder(environments) {
   });
 }
 
-export const effectiveOf = (environment) =>
-  environment.effective_release ?? environment.release ?? environment.stable ?? "";
+const mark = (what, word) => (what
+  ? h("span", { class: "chip", "data-phase": "stopped", title: what.reason }, word) : null);
 
 export function renderEnvironments(place, environments, chosen) {
   if (environments.length === 0) {
@@ -31,28 +32,45 @@ export function renderEnvironments(place, environments, chosen) {
     return;
   }
   morph(place, h("ol", { class: "path" }, inOrder(environments).map((one) => {
-    const rollout = one.rollout && typeof one.rollout === "object" ? one.rollout : null;
-    const phase = rollout?.phase ?? one.phase;
+    const phase = one.rollout?.phase;
     return h("li", { "data-key": one.key },
       h("a", { href: `#${encodeURIComponent(one.key)}`,
         "aria-current": one.key === chosen ? "page" : null },
         h("span", { class: "key" }, one.key),
-        h("span", { class: "kind muted" }, one.kind),
-        h("span", { class: "runs" }, f.release(effectiveOf(one), "stable")),
+        one.kind === one.key ? null : h("span", { class: "kind muted" }, one.kind),
+        h("span", { class: "runs" }, f.release(one.effective_release, "stable")),
         phase ? phaseChip(phase) : null,
-        one.pin ? h("span", { class: "chip", "data-phase": "pinned" }, "pinned") : null,
-        one.hold ? h("span", { class: "chip", "data-phase": "held" }, "held") : null));
+        mark(one.pin, "pinned"), mark(one.hold, "held"), mark(one.break_glass, "break-glass"),
+        mark(!one.reachable && { reason: one.reason }, "unreachable")));
   })));
 }
 
-export function renderHealth(place, live) {
+// What keeps control from acting there, as its own status says it.
+function controlTroubles(status, environment) {
+  const lines = [];
+  if (!status.leader?.holder) lines.push("Nobody leads: no process of control holds the lease.");
+  if (!environment) return lines;
+  if (!environment.reachable) {
+    lines.push(`Control cannot reach the installation: ${environment.reason || "not looked yet"}`);
+  } else if (environment.publisher && !environment.publisher.reachable) {
+    lines.push(`Control cannot reach the publisher: ${environment.publisher.reason}`);
+  }
+  for (const [name, what] of [["Held", environment.hold], ["Pinned", environment.pin],
+    ["Break-glass", environment.break_glass]]) {
+    if (what) lines.push(`${name} by ${what.by}: ${what.reason}`);
+  }
+  return lines;
+}
+
+export function renderHealth(place, status, environment, live) {
   const parts = [];
   const block = (kind, title, lines) => {
     if (lines.length === 0) return;
     parts.push(h("div", { class: `notice ${kind}`, "data-key": title },
       h("p", null, h("strong", null, title)),
-      h("ul", null, lines.map((line) => h("li", null, line)))));
+      h("ul", null, lines.map((line) => h("li", null, prose(line))))));
   };
+  block("warn", "Control", controlTroubles(status, environment));
   if (live) {
     block("bad", "Not ready", live.causes ?? []);
     block("warn", "Needs somebody", live.warnings ?? []);
@@ -78,7 +96,7 @@ function severity(word) {
 }
 
 const value = (alert) => (alert.peak_value === undefined ? "–"
-  : `${f.tenth(alert.peak_value)} ${alert.unit ?? ""}`);
+  : `${f.oneDecimal(alert.peak_value)} ${alert.unit ?? ""}`);
 
 export function renderAlerts(place, live, rollout) {
   const alerts = live.alerts ?? [];
@@ -88,15 +106,15 @@ export function renderAlerts(place, live, rollout) {
   }
   const columns = [{ name: "Severity" }, { name: "Rule" }, { name: "Began" }, { name: "State" },
     { name: "Vehicle" }, { name: "Peak", class: "number" },
-    { name: "Published after", class: "number" }, { name: "Cell", class: "wide" },
-    { name: "Release" }];
+    { name: "Published after", class: "number" }, { name: "Release" },
+    { name: "Cell", class: "wide" }];
   morph(place, table("Newest alerts", columns, alerts.map((alert) => ({
     key: String(alert.output_id ?? ""),
     cells: [severity(alert.severity), alert.rule, f.timeOfMicros(alert.started_at_us),
       alert.state === "OPEN" ? h("strong", null, "open") : "closed",
       h("code", { title: alert.vehicle_ref }, String(alert.vehicle_ref ?? "").slice(0, 8)),
       value(alert), f.duration((alert.publish_time_us - alert.receipt_time_us) / 1e6),
-      h("code", null, alert.cell ?? "–"), releaseTag(alert.release, live, rollout)],
+      releaseTag(alert.release, live, rollout), h("code", null, alert.cell ?? "–")],
   }))));
 }
 
@@ -123,7 +141,7 @@ export function renderArrivals(place, live, rates) {
   const rate = rates.length ? rates[rates.length - 1] : null;
   morph(place, [
     h("p", { class: "big" },
-      h("strong", { id: "reports-rate" }, rate === null ? "…" : f.tenth(rate)), " reports/s"),
+      h("strong", { id: "reports-rate" }, f.oneDecimal(rate)), " reports/s"),
     rates.length > 1 ? sparkline(rates) : null,
     h("dl", { class: "facts" },
       fact("Reports accepted", f.whole(arrivals.reports_accepted)),
@@ -172,13 +190,17 @@ export function renderDrops(place, live, reasons) {
     return h("li", { "data-key": `${drop.role}/${drop.where}/${drop.reason}` },
       h("p", { class: "drop" }, h("strong", { class: "count" }, f.whole(drop.count)), " ",
         h("code", null, drop.reason), " ", h("span", { class: "muted" }, `at ${drop.where}`)),
-      known ? h("p", { class: "small" }, known.cause, ". ",
-        h("span", { class: "remedy" }, "To do: ", known.remedy, ".")) : null);
+      known ? h("p", { class: "small" }, prose(known.cause), ". ",
+        h("span", { class: "remedy" }, "What to do: ", prose(known.remedy), ".")) : null);
   })));
 }
 
-const textOf = (one) => (one === null || one === undefined ? ""
-  : typeof one === "object" ? JSON.stringify(one) : String(one));
+// "release 3f2a…, reason it brakes": the body's members, without braces; long ids cut.
+function argumentsOf(given) {
+  const rows = flatten(given?.body ?? given ?? {}).filter(([, text]) => text !== "");
+  const short = (text) => (/^[0-9a-f]{64}$/.test(text) ? `${text.slice(0, 8)}…` : text);
+  return rows.slice(0, 12).map(([name, text]) => `${name} ${short(text)}`).join(", ");
+}
 
 export function renderAudit(place, entries) {
   if (entries.length === 0) {
@@ -187,9 +209,8 @@ export function renderAudit(place, entries) {
   }
   const newest = [...entries].reverse().slice(0, 50);
   morph(place, table("Who did what",
-    [{ name: "Number" }, { name: "When" }, { name: "Who" }, { name: "What" }, { name: "On" },
-      { name: "Why", class: "wrap" }],
-    newest.map((one) => ({ key: `a${one.number}`, cells: [f.whole(one.number), f.time(one.at),
-      textOf(one.subject), f.words(one.operation), textOf(one.object),
-      textOf(one.reason)] }))));
+    [{ name: "Entry" }, { name: "When" }, { name: "Who" }, { name: "What" },
+      { name: "Environment" }, { name: "With", class: "wrap" }],
+    newest.map((one) => ({ key: `a${one.entry}`, cells: [f.whole(one.entry), f.time(one.at),
+      one.subject, one.operation, one.environment || "–", argumentsOf(one.arguments)] }))));
 }

@@ -4,9 +4,9 @@
 export function parseReasons(markdown) {
   const reasons = {};
   for (const line of markdown.split("\n")) {
-    const cells = line.split("|").slice(1, -1).map((cell) => cell.trim().replaceAll("`", ""));
+    const cells = line.split("|").slice(1, -1).map((cell) => cell.trim());
     if (cells.length !== 3 || !line.includes("`")) continue;
-    for (const name of cells[0].split(",").map((one) => one.trim())) {
+    for (const name of cells[0].replaceAll("`", "").split(",").map((one) => one.trim())) {
       if (/^[a-z0-9_]+$/.test(name)) reasons[name] = { cause: cells[1], remedy: cells[2] };
     }
   }

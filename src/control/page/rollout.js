@@ -1,4 +1,5 @@
 // The rollout: its stages, who speaks for which share of the vehicles, both releases side by side.
+import { listed, renderDiff } from "/page/diff.js";
 import { h, morph, nothing, table } from "/page/dom.js";
 import * as f from "/page/format.js";
 
@@ -28,7 +29,7 @@ function stageNeeds(stage) {
   if (stage.approvals) {
     needs.push(stage.approvals === 1 ? "1 approval" : `${stage.approvals} approvals`);
   }
-  if (stage.gate && stage.gate !== "none") needs.push(`gate ${stage.gate}`);
+  if (stage.gate) needs.push(`gate ${stage.gate}`);
   return needs.join(", ") || "no wait";
 }
 
@@ -77,40 +78,76 @@ function cohortBar(order) {
         h("strong", null, f.percent(share)), ` ${text}`))));
 }
 
-const listed = (list) => (Array.isArray(list) ? list : []).map((one) =>
-  typeof one === "string" ? one : one?.why ?? one?.reason ?? JSON.stringify(one));
-
 function facts(rollout, live) {
-  const fact = (name, ...value) => h("div", null, h("dt", null, name), h("dd", null, ...value));
-  const waits = listed(rollout.waits_for);
-  const raw = rollout.partitions_pending;
-  const pending = Array.isArray(raw) ? raw.length : Number(raw ?? 0);
+  const isLong = (name) => ["Waits for", "Reason"].includes(name);
+  const fact = (name, ...value) => h("div", { class: isLong(name) ? "two-wide" : null },
+    h("dt", null, name), h("dd", null, ...value));
+  const waits = rollout.waits_for ?? [];
+  const pending = rollout.partitions_pending ?? [];
   const reasons = new Map();
-  for (const one of live?.pending ?? []) reasons.set(one.why, (reasons.get(one.why) ?? 0) + 1);
+  for (const { reason } of pending) reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
   const why = [...reasons].map(([name, count]) => `${f.words(name)} ${f.whole(count)}`).join(", ");
   return h("dl", { class: "facts" },
-    fact("Phase", phaseChip(rollout.phase)),
     fact("Since", f.time(rollout.since), h("span", { class: "muted" },
       ` ${f.duration(f.secondsSince(rollout.since))} ago`)),
-    fact("Waits for", waits.length ? h("ul", null, waits.map((text) => h("li", null, text)))
+    fact("Waits for", waits.length
+      ? h("ul", null, waits.map((one) => h("li", { title: one.code }, one.message || one.code)))
       : h("span", { class: "muted" }, "nothing")),
-    fact("Partitions pending", f.whole(pending), why ? ` (${why})` : null),
+    fact("Partitions pending", f.whole(pending.length), why ? ` (${why})` : null),
     fact("Stable", releaseTag(rollout.stable, live, rollout)),
-    fact("Candidate", releaseTag(rollout.candidate, live, rollout)));
+    fact("Candidate", releaseTag(rollout.candidate, live, rollout)),
+    fact("Wanted by", rollout.requested_by, " ", f.time(rollout.created_at)),
+    fact("Policy", rollout.policy || rollout.policy_kind || "–",
+      rollout.break_glass ? ", break-glass" : "", rollout.rehearsed ? ", rehearsed" : ""),
+    rollout.window_until ? fact("Way back until", f.time(rollout.window_until)) : null,
+    rollout.reason ? fact("Reason", rollout.reason) : null);
+}
+
+function approvals(rollout) {
+  const given = rollout.approvals ?? [];
+  return given.map((one) => ({ at: one.at, stage: one.stage, phase: "approval",
+    subject: one.subject + (one.self ? " (own promotion)" : ""), note: one.comment }));
+}
+
+// The rollout's own history and approvals, newest first.
+function history(rollout) {
+  const rows = [...(rollout.history ?? []), ...approvals(rollout)]
+    .sort((a, b) => f.parseTime(b.at) - f.parseTime(a.at)).slice(0, 30);
+  if (rows.length === 0) return null;
+  return h("details", { class: "more", open: true },
+    h("summary", null, "Who did what in this rollout"),
+    table("History of the rollout", [{ name: "When" }, { name: "Who" }, { name: "Stage" },
+      { name: "Phase" }, { name: "Note", class: "wrap" }],
+    rows.map((one, at) => ({ key: `${one.at} ${rows.length - at}`, cells: [f.time(one.at),
+      one.subject, f.whole(one.stage + 1), f.words(one.phase), one.note] }))));
+}
+
+function earlier(rollouts, live) {
+  const rows = rollouts.slice(1, 11);
+  if (rows.length === 0) return null;
+  return h("details", { class: "more" }, h("summary", null, "Earlier rollouts"),
+    table("Earlier rollouts", [{ name: "Rollout" }, { name: "Candidate" }, { name: "Outcome" },
+      { name: "Wanted by" }, { name: "Ended" }, { name: "Reason", class: "wrap" }],
+    rows.map((one) => ({ key: one.id, cells: [h("code", null, one.id),
+      releaseTag(one.candidate, live, null), phaseChip(one.phase), one.requested_by,
+      f.time(one.closed_at), one.reason] }))));
 }
 
 function workerText(one) {
   const worker = one.worker;
   if (!worker) return "no process seen";
-  if (!worker.alive) return h("span", { class: "bad-text" }, "does not run");
-  return ["runs since ", f.time(worker.started_at)];
+  if (worker.alive) return ["runs since ", f.time(worker.started_at)];
+  const why = worker.reason || worker.last_end;
+  return h("span", { class: "bad-text" }, worker.state || "does not run",
+    why ? `: ${f.words(why)}` : "");
 }
 
 function difference(stable, candidate) {
   if (stable === candidate) return "equal";
   const by = candidate - stable;
-  const text = `${by > 0 ? "+" : "−"}${f.whole(Math.abs(by))}`;
-  return stable === 0 ? text : `${text} (${by > 0 ? "+" : "−"}${f.percent(Math.abs(by) / stable)})`;
+  const sign = by > 0 ? "+" : "−";
+  const text = `${sign}${f.whole(Math.abs(by))}`;
+  return stable === 0 ? text : `${text} (${sign}${f.percent(Math.abs(by) / stable)})`;
 }
 
 // A column for each release, a row for each thing that can be compared.
@@ -122,8 +159,8 @@ function runningTable(releases, nowMs) {
   const rows = [
     row("worker", "Process", workerText),
     row("restarts", "Restarts", (one) => f.whole(one.worker?.restarts)),
-    row("lag", "Records behind in safety", (one) => f.whole(one.records_behind)),
-    row("mark", "Oldest mark of its journal", (one) => (one.marks
+    row("lag", "Records behind", (one) => f.whole(one.records_behind)),
+    row("mark", "Oldest journal mark", (one) => (one.marks
       ? [f.time(one.marks.oldest_at), h("span", { class: "muted" },
         ` ${f.duration(f.secondsSince(one.marks.oldest_at, nowMs))} ago`)] : "–")),
     row("lots", "Vehicles computed", (one) =>
@@ -139,39 +176,19 @@ function rulesTable(releases) {
   const stable = releases.find((one) => one.role === "stable");
   const candidate = releases.find((one) => one.role === "candidate");
   const of = (one, name, what) => one?.rules.find((rule) => rule.rule === name)?.[what] ?? 0;
-  const head = (role, text) =>
-    [h("span", { class: `dot ${role}`, "aria-hidden": "true" }), `${text}, ${f.words(role)}`];
-  const columns = [{ name: "Rule" },
-    ...releases.map((one) => ({ name: head(one.role, "Opened"), class: "number" })),
-    ...(stable && candidate ? [{ name: "Difference", class: "number" }] : []),
-    ...releases.map((one) => ({ name: head(one.role, "Published"), class: "number" }))];
+  const head = (role) =>
+    [h("span", { class: `dot ${role}`, "aria-hidden": "true" }), f.words(role)];
+  const group = (name) =>
+    releases.map((one) => ({ name: head(one.role), class: "number", group: name }));
+  const columns = [{ name: "Rule" }, ...group("Opened"),
+    ...(stable && candidate ? [{ name: "difference", class: "number", group: "Opened" }] : []),
+    ...group("Published")];
   const rows = names.map((name) => ({ key: `rule:${name}`, cells: [name,
     ...releases.map((one) => f.whole(of(one, name, "opened"))),
     ...(stable && candidate
       ? [difference(of(stable, name, "opened"), of(candidate, name, "opened"))] : []),
     ...releases.map((one) => f.whole(of(one, name, "published")))] }));
   return table("Alerts by rule and release", columns, rows);
-}
-
-// Any JSON as rows "path: value", so that what a diff says is shown whatever its shape.
-export function flatten(value, path = "", out = []) {
-  if (out.length >= 200) return out;
-  if (value === null || typeof value !== "object") {
-    out.push([path, value === null ? "none" : String(value)]);
-    return out;
-  }
-  const entries = Array.isArray(value) ? value.map((one, at) => [String(at + 1), one])
-    : Object.entries(value);
-  for (const [name, one] of entries) flatten(one, path ? `${path} › ${name}` : name, out);
-  return out;
-}
-
-function changes(diff) {
-  if (!diff) return null;
-  const rows = flatten(diff).map(([path, value], at) => ({ key: `d${at}`, cells: [path, value] }));
-  return h("details", { class: "more" }, h("summary", null, "What the candidate changes"),
-    rows.length ? table("Difference of the two releases",
-      [{ name: "Where" }, { name: "What" }], rows) : nothing("Nothing differs."));
 }
 
 function sideBySide(live, nowMs) {
@@ -185,10 +202,11 @@ function sideBySide(live, nowMs) {
     h("div", { class: "two" }, runningTable(releases, nowMs), rulesTable(releases)));
 }
 
-export function renderRollout(place, { rollout, live, diff, effective, nowMs }) {
+export function renderRollout(place, { rollout, rollouts, live, diff, effective, nowMs }) {
   const parts = [];
   if (rollout) {
-    parts.push(h("p", { class: "name" }, h("code", null, rollout.id), " ", phaseChip(rollout.phase)),
+    parts.push(
+      h("p", { class: "name" }, h("code", null, rollout.id), " ", phaseChip(rollout.phase)),
       stageBar(rollout), phaseLine(rollout));
   } else {
     parts.push(nothing("No rollout was made here. ", effective
@@ -198,7 +216,10 @@ export function renderRollout(place, { rollout, live, diff, effective, nowMs }) 
   if (live?.rollout) parts.push(cohortBar(live.rollout));
   if (rollout) parts.push(facts(rollout, live));
   parts.push(sideBySide(live, nowMs));
-  if (rollout) parts.push(changes(diff));
+  if (rollout) {
+    parts.push(listed("Evidence against it", rollout.evidence, "None was given."),
+      renderDiff(diff), history(rollout), earlier(rollouts, live));
+  }
   morph(place, parts);
   // Widths by the object model: the page's policy allows no style in markup.
   for (const part of place.querySelectorAll("[data-share]")) {

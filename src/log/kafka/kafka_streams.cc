@@ -61,6 +61,16 @@ Result<std::vector<DurableEnd>> KafkaStreams::Ends(const std::string& stream) {
   return ends;
 }
 
+Result<std::vector<Log::LedgerEntry>> KafkaStreams::Ledger() {
+  ASSIGN_OR_RETURN(Client* const client, Asker());
+  ASSIGN_OR_RETURN(LedgerContent content, ReadLedger(options_.cluster, *client));
+  if (!content.shape) {
+    return Error{Code::kNotFound, "there is no ledger of topics " + options_.cluster.topic_prefix +
+                                      "* yet; the gateway makes it"};
+  }
+  return std::move(content.entries);
+}
+
 Result<RetentionReport> KafkaStreams::Retention(const RetentionOptions& options,
                                                 Micros now_log_time) {
   ASSIGN_OR_RETURN(Client* const client, Asker());

@@ -22,6 +22,7 @@ class KafkaStreams final : public Streams {
                                              const Position& from) override;
   Result<LogShape> Describe() override;
   Result<std::vector<DurableEnd>> Ends(const std::string& stream) override;
+  Result<std::vector<Log::LedgerEntry>> Ledger() override;
   Result<RetentionReport> Retention(const RetentionOptions& options, Micros now_log_time) override;
 
  private:

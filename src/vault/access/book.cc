@@ -82,9 +82,8 @@ Result<std::unique_ptr<Book>> Book::Open(const std::string& path, const store::D
   ASSIGN_OR_RETURN(Database database, Database::Open(path, {.application_id = kApplicationId,
                                                             .migrations = kMigrations,
                                                             .permissions = 0600,
+                                                            .overwrite_deleted = true,
                                                             .vfs = vfs}));
-  // What is forgotten leaves no bytes behind.
-  RETURN_IF_ERROR(database.Execute("PRAGMA secure_delete = ON"));
   return std::unique_ptr<Book>(new Book(std::move(database), clock));
 }
 
@@ -294,7 +293,7 @@ Result<std::vector<std::string>> Book::Forget(const VehicleRef& vehicle) {
              bind));
   RETURN_IF_ERROR(RunOne("UPDATE request_vehicles SET ref = NULL WHERE ref = ?", bind));
   RETURN_IF_ERROR(transaction.Commit());
-  RETURN_IF_ERROR(database_.Execute("PRAGMA wal_checkpoint(TRUNCATE)"));
+  RETURN_IF_ERROR(database_.EmptyWriteAheadLog());
   return exports;
 }
 

@@ -158,7 +158,7 @@ Status Book::RemoveExport(const std::string& id) {
   MutexLock lock(mutex_);
   RETURN_IF_ERROR(
       RunOne("DELETE FROM exports WHERE id = ?", [&](Statement& put) { put.BindText(1, id); }));
-  return database_.Execute("PRAGMA wal_checkpoint(TRUNCATE)");
+  return database_.EmptyWriteAheadLog();
 }
 
 }  // namespace telltale::vault

@@ -1,5 +1,5 @@
 """The same promise over a longer life: more cars, every role killed three times while they drive,
-features computed, the vault asked, and what the system shows of each process."""
+features computed, also by a candidate, the vault asked, what the system shows of each process."""
 
 import os
 import signal
@@ -23,6 +23,7 @@ def run(request, tmp_path_factory):
         run.ask()
         run.core_limits = run.processes()
         accounts.python(run.installation, "features", "run", "--quiet")
+        run.shadow()
         refs = accounts.references(run.installation)
         run.rows = accounts.vault_rows(run.installation, refs[run.secrets[0].vin], "C-1")
         yield run

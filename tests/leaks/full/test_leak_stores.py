@@ -16,6 +16,8 @@ STORES = {
     "data/log/telemetry/shard-*/*.seg": "float32-le",
     "data/lake/warehouse/telemetry/data/*.parquet": "near-pair",
     "data/lake/warehouse/telemetry/metadata/*-m0.avro": "near",
+    "data/lake/warehouse/shadow/shadow_*_telemetry/data/*.parquet": "near-pair",
+    "data/lake/warehouse/shadow/shadow_*_telemetry/metadata/*-m0.avro": "near",
     "data/lake/warehouse/coverage/data/*.parquet": "near",
     "data/lake/warehouse/coverage/metadata/*-m0.avro": "near",
 }
@@ -32,6 +34,7 @@ def report(tmp_path_factory):
         car.wait_acks(1)
         car.leave()
         accounts.drain(run.installation)
+        run.shadow()
         run.installation.stop()
         yield run.scan()
 

@@ -1,0 +1,146 @@
+"""Who spoke for whom: the authority ledger against the journals and the alerts, without any of our
+C++. The invariants are those of docs/decisions/0009-authority-by-lot.md."""
+
+import collections
+import json
+import sqlite3
+
+import accounts
+import journals
+import xxhash
+from waiting import wait_for
+
+LOTS = 10_002
+
+
+def lot_of(order, vehicle_ref):
+    """`order` has salt, always and never; docs/formats/config-record.md has test vectors."""
+    if vehicle_ref in order["never"]:
+        return LOTS - 1
+    if vehicle_ref in order["always"]:
+        return 0
+    bytes_ = order["salt"].encode() + b"\0" + bytes.fromhex(vehicle_ref)
+    return 1 + xxhash.xxh3_64_intdigest(bytes_) % 10_000
+
+
+def shares(orders, per_10000):
+    """A function that tells whether a vehicle is in the share of any of the orders."""
+    return lambda vehicle: any(lot_of(order, vehicle) < per_10000 + 1 for order in orders)
+
+
+def wait_published(installation, timeout_s=120):
+    """Waits until every input that is durable now has been published, in every lane."""
+    ends = {partition: end for (stream, partition), end in
+            accounts.durable_ends(installation).items() if stream == "safety"}
+
+    def behind():
+        at = accounts.consumer_positions(installation)
+        return [f"partition {partition}: {at.get(('publisher', 'safety', partition), 0)} of {end}"
+                for partition, end in ends.items()
+                if at.get(("publisher", "safety", partition), 0) < end]
+
+    left = []
+
+    def done():
+        left[:] = behind()
+        return not left
+    try:
+        wait_for("the publisher to reach the durable end", done, timeout_s, poll_s=0.2)
+    except AssertionError as late:
+        raise AssertionError(f"{late}; {left[:5]}") from None
+
+
+def read(installation):
+    """(rows of the ledger, {rollout id: order})."""
+    path = installation.data / "publish" / "alerts.db"
+    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as database:
+        database.row_factory = sqlite3.Row
+        rows = [dict(row) for row in database.execute("SELECT * FROM ledger ORDER BY rowid")]
+        orders = {row["id"]: dict(row) for row in database.execute("SELECT * FROM orders")}
+    return rows, orders
+
+
+def tiles(rows):
+    """What breaks "one release for each lot and offset"; lots of one partition are cut where the
+    rows' ends are."""
+    wrong = []
+    by_partition = collections.defaultdict(list)
+    for row in rows:
+        by_partition[row["partition"]].append(row)
+    for partition, own in by_partition.items():
+        edges = sorted({0, LOTS} | {edge for row in own for edge in (row["lot_from"],
+                                                                     row["lot_to"])})
+        # Within one order; rows of an earlier order end before the next one's begin.
+        for order in {row["order_id"] for row in own}:
+            for low in edges[:-1]:
+                covering = sorted((row for row in own if row["order_id"] == order
+                                   and row["lot_from"] <= low < row["lot_to"]),
+                                  key=lambda row: row["from_offset"])
+                for one, next_one in zip(covering, covering[1:]):
+                    if one["to_offset"] != next_one["from_offset"]:
+                        wrong.append(f"partition {partition} lot {low}: {one['to_offset']} then "
+                                     f"{next_one['from_offset']}")
+    return wrong
+
+
+def speaker(rows, orders):
+    """A function (partition, vehicle, offset) -> rows that cover it."""
+    by_partition = collections.defaultdict(list)
+    for row in rows:
+        by_partition[row["partition"]].append(row)
+
+    def covering(partition, vehicle, offset):
+        return [row for row in by_partition[partition]
+                if row["from_offset"] <= offset
+                and (row["to_offset"] is None or offset < row["to_offset"])
+                and row["lot_from"] <= lot_of(orders[row["order_id"]], vehicle) < row["lot_to"]]
+    return covering
+
+
+def merged(installation):
+    """({(output id, revision): (release, authority_epoch)} that the ledger calls for, inputs with
+    none or two speakers)."""
+    rows, orders = read(installation)
+    covering = speaker(rows, orders)
+    wanted, torn = {}, []
+    for release in sorted({row["release"] for row in rows}):
+        for output in journals.outputs(installation, release):
+            found = covering(output.partition, output.vehicle_ref, output.input_offset)
+            if len(found) != 1:
+                torn.append(f"partition {output.partition} offset {output.input_offset}: "
+                            f"{len(found)} speakers")
+            elif found[0]["release"] == release:
+                wanted[(output.output_id, output.revision)] = (
+                    release, found[0]["authority_epoch"])
+    return wanted, torn
+
+
+def published(installation):
+    """{(output id, revision): [(release, authority_epoch), …]} of every change ever published."""
+    path = installation.data / "publish" / "alerts.db"
+    found = collections.defaultdict(list)
+    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as database:
+        for output_id, epoch, revision, data in database.execute(
+                "SELECT output_id, authority_epoch, revision, data FROM alert_changes"):
+            found[(output_id, revision)].append((json.loads(data)["release"], epoch))
+    return found
+
+
+def problems(installation):
+    """What breaks the invariants, in words; journals must hold everything still."""
+    rows, _ = read(installation)
+    wrong = tiles(rows)
+    wanted, torn = merged(installation)
+    there = published(installation)
+    wrong += torn
+    for key, versions in there.items():
+        if len(versions) > 1:
+            wrong.append(f"{key[0].hex()} revision {key[1]} was published {len(versions)} times")
+        if key in wanted and versions[0] != wanted[key]:
+            wrong.append(f"{key[0].hex()} revision {key[1]}: by {versions[0]}, the ledger says "
+                         f"{wanted[key]}")
+    lost = wanted.keys() - there.keys()
+    extra = there.keys() - wanted.keys()
+    wrong += [f"{key[0].hex()} revision {key[1]} was not published" for key in sorted(lost)[:5]]
+    wrong += [f"{key[0].hex()} revision {key[1]} came from nobody" for key in sorted(extra)[:5]]
+    return wrong

@@ -1,0 +1,88 @@
+"""A chain of environments on one machine under one control plane, and releases to send along it."""
+
+import json
+import pathlib
+
+from control import Control
+from telltale import ROOT, Installation
+
+DEFAULT_RULES = ROOT / "release" / "default" / "rules.yaml"
+
+
+def demo_policy(*stages, warm_up_s=3, window_s=3600):
+    """`stages` are (per_10000, shadow_s, soak_s)."""
+    return {
+        "kind": "demo",
+        "stages": [
+            {"per_10000": share, "shadow_s": shadow, "soak_s": soak, "approvals": 0, "gate": ""}
+            for share, shadow, soak in stages
+        ],
+        "warm_up_s": warm_up_s,
+        "rollback_window_s": window_s,
+    }
+
+
+class Trial:
+    """Installations by name in the order of their chain; the last one has the control plane."""
+
+    def __init__(self, folder, names=("dev", "staging", "prod")):
+        self.folder = pathlib.Path(folder)
+        self.sites = {name: Installation(self.folder / name) for name in names}
+        self.names = list(names)
+        self.home = self.sites[names[-1]]
+        self.control = Control(self.home)
+
+    def init(self, *arguments, **settings):
+        for name, site in self.sites.items():
+            site.init("--environment", name, *arguments, **settings)
+        self.home.set(control__http="on", control__port=0)
+        return self
+
+    def start(self, seed=None, without=()):
+        words = ["--demo", "--seed", seed] if seed is not None else []
+        for site in self.sites.values():
+            site.start(*words, *(["--without", ",".join(without)] if without else []))
+        return self
+
+    def register(self, policies):
+        """The environments, each with the policy of its name; returns control for more."""
+        upstream = ""
+        for name in self.names:
+            self.control.put(f"/v1/policies/{name}", policies[name])
+            self.control.put(f"/v1/environments/{name}",
+                             {"kind": "prod" if name == self.names[-1] else "dev",
+                              "dir": str(self.sites[name].dir), "upstream": upstream,
+                              "policy": name, "deletion_protection": False})
+            upstream = name
+        return self.control
+
+    def stop(self):
+        for site in reversed(self.sites.values()):
+            site.stop()
+
+    def end_everything(self):
+        for site in self.sites.values():
+            site.end_everything()
+
+
+def write_release(folder, name, edits=(), more_rules="", engine=None, declared=""):
+    """Sources of a release: the default rules with each (old, new) of `edits` put in place."""
+    folder = pathlib.Path(folder) / name
+    folder.mkdir(parents=True)
+    rules = DEFAULT_RULES.read_text(encoding="utf-8")
+    for old, new in edits:
+        assert old in rules, f"the default rules no longer have: {old}"
+        rules = rules.replace(old, new)
+    (folder / "rules.yaml").write_text(rules + more_rules, encoding="utf-8")
+    (folder / "release.yaml").write_text(f"version: 1\nname: {name}\n{declared}", encoding="utf-8")
+    if engine:
+        (folder.parent / f"{name}.engine").symlink_to(engine)
+    return folder
+
+
+def build_and_push(site, folder):
+    """The release's id, once it is known to the control plane of `site`."""
+    engine = folder.with_suffix(".engine")
+    words = ["--engine", engine.resolve()] if engine.exists() else []
+    done = site.run("release", "push", folder, "--dir", site.dir, *words, "--json")
+    return json.loads(done.stdout)["id"]
