@@ -184,7 +184,7 @@ net::HttpRoute ControlHttp::RouteOf(const std::string& path) {
     }
     if (route->body == BodyKind::kBytes) {
       taken.body_type = kBytesType;
-      taken.body_bytes_max = kBlobBytesMax;
+      taken.body_bytes_max = kBlobBodyBytesMax;
     }
   }
   return taken;

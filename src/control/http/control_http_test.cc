@@ -192,5 +192,13 @@ TEST(OpenApiTest, EveryPathOfTheDocumentIsServedAndEveryServedOneIsInIt) {
   EXPECT_EQ(told, served);
 }
 
+TEST(OpenApiTest, EveryOperationOfThePlaneHasAPathAndEveryPathAnOperation) {
+  std::set<std::string> asked;
+  for (const Route& route : Routes()) asked.emplace(route.operation);
+  std::set<std::string> known;
+  for (const Operation& operation : Operations()) known.emplace(operation.name);
+  EXPECT_EQ(asked, known);
+}
+
 }  // namespace
 }  // namespace telltale::control

@@ -12,7 +12,7 @@
 
 namespace telltale::control {
 
-inline constexpr std::size_t kBlobBytesMax = 64u << 20;
+inline constexpr std::size_t kBlobBodyBytesMax = 64u << 20;
 inline constexpr std::size_t kObjectBytesMax = 1u << 20;  // a cohort's lists
 
 enum class BodyKind : std::uint8_t {
