@@ -91,10 +91,31 @@ def part_of(name: str, schema: dict[str, Any], order: list[dict[str, Any]]) -> T
     return TablePart(name, {**schema, "fields": [*fields, stamp]}, [], order, [])
 
 
-def load_or_make(
-    layout: Layout, catalog: SqlCatalog, part: TablePart, release_id: str, reopen: bool
-) -> Table:
-    """ShadowError when it is another release's, or was closed and is not to be opened again."""
+def begin(layout: Layout, release_id: str, reopen: bool) -> None:
+    """Before anything is computed. ShadowError when the release's shadow was closed; with `reopen`
+    it is taken up again, all of it."""
+    if not layout.catalog_db.exists():
+        return
+    with _catalog(layout) as catalog, committing(layout):
+        found = [catalog.load_table(name) for name in _names(catalog)]
+        own = [table for table in found if table.properties.get(RELEASE_PROPERTY) == release_id]
+        closed = [table for table in own if _closed_at(table) is not None]
+        reports = [p for p in _reports(layout, release_id) if _read(p).get("closed_at_us")]
+        if (closed or reports) and not reopen:
+            when = _closed_at(closed[0]) if closed else _read(reports[0])["closed_at_us"]
+            raise ShadowError(
+                f"the shadow of release {release_id} was closed at {text_of_time(when or 0)}; "
+                "--reopen takes it up again"
+            )
+        for table in closed:
+            with table.transaction() as transaction:
+                transaction.remove_properties(CLOSED_PROPERTY)
+        for place in reports:
+            write_whole(place, json.dumps({**_read(place), "closed_at_us": None}, indent=1))
+
+
+def load_or_make(layout: Layout, catalog: SqlCatalog, part: TablePart, release_id: str) -> Table:
+    """ShadowError when it is another release's, or was closed since begin()."""
     with committing(layout):
         table = tables.load_or_make(catalog, layout, part, SHADOW_NAMESPACE)
         owner = table.properties.get(RELEASE_PROPERTY, release_id)
@@ -103,16 +124,10 @@ def load_or_make(
                 f"table {SHADOW_NAMESPACE}.{part.name} is of release {owner}, whose first "
                 f"{SHORT} digits are the same; close that one, and drop it with upkeep"
             )
-        closed_at = _closed_at(table)
-        if closed_at is not None and not reopen:
-            raise ShadowError(
-                f"the shadow of release {release_id} was closed at {text_of_time(closed_at)}; "
-                "--reopen takes it up again"
-            )
+        if _closed_at(table) is not None:
+            raise ShadowError(f"the shadow of release {release_id} was closed meanwhile")
         with table.transaction() as transaction:
             transaction.set_properties({RELEASE_PROPERTY: release_id})
-            if closed_at is not None:
-                transaction.remove_properties(CLOSED_PROPERTY)
     return table
 
 

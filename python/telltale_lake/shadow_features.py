@@ -132,7 +132,7 @@ def _write(run: _Run, catalog: SqlCatalog, feature: Feature, rows: pa.Table) -> 
     name = shadow.table_name(run.plan.release, feature.name)
     order = features_run.sort_order(10100, 10210)
     part = shadow.part_of(name, feature.iceberg_schema(), order)
-    table = shadow.load_or_make(run.layout, catalog, part, run.plan.release, run.plan.reopen)
+    table = shadow.load_or_make(run.layout, catalog, part, run.plan.release)
     by = pa.array([run.plan.release] * len(rows), pa.string())
     rows = rows.append_column(shadow.COMPUTED_BY[1], by)
     said = {"telltale.feature": feature.name, "telltale.code": feature.digest}
@@ -239,6 +239,7 @@ def run(
     from telltale_lake.commit import open_catalog
 
     places = _folders(layout, plan)
+    shadow.begin(layout, plan.release, plan.reopen)
     candidate, stable = map(_read_all, places)
     with features_run.scratch(layout) as folder, features_run.told_as_words():
         as_of, ranges = plan.as_of, None

@@ -199,7 +199,7 @@ def _write(
     part = shadow.part_of(name, derived.part.schema, features_run.sort_order(10100, 2))
     catalog = open_catalog(layout)
     try:
-        table = shadow.load_or_make(layout, catalog, part, plan.release, plan.reopen)
+        table = shadow.load_or_make(layout, catalog, part, plan.release)
         said = {"telltale.contract": plan.contract}
         features_run.replace_rows(table, part, rows, _where(ranges), said, layout)
     finally:
@@ -215,6 +215,7 @@ def run(layout: Layout, plan: Plan, say: Say = lambda words: None) -> dict[str, 
     contract = plan.contract or release.read(layout, plan.release).contract
     if not (layout.contracts / f"{contract}.desc").is_file():
         raise ShadowError(f"contract {contract} of the candidate is not in {layout.contracts}")
+    shadow.begin(layout, plan.release, plan.reopen)
     with (
         features_run.scratch(layout, shadow.SCRATCH) as folder,
         features_run.told_as_words(),

@@ -52,6 +52,11 @@ Result<Micros> Duration(const std::string& text) {
 
 std::string_view Verdict(const RehearsalRun& run, const Rehearsed& compared) {
   if (run.records == 0) return "could_not_judge";
+  return compared.passed() ? "pass" : "fail";
+}
+
+std::string_view Outcome(const RehearsalRun& run, const Rehearsed& compared) {
+  if (run.records == 0) return "nothing_recorded";
   if (!compared.passed()) return "not_as_declared";
   const bool is_same = std::all_of(
       compared.rules.begin(), compared.rules.end(),
@@ -65,6 +70,7 @@ ordered_json ReportOf(const control::ReleaseContent& content, const RehearsalRun
           {"release", content.id()},
           {"name", content.declaration.name},
           {"verdict", Verdict(run, compared)},
+          {"outcome", Outcome(run, compared)},
           {"made_at", control::BuiltAtText(made_at)},
           {"from", control::BuiltAtText(run.from)},
           {"to", control::BuiltAtText(run.to)},
@@ -81,7 +87,7 @@ std::string Markdown(const ordered_json& report) {
       "affected.\n\n"
       "| rule | verdict | published | rehearsed | same | changed | missing | extra | declared | "
       "says |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n",
-      text(report["name"]), text(report["release"]).substr(0, 12), text(report["verdict"]),
+      text(report["name"]), text(report["release"]).substr(0, 12), text(report["outcome"]),
       report["records"].get<std::uint64_t>(), report["vehicles"].get<std::uint64_t>(),
       text(report["from"]), text(report["to"]), report["vehicles_affected"].get<std::uint64_t>());
   for (const auto& rule : report["rules"]) {

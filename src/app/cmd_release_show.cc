@@ -12,7 +12,7 @@
 namespace telltale::app {
 namespace {
 
-using control::Change;
+using control::ChangeKind;
 using nlohmann::json;
 
 constexpr std::size_t kShortId = 12;
@@ -45,13 +45,13 @@ void PrintItems(const char* title, const std::vector<control::ItemChange>& items
     fmt::print("  {} {}\n", item.name, control::ChangeName(item.change));
     for (const control::KeyChange& key : item.keys) {
       switch (item.change) {
-        case Change::kAdded:
+        case ChangeKind::kAdded:
           fmt::print("    {}: {}\n", key.key, key.after);
           break;
-        case Change::kRemoved:
+        case ChangeKind::kRemoved:
           fmt::print("    {}: {}\n", key.key, key.before);
           break;
-        case Change::kChanged:
+        case ChangeKind::kChanged:
           fmt::print("    {}: {} -> {}\n", key.key, key.before.empty() ? "not set" : key.before,
                      key.after.empty() ? "not set" : key.after);
       }

@@ -7,7 +7,9 @@
 #include <nlohmann/json.hpp>
 
 #include "app/cmd_release.h"
+#include "app/control_ledger.h"
 #include "app/control_live.h"
+#include "app/control_vehicles.h"
 #include "app/run_files.h"
 #include "base/config.h"
 #include "base/logging.h"
@@ -15,6 +17,7 @@
 #include "base/stop.h"
 #include "control/http/control_http.h"
 #include "control/plane.h"
+#include "control/release_store_shelf.h"
 
 namespace telltale::app {
 namespace {
@@ -62,6 +65,8 @@ Status ControlRole::OpenPlane() {
   options.random = &random_;
   options.platform_uid = geteuid();
   options.releases = control::MakeStoreShelf(disk_, paths_, RulesCheckOfSafety());
+  options.vehicles = VehiclesOfEnvironment;
+  options.ledger = LedgerOfEnvironment;
   options.live = [this](const std::string& dir) { return live_.Look(dir); };
   ASSIGN_OR_RETURN(plane_, control::Plane::Open(std::move(options)));
   return Ok();

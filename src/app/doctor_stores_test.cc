@@ -165,7 +165,7 @@ class DoctorDatabaseTest : public DoctorTest {
     ASSERT_TRUE(disk_.MakeFolders(paths_.publish()).ok());
     ASSERT_TRUE(publish::AlertStore::Open(AlertsPath(), &vfs).ok());
     auto database = store::Database::Open(
-        AlertsPath(), {.migrations = std::array<const char*, 1>{""}, .vfs = &vfs});
+        AlertsPath(), {.migrations = std::array<const char*, 2>{"", ""}, .vfs = &vfs});
     ASSERT_TRUE(database.ok()) << database.error().ToString();
     const Status done = database->Execute(sql);
     ASSERT_TRUE(done.ok()) << done.error().ToString();
@@ -261,8 +261,8 @@ TEST_F(DoctorDatabaseTest, ADatabaseThatIsWrittenAllTheTimeIsNeverTakenForABroke
   Append({.receipt_us = 1000});
   MakeAlerts("INSERT INTO positions VALUES (1, 1);");
   store::DiskVfs vfs(disk_);
-  auto writer = store::Database::Open(AlertsPath(),
-                                      {.migrations = std::array<const char*, 1>{""}, .vfs = &vfs});
+  auto writer = store::Database::Open(
+      AlertsPath(), {.migrations = std::array<const char*, 2>{"", ""}, .vfs = &vfs});
   ASSERT_TRUE(writer.ok());
   for (const int checkpoint_every : {1, 2, 3, 5, 1000}) {
     int writes = 0;

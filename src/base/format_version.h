@@ -68,7 +68,7 @@ inline constexpr std::array kFormats = {
     FormatVersion{Format::kHourKey, "vault hour key", 1, 1, 1},
     FormatVersion{Format::kAuditLog, "audit log", 1, 1, 1},
     FormatVersion{Format::kRegistryDb, "registry.db", 2, 2, 2},
-    FormatVersion{Format::kAlertsDb, "alerts.db", 1, 1, 1},
+    FormatVersion{Format::kAlertsDb, "alerts.db", 2, 2, 2},
     FormatVersion{Format::kReleaseManifest, "release manifest", 1, 1, 1},
     FormatVersion{Format::kRules, "rules file", 1, 1, 1},
     FormatVersion{Format::kKafkaMessage, "kafka message", 1, 1, 1},

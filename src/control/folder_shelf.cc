@@ -14,7 +14,7 @@ using nlohmann::json;
 constexpr std::uint32_t kFolderMode = 0755;
 constexpr std::uint32_t kFileMode = 0644;
 constexpr std::uint32_t kProgramMode = 0755;
-constexpr std::uint64_t kBlobBytesMax = 1u << 30;
+constexpr std::uint64_t kShelfBlobBytesMax = 1u << 30;
 
 class FolderShelf final : public ReleaseShelf {
  public:
@@ -101,7 +101,7 @@ class FolderShelf final : public ReleaseShelf {
 
   Result<std::string> GetBlob(const std::string& sha256) override {
     if (!IsSha256Hex(sha256)) return Error{Code::kInvalid, "a blob's name is 64 hex digits"};
-    ASSIGN_OR_RETURN(std::string bytes, ReadWholeFile(disk_, blobs_ + sha256, kBlobBytesMax));
+    ASSIGN_OR_RETURN(std::string bytes, ReadWholeFile(disk_, blobs_ + sha256, kShelfBlobBytesMax));
     if (HexEncode(seal::Sha256(bytes)) == sha256) return bytes;
     return Error{Code::kCorrupt, blobs_ + sha256 + " is not what its name says"};
   }

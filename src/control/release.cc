@@ -61,7 +61,7 @@ Result<Components> ParseManifest(std::string_view manifest) {
   RETURN_IF_ERROR(CheckReadable(Format::kReleaseManifest, "the release manifest", format, format));
   Components components;
   for (const auto& [name, digest] : parsed["components"].items()) {
-    if (!digest.is_string() || !IsDigest(digest.get_ref<const std::string&>())) return corrupt;
+    if (!digest.is_string() || !IsSha256Hex(digest.get_ref<const std::string&>())) return corrupt;
     components[name] = digest.get<std::string>();
   }
   return components;
@@ -98,7 +98,7 @@ Result<Release> InstallRelease(Disk& disk, const ReleaseFiles& files, const Path
 }
 
 Result<Release> LoadRelease(Disk& disk, const Paths& paths, const std::string& id) {
-  if (!IsDigest(id)) return Error{Code::kInvalid, "a release id is 64 lower-case hex digits"};
+  if (!IsSha256Hex(id)) return Error{Code::kInvalid, "a release id is 64 lower-case hex digits"};
   const std::string folder = FolderOf(paths, id);
   ASSIGN_OR_RETURN(const std::string manifest,
                    ReadWholeFile(disk, folder + "/manifest.json", kManifestBytesMax));

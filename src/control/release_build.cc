@@ -122,7 +122,7 @@ Result<std::map<std::string, std::string>> ParseFeatures(std::string_view listin
   for (const auto& [name, digest] : object.items()) {
     if (!IsFeatureName(name) || !digest.is_string()) return corrupt;
     features[name] = digest.get<std::string>();
-    if (!IsDigest(features[name])) return corrupt;
+    if (!IsSha256Hex(features[name])) return corrupt;
   }
   if (FeaturesListing(features) != listing) return corrupt;
   return features;

@@ -38,7 +38,7 @@ bool IsTime(std::string_view text) {
 
 }  // namespace
 
-bool IsDigest(std::string_view text) {
+bool IsSha256Hex(std::string_view text) {
   return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 

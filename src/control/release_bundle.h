@@ -27,7 +27,7 @@ struct ReleaseBundle {
 };
 
 // 64 lower-case hex digits.
-bool IsDigest(std::string_view text);
+bool IsSha256Hex(std::string_view text);
 
 struct ReleaseSignature {
   std::string built_at;   // RFC 3339 UTC, whole seconds

@@ -83,17 +83,17 @@ std::string SqlOf(const ReleaseContent& content, const std::string& feature) {
 }
 
 std::vector<FeatureChange> DiffFeatures(const ReleaseContent& before, const ReleaseContent& after) {
-  std::map<std::string, Change> changes;
+  std::map<std::string, ChangeKind> changes;
   for (const auto& [name, digest] : before.features) {
     const auto now = after.features.find(name);
     if (now == after.features.end()) {
-      changes[name] = Change::kRemoved;
+      changes[name] = ChangeKind::kRemoved;
     } else if (now->second != digest) {
-      changes[name] = Change::kChanged;
+      changes[name] = ChangeKind::kChanged;
     }
   }
   for (const auto& [name, digest] : after.features) {
-    if (!before.features.contains(name)) changes[name] = Change::kAdded;
+    if (!before.features.contains(name)) changes[name] = ChangeKind::kAdded;
   }
   std::vector<FeatureChange> list;
   for (const auto& [name, change] : changes) {

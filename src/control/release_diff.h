@@ -14,7 +14,7 @@ namespace telltale::control {
 // Lines of an SQL text that came and went, as a summary.
 struct FeatureChange {
   std::string name;
-  Change change = Change::kChanged;
+  ChangeKind change = ChangeKind::kChanged;
   std::size_t lines_added = 0;
   std::size_t lines_removed = 0;
 };

@@ -8,7 +8,6 @@
 #include "base/config.h"
 #include "base/disk.h"
 #include "base/result.h"
-#include "control/release_build.h"
 
 namespace telltale::control {
 
@@ -35,9 +34,5 @@ class ReleaseShelf {
 // writes them without looking at signatures. Diff compares components alone. `disk` must outlive
 // it.
 std::unique_ptr<ReleaseShelf> MakeFolderShelf(Disk& disk, const Paths& paths);
-
-// The store of <dir>/data/control (release_store.h), with its signatures. `disk` must outlive it.
-std::unique_ptr<ReleaseShelf> MakeStoreShelf(Disk& disk, const Paths& paths,
-                                             RulesCheck check_rules);
 
 }  // namespace telltale::control

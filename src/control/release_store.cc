@@ -41,7 +41,8 @@ Result<std::vector<std::string>> IdsIn(Disk& disk, const std::string& folder) {
   }
   std::vector<std::string> ids;
   for (const std::string& name : *names) {
-    if (IsDigest(name) && disk.Exists(folder + "/" + name + "/manifest.json")) ids.push_back(name);
+    if (IsSha256Hex(name) && disk.Exists(folder + "/" + name + "/manifest.json"))
+      ids.push_back(name);
   }
   return ids;
 }
@@ -116,9 +117,28 @@ Result<ReleaseBundle> BundleFromJson(const json& body) {
   if (!body.is_object()) return Error{Code::kInvalid, "want a JSON object"};
   ReleaseBundle bundle;
   ASSIGN_OR_RETURN(bundle.manifest, TextOrObject(body, "manifest"));
-  ASSIGN_OR_RETURN(bundle.declared, TextOrObject(body, "declared"));
   ASSIGN_OR_RETURN(bundle.signature, TextOrObject(body, "signature"));
+  const auto declared = body.find("declared");
+  if (declared == body.end() || !declared->is_array()) {
+    ASSIGN_OR_RETURN(bundle.declared, TextOrObject(body, "declared"));
+    return bundle;
+  }
+  const json whole = {{"format", 1},
+                      {"name", body.value("name", json(""))},
+                      {"about", body.value("about", json(""))},
+                      {"declared", *declared}};
+  bundle.declared = whole.dump(-1, ' ', false, json::error_handler_t::replace);
   return bundle;
+}
+
+Result<json> BundleToJson(const ReleaseBundle& bundle) {
+  RETURN_IF_ERROR(ParseDeclaration(bundle.declared));
+  const json declared = json::parse(bundle.declared);
+  return json{{"manifest", bundle.manifest},
+              {"signature", bundle.signature},
+              {"name", declared["name"]},
+              {"about", declared["about"]},
+              {"declared", declared["declared"]}};
 }
 
 std::string ReleaseStore::Folder(const std::string& id) const {
@@ -129,11 +149,11 @@ std::string ReleaseStore::BlobPath(std::string_view digest) const {
 }
 
 bool ReleaseStore::HasBlob(std::string_view digest) const {
-  return IsDigest(digest) && disk_.Exists(BlobPath(digest));
+  return IsSha256Hex(digest) && disk_.Exists(BlobPath(digest));
 }
 
 Status ReleaseStore::PutBlob(const std::string& digest, std::string_view bytes) {
-  if (!IsDigest(digest)) return NoDigest();
+  if (!IsSha256Hex(digest)) return NoDigest();
   if (bytes.size() > kBlobBytesMax) return Error{Code::kTooBig, "a component is over 256 MiB"};
   if (HexEncode(seal::Sha256(bytes)) != digest) {
     return Error{Code::kInvalid,
@@ -143,7 +163,7 @@ Status ReleaseStore::PutBlob(const std::string& digest, std::string_view bytes) 
 }
 
 Result<std::string> ReleaseStore::GetBlob(const std::string& digest) const {
-  if (!IsDigest(digest)) return NoDigest();
+  if (!IsSha256Hex(digest)) return NoDigest();
   auto bytes = ReadWholeFile(disk_, BlobPath(digest), kBlobBytesMax);
   if (!bytes.ok() && bytes.error().code == Code::kNotFound) {
     return Error{Code::kNotFound, fmt::format("component {} is not here: push it first", digest)};
@@ -181,7 +201,7 @@ Result<StoredRelease> ReleaseStore::PutRelease(const ReleaseBundle& bundle) {
 }
 
 Result<ReleaseBundle> ReleaseStore::Bundle(const std::string& id) const {
-  if (!IsDigest(id)) return Error{Code::kInvalid, "a release id is 64 lower-case hex digits"};
+  if (!IsSha256Hex(id)) return Error{Code::kInvalid, "a release id is 64 lower-case hex digits"};
   const std::string folder = Folder(id);
   ReleaseBundle bundle;
   auto manifest = ReadWholeFile(disk_, folder + "/manifest.json", kSmallFileBytesMax);
@@ -237,7 +257,7 @@ Result<std::vector<StoredRelease>> ReleaseStore::List() const {
 }
 
 Result<StoredRelease> ReleaseStore::Find(std::string_view words) const {
-  if (IsDigest(words)) return Get(std::string(words));
+  if (IsSha256Hex(words)) return Get(std::string(words));
   ASSIGN_OR_RETURN(const std::vector<StoredRelease> all, List());
   const bool is_prefix = words.size() >= kPrefixMin &&
                          words.find_first_not_of("0123456789abcdef") == std::string_view::npos;

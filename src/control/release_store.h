@@ -34,9 +34,12 @@ nlohmann::json ToJson(const Declaration& declaration);  // the list `declared`
 Status InstallContent(Disk& disk, const Paths& environment, const ReleaseContent& content);
 
 // The body of PUT /v1/releases/ID: {"manifest", "declared", "signature"}, each the file's text, or
-// the object that it is.
+// the object that it is; or `declared` is the list in declared.json, with `name` and `about`.
 //   kInvalid  something is missing or of another type
 Result<ReleaseBundle> BundleFromJson(const nlohmann::json& body);
+// The last of these forms: who sends it with the blobs has pushed the release.
+//   kCorrupt  `declared` is no declared.json
+Result<nlohmann::json> BundleToJson(const ReleaseBundle& bundle);
 
 class ReleaseStore {
  public:

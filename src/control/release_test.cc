@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "control/release_diff.h"
 #include "control/release_store.h"
+#include "control/release_store_shelf.h"
 
 namespace telltale::control {
 namespace {
@@ -339,6 +340,25 @@ TEST_F(ReleaseTest, AnEarlierPublishedContractDiffersFieldByFieldWithAVerdict) {
               same->compatibility.verdict == Compatibility::Verdict::kAccepted);
 }
 
+TEST_F(ReleaseTest, TheShelfOfThePlaneAnswersFromTheStore) {
+  const ReleaseContent content = MustBuild();
+  const std::string id = content.id();
+  const auto shelf = MakeStoreShelf(disk_, paths_, nullptr);
+  EXPECT_EQ(shelf->Get(id).error().code, Code::kNotFound);
+  for (const auto& [digest, bytes] : content.blobs) ASSERT_TRUE(shelf->PutBlob(digest, bytes).ok());
+  const nlohmann::json body = *BundleToJson(content.bundle);
+  EXPECT_EQ(shelf->Put(std::string(64, 'a'), body).error().code, Code::kInvalid);
+  const auto put = shelf->Put(id, body);
+  ASSERT_TRUE(put.ok()) << put.error().ToString();
+  EXPECT_EQ((*put)["signed_by"], "local");
+  EXPECT_EQ(*shelf->Get(id), *put);
+  EXPECT_EQ(shelf->List()->size(), 1u);
+  EXPECT_EQ((*shelf->Diff(id, id))["changed"].size(), 0u);
+  EXPECT_EQ(*shelf->GetBlob(content.components.at("engine")), "a program");
+  EXPECT_TRUE(shelf->InstallInto(Paths(folder_ + "/prod"), id).ok());
+  EXPECT_TRUE(LoadRelease(disk_, Paths(folder_ + "/prod"), id).ok());
+}
+
 TEST_F(ReleaseTest, ABodyOfTextsOrOfObjectsIsTheSameBundle) {
   const ReleaseBundle bundle = MustBuild().bundle;
   using nlohmann::json;
@@ -348,7 +368,7 @@ TEST_F(ReleaseTest, ABodyOfTextsOrOfObjectsIsTheSameBundle) {
   const json objects = {{"manifest", json::parse(bundle.manifest)},
                         {"declared", json::parse(bundle.declared)},
                         {"signature", json::parse(bundle.signature)}};
-  for (const json& body : {texts, objects}) {
+  for (const json& body : {texts, objects, *BundleToJson(bundle)}) {
     const auto read = BundleFromJson(body);
     ASSERT_TRUE(read.ok());
     EXPECT_EQ(read->manifest, bundle.manifest);

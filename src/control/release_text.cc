@@ -208,7 +208,7 @@ std::string CanonicalItems(const Items& items) {
   return nlohmann::json(items).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-std::string_view ChangeName(Change change) {
+std::string_view ChangeName(ChangeKind change) {
   constexpr std::array<std::string_view, 3> kNames = {"added", "removed", "changed"};
   return kNames.at(static_cast<std::size_t>(change));
 }
@@ -218,13 +218,13 @@ std::vector<ItemChange> DiffItems(const Items& before, const Items& after) {
   for (const auto& [name, keys] : before) {
     const auto now = after.find(name);
     if (now == after.end()) {
-      changes.push_back({name, Change::kRemoved, DiffKeys(keys, {})});
+      changes.push_back({name, ChangeKind::kRemoved, DiffKeys(keys, {})});
     } else if (now->second != keys) {
-      changes.push_back({name, Change::kChanged, DiffKeys(keys, now->second)});
+      changes.push_back({name, ChangeKind::kChanged, DiffKeys(keys, now->second)});
     }
   }
   for (const auto& [name, keys] : after) {
-    if (!before.contains(name)) changes.push_back({name, Change::kAdded, DiffKeys({}, keys)});
+    if (!before.contains(name)) changes.push_back({name, ChangeKind::kAdded, DiffKeys({}, keys)});
   }
   std::sort(changes.begin(), changes.end(),
             [](const ItemChange& a, const ItemChange& b) { return a.name < b.name; });

@@ -34,8 +34,8 @@ Items TransformsAsItems(const contract::Contract& contract);
 // One JSON object, keys sorted, no white space: the same items always give the same bytes.
 std::string CanonicalItems(const Items& items);
 
-enum class Change { kAdded, kRemoved, kChanged };
-std::string_view ChangeName(Change change);  // "added", ...
+enum class ChangeKind { kAdded, kRemoved, kChanged };
+std::string_view ChangeName(ChangeKind change);  // "added", ...
 
 struct KeyChange {
   std::string key;
@@ -44,7 +44,7 @@ struct KeyChange {
 };
 struct ItemChange {
   std::string name;
-  Change change = Change::kChanged;
+  ChangeKind change = ChangeKind::kChanged;
   std::vector<KeyChange> keys;  // of an added or removed item all that it has
 };
 // In the order of the names; what is the same in both is left out.

@@ -26,12 +26,10 @@ internal::v1::JournalEntry::Output OutputOf(char vehicle, std::uint64_t offset,
 
 Commitment Of(std::uint64_t next, std::vector<internal::v1::JournalEntry::Output> outputs) {
   Commitment commitment{.release = kReleaseA,
-                        .shard = ShardId{0},
                         .expected = {},
                         .parts = {},
-                        .journal_position = std::nullopt,
                         .publish_time = Micros{1'700'000'000'700'000}};
-  commitment.expected[PartitionId{0}] = {AuthorityEpoch{1}, kReleaseA, Offset{0}};
+  commitment.expected[PartitionId{0}] = AuthorityEpoch{1};
   commitment.parts[PartitionId{0}] = {.next = Offset{next}, .outputs = std::move(outputs)};
   return commitment;
 }

@@ -6,6 +6,8 @@
 #include "base/disk.h"
 #include "base/vehicle_class.h"
 #include "publish/alert_json.h"
+#include "publish/alert_statements.h"
+#include "publish/alert_store_schema.h"
 
 namespace telltale::publish {
 namespace {
@@ -14,72 +16,10 @@ using Output = internal::v1::JournalEntry::Output;
 
 constexpr std::int32_t kApplicationId = 0x54544131;
 
-constexpr const char* kMigrations[] = {
-    R"sql(
-CREATE TABLE authority (
-  partition INTEGER PRIMARY KEY,
-  authority_epoch INTEGER NOT NULL,
-  release TEXT NOT NULL,
-  first_offset INTEGER NOT NULL
-);
-CREATE TABLE positions (
-  partition INTEGER PRIMARY KEY,
-  next_offset INTEGER NOT NULL
-);
-CREATE TABLE journal_positions (
-  release TEXT NOT NULL,
-  shard INTEGER NOT NULL,
-  position BLOB NOT NULL,
-  PRIMARY KEY (release, shard)
-);
-CREATE TABLE alert_changes (
-  number INTEGER PRIMARY KEY AUTOINCREMENT,
-  output_id BLOB NOT NULL,
-  authority_epoch INTEGER NOT NULL,
-  revision INTEGER NOT NULL,
-  data TEXT NOT NULL
-);
-CREATE TABLE alerts (
-  output_id BLOB PRIMARY KEY,
-  rule TEXT NOT NULL,
-  vehicle_ref TEXT NOT NULL,
-  severity TEXT NOT NULL,
-  state TEXT NOT NULL,
-  revision INTEGER NOT NULL,
-  boot_counter INTEGER NOT NULL,
-  boot_random INTEGER NOT NULL,
-  first_seq INTEGER NOT NULL,
-  started_at_us INTEGER NOT NULL,
-  ended_at_us INTEGER,
-  peak_value REAL,
-  unit TEXT,
-  cell TEXT,
-  heading_octant INTEGER,
-  vehicle_class TEXT,
-  speed_kmh REAL,
-  authority_epoch INTEGER NOT NULL,
-  release TEXT NOT NULL,
-  input_partition INTEGER NOT NULL,
-  input_offset INTEGER NOT NULL,
-  input_index INTEGER NOT NULL,
-  contract_number INTEGER NOT NULL,
-  seq INTEGER NOT NULL,
-  event_time_us INTEGER NOT NULL,
-  receipt_time_us INTEGER NOT NULL,
-  publish_time_us INTEGER NOT NULL,
-  change_number INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX alerts_by_change ON alerts (change_number);
-)sql"};
-
 constexpr std::string_view kUpsertSql =
     "INSERT OR REPLACE INTO alerts VALUES "
     "(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25,"
     "?26,?27,?28)";
-
-// SQLite has signed integers only; ids and offsets keep their bits.
-std::int64_t Signed(std::uint64_t value) { return static_cast<std::int64_t>(value); }
-std::uint64_t Unsigned(std::int64_t value) { return static_cast<std::uint64_t>(value); }
 
 void BindPayload(const Output& output, store::Statement& to) {
   const internal::v1::Alert& alert = output.alert();
@@ -119,20 +59,19 @@ void BindStamps(const Output& output, const Authority& authority, Micros publish
       .BindInt(28, change_number);
 }
 
-bool IsErased(const Commitment& commitment, const Output& output) {
-  if (commitment.erased == nullptr || commitment.erased->empty()) return false;
+VehicleRef VehicleOf(const Output& output) {
   VehicleRef ref;
   const std::string& bytes = output.alert().vehicle_ref();  // 16: JournalFollower has checked it
   std::copy_n(bytes.begin(), std::min(bytes.size(), ref.bytes.size()), ref.bytes.begin());
-  return commitment.erased->Contains(ref);
+  return ref;
+}
+
+bool IsErased(const Commitment& commitment, const Output& output) {
+  if (commitment.erased == nullptr || commitment.erased->empty()) return false;
+  return commitment.erased->Contains(VehicleOf(output));
 }
 
 }  // namespace
-
-struct AlertStore::Statements {
-  std::optional<store::Statement> authority, position, version, change, upsert, set_position,
-      set_journal, newest, after, list;
-};
 
 Result<AlertStore> AlertStore::Open(const std::string& path, const store::DiskVfs* vfs) {
   PosixDisk disk;
@@ -142,7 +81,7 @@ Result<AlertStore> AlertStore::Open(const std::string& path, const store::DiskVf
   ASSIGN_OR_RETURN(
       store::Database database,
       store::Database::Open(
-          path, {.application_id = kApplicationId, .migrations = kMigrations, .vfs = vfs}));
+          path, {.application_id = kApplicationId, .migrations = kAlertMigrations, .vfs = vfs}));
   // What is replaced or removed is overwritten: an erased vehicle leaves no bytes in free pages.
   RETURN_IF_ERROR(database.Execute("PRAGMA secure_delete = ON"));
   AlertStore store(std::move(database));
@@ -153,7 +92,7 @@ Result<AlertStore> AlertStore::Open(const std::string& path, const store::DiskVf
 Result<AlertStore> AlertStore::OpenReadOnly(const std::string& path, const store::DiskVfs* vfs) {
   ASSIGN_OR_RETURN(store::Database database,
                    store::Database::Open(path, {.application_id = kApplicationId,
-                                                .migrations = kMigrations,
+                                                .migrations = kAlertMigrations,
                                                 .read_only = true,
                                                 .vfs = vfs}));
   AlertStore store(std::move(database));
@@ -179,10 +118,7 @@ Status AlertStore::Prepare(bool read_only) {
                           "SELECT c.data FROM alerts a JOIN alert_changes c "
                           "ON c.number = a.change_number ORDER BY a.change_number DESC LIMIT ?1"));
   if (read_only) return Ok();
-  RETURN_IF_ERROR(prepare(s.authority,
-                          "SELECT authority_epoch, release, first_offset FROM authority "
-                          "WHERE partition = ?1"));
-  RETURN_IF_ERROR(prepare(s.position, "SELECT next_offset FROM positions WHERE partition = ?1"));
+  RETURN_IF_ERROR(PrepareAuthority());
   RETURN_IF_ERROR(
       prepare(s.version, "SELECT authority_epoch, revision FROM alerts WHERE output_id = ?1"));
   RETURN_IF_ERROR(prepare(s.change,
@@ -191,72 +127,6 @@ Status AlertStore::Prepare(bool read_only) {
   RETURN_IF_ERROR(prepare(s.upsert, kUpsertSql));
   RETURN_IF_ERROR(prepare(s.set_position, "INSERT OR REPLACE INTO positions VALUES (?1, ?2)"));
   return prepare(s.set_journal, "INSERT OR REPLACE INTO journal_positions VALUES (?1, ?2, ?3)");
-}
-
-Result<std::map<PartitionId, Authority>> AlertStore::ReadAuthority() {
-  ASSIGN_OR_RETURN(
-      store::Statement rows,
-      database_.Prepare("SELECT partition, authority_epoch, release, first_offset FROM authority"));
-  std::map<PartitionId, Authority> out;
-  while (true) {
-    ASSIGN_OR_RETURN(const bool more, rows.Step());
-    if (!more) return out;
-    out[PartitionId{static_cast<std::uint16_t>(rows.Int(0))}] = {
-        .epoch = AuthorityEpoch{Unsigned(rows.Int(1))},
-        .release = std::string(rows.Text(2)),
-        .first = Offset{Unsigned(rows.Int(3))}};
-  }
-}
-
-Status AlertStore::InstallAuthority(const std::string& release, std::uint16_t partitions) {
-  ASSIGN_OR_RETURN(store::Transaction transaction, database_.Begin());
-  ASSIGN_OR_RETURN(const auto present, ReadAuthority());
-  if (!present.empty()) return Ok();
-  ASSIGN_OR_RETURN(store::Statement insert,
-                   database_.Prepare("INSERT INTO authority VALUES (?1, 1, ?2, 0)"));
-  for (std::uint16_t partition = 0; partition < partitions; ++partition) {
-    RETURN_IF_ERROR(insert.BindInt(1, partition).BindText(2, release).Run());
-  }
-  return transaction.Commit();
-}
-
-Status AlertStore::SetAuthority(PartitionId partition, const Authority& authority) {
-  ASSIGN_OR_RETURN(store::Transaction transaction, database_.Begin());
-  ASSIGN_OR_RETURN(const auto present, ReadAuthority());
-  const auto at = present.find(partition);
-  if (at != present.end() && at->second.epoch >= authority.epoch) {
-    return Error{Code::kInvalid, "an authority epoch only rises"};
-  }
-  ASSIGN_OR_RETURN(store::Statement replace,
-                   database_.Prepare("INSERT OR REPLACE INTO authority VALUES (?1, ?2, ?3, ?4)"));
-  RETURN_IF_ERROR(replace.BindInt(1, partition.value)
-                      .BindInt(2, Signed(authority.epoch.value))
-                      .BindText(3, authority.release)
-                      .BindInt(4, Signed(authority.first.value))
-                      .Run());
-  return transaction.Commit();
-}
-
-Result<std::map<PartitionId, Offset>> AlertStore::ReadPositions() {
-  ASSIGN_OR_RETURN(store::Statement rows,
-                   database_.Prepare("SELECT partition, next_offset FROM positions"));
-  std::map<PartitionId, Offset> out;
-  while (true) {
-    ASSIGN_OR_RETURN(const bool more, rows.Step());
-    if (!more) return out;
-    out[PartitionId{static_cast<std::uint16_t>(rows.Int(0))}] = Offset{Unsigned(rows.Int(1))};
-  }
-}
-
-Result<std::optional<log::Position>> AlertStore::ReadJournalPosition(const std::string& release,
-                                                                     ShardId shard) {
-  ASSIGN_OR_RETURN(store::Statement row,
-                   database_.Prepare(
-                       "SELECT position FROM journal_positions WHERE release = ?1 AND shard = ?2"));
-  ASSIGN_OR_RETURN(const bool found, row.BindText(1, release).BindInt(2, shard.value).Step());
-  if (!found) return std::optional<log::Position>();
-  ASSIGN_OR_RETURN(log::Position position, log::Position::Decode(AsBytes(row.Blob(0))));
-  return std::optional(std::move(position));
 }
 
 Result<Committed> AlertStore::Commit(const Commitment& commitment) {
@@ -274,12 +144,6 @@ Result<Committed> AlertStore::Commit(const Commitment& commitment) {
   for (const auto& [partition, part] : commitment.parts) {
     RETURN_IF_ERROR(CommitPart(commitment, partition, part, done));
   }
-  if (commitment.journal_position) {
-    RETURN_IF_ERROR(statements_->set_journal->BindText(1, commitment.release)
-                        .BindInt(2, commitment.shard.value)
-                        .BindBlob(3, commitment.journal_position->Encode())
-                        .Run());
-  }
   RETURN_IF_ERROR(transaction.Commit());
   return done;
 }
@@ -287,23 +151,38 @@ Result<Committed> AlertStore::Commit(const Commitment& commitment) {
 Status AlertStore::CommitPart(const Commitment& commitment, PartitionId partition, const Part& part,
                               Committed& done) {
   const auto expected = commitment.expected.find(partition);
-  store::Statement& authority = *statements_->authority;
-  ASSIGN_OR_RETURN(const bool known, authority.BindInt(1, partition.value).Step());
-  const bool same = known && expected != commitment.expected.end() &&
-                    expected->second == Authority{AuthorityEpoch{Unsigned(authority.Int(0))},
-                                                  std::string(authority.Text(1)),
-                                                  Offset{Unsigned(authority.Int(2))}};
-  authority.Reset();
-  if (!same || expected->second.release != commitment.release) {
+  ASSIGN_OR_RETURN(const Lanes before, ReadLanesOf(partition));
+  if (expected == commitment.expected.end() || before.lanes.empty() ||
+      expected->second != before.epoch) {
     return Error{Code::kRefused, "the authority over a partition has changed"};
   }
-  store::Statement& position = *statements_->position;
-  ASSIGN_OR_RETURN(const bool placed, position.BindInt(1, partition.value).Step());
-  const Offset published{placed ? Unsigned(position.Int(0)) : 0};
-  position.Reset();
-  const Offset from = std::max(published, expected->second.first);
+  const auto from = before.NextOf(commitment.release);
+  if (from && *from < part.from) {
+    return Error{Code::kRefused, "a lane is not as far as what is to be published"};
+  }
+  RETURN_IF_ERROR(Publish(commitment, before, part, done));
+  Lanes after = before;
+  Advance(after, commitment.release, part.next);
+  RETURN_IF_ERROR(WriteNext(partition, before, after));
+  Lanes merged = after;
+  Merge(merged);
+  if (merged.lanes.size() < after.lanes.size()) {
+    // A row that goes on under another's epoch says what that one says: nobody wished for it now.
+    RETURN_IF_ERROR(ReplaceLanes(partition, {after, merged}, {}, commitment.publish_time));
+  }
+  done.lanes[partition] = std::move(merged);
+  return Ok();
+}
+
+Status AlertStore::Publish(const Commitment& commitment, const Lanes& lanes, const Part& part,
+                           Committed& done) {
   for (const Output& output : part.outputs) {
-    if (Offset{output.input_offset()} < from) {
+    const Lane& lane = lanes.LaneOf(VehicleOf(output));
+    if (lane.release != commitment.release) {
+      ++done.others;
+      continue;
+    }
+    if (Offset{output.input_offset()} < std::max(lane.next, lane.first)) {
       ++done.repeats;
       continue;
     }
@@ -311,12 +190,10 @@ Status AlertStore::CommitPart(const Commitment& commitment, PartitionId partitio
       ++done.erased;
       continue;
     }
-    RETURN_IF_ERROR(Upsert(commitment, expected->second, output, done));
+    const Authority authority{.epoch = lane.epoch, .release = lane.release, .first = lane.first};
+    RETURN_IF_ERROR(Upsert(commitment, authority, output, done));
   }
-  if (part.next <= published) return Ok();
-  return statements_->set_position->BindInt(1, partition.value)
-      .BindInt(2, Signed(part.next.value))
-      .Run();
+  return Ok();
 }
 
 Status AlertStore::Upsert(const Commitment& commitment, const Authority& authority,

@@ -11,6 +11,7 @@
 #include "internal/v1/internal.pb.h"
 #include "log/log.h"
 #include "publish/authority.h"
+#include "publish/authority_map.h"
 #include "store/sqlite.h"
 
 namespace telltale::publish {
@@ -19,16 +20,15 @@ inline constexpr std::size_t kAlertsListedMax = 1000;
 
 // What a journal says of one partition, ready to be committed.
 struct Part {
-  Offset next;  // outputs of all lower input offsets are in `outputs` or were before
-  std::vector<internal::v1::JournalEntry::Output> outputs;  // in input order
+  Offset next;       // outputs of all input offsets from `from` to below it are in `outputs`
+  Offset from = {};  // lanes of the release that are not there yet miss something: refused
+  std::vector<internal::v1::JournalEntry::Output> outputs = {};  // in input order
 };
 
 struct Commitment {
   std::string release;
-  ShardId shard;
-  std::map<PartitionId, Authority> expected;  // as read; one for each of `parts`
+  std::map<PartitionId, AuthorityEpoch> expected;  // as read; one for each of `parts`
   std::map<PartitionId, Part> parts;
-  std::optional<log::Position> journal_position;
   Micros publish_time;
   ErasureList* erased = nullptr;  // looked at again inside the transaction; null = nobody is
 };
@@ -38,8 +38,51 @@ struct Committed {
   std::uint64_t changes = 0;  // rows of alert_changes
   std::uint64_t repeats = 0;
   std::uint64_t superseded = 0;
-  std::uint64_t cells_refused = 0;  // finer than level 12: left out
-  std::uint64_t erased = 0;         // of vehicles that were erased: left out
+  std::uint64_t cells_refused = 0;          // finer than level 12: left out
+  std::uint64_t erased = 0;                 // of vehicles that were erased: left out
+  std::uint64_t others = 0;                 // of vehicles that another release speaks for: left out
+  std::map<PartitionId, Lanes> lanes = {};  // what those of `parts` became
+};
+
+// What becomes of some partitions, all in one transaction.
+struct AuthorityChange {
+  struct One {
+    Lanes before;
+    Lanes after;
+  };
+  std::map<PartitionId, One> partitions = {};
+  std::string signed_config = {};  // kept as the newest that was taken; "" = the one kept stays
+  Wanted wanted = {};              // whose wish it is, for the ledger
+  Micros at = {};
+};
+
+// Who spoke for which lots of a partition, from which input offset to which.
+struct LedgerRow {
+  std::uint64_t number = 0;
+  PartitionId partition;
+  std::uint32_t lot_from = 0;
+  std::uint32_t lot_to = 0;
+  AuthorityEpoch authority_epoch;
+  std::string release;
+  Offset from;
+  std::optional<Offset> to;  // exclusive; nullopt: in force
+  Cohort order;              // gave the lots; of no matter for all of them
+  ConfigSeq config_seq;      // 0: not by a config record
+  std::string rollout;
+  std::uint64_t audit_entry = 0;
+  Micros at;  // 0: before this was written down
+};
+
+// The config record that was taken last.
+struct KeptConfig {
+  std::string signed_config;
+  std::uint64_t leader_epoch = 0;  // the highest that was ever taken
+};
+
+struct JournalPosition {
+  std::string release;
+  ShardId shard;
+  log::Position position;
 };
 
 struct VehicleErased {
@@ -60,20 +103,27 @@ class AlertStore {
   static Result<AlertStore> OpenReadOnly(const std::string& path,
                                          const store::DiskVfs* vfs = nullptr);
 
-  Result<std::map<PartitionId, Authority>> ReadAuthority();
-  // Epoch 1 and F = 0 for partitions 0..partitions-1, unless there is any row.
+  Result<std::map<PartitionId, Lanes>> ReadLanes();
+  // Epoch 1 and F = 0 for partitions 0..partitions-1, unless there is any.
   Status InstallAuthority(const std::string& release, std::uint16_t partitions);
-  // The flip: a higher epoch than the one in force.
-  //   kInvalid  the epoch is not higher
-  Status SetAuthority(PartitionId partition, const Authority& authority);
+  // All of it, with a row in the ledger for each lane that is new, or nothing.
+  //   kRefused  the lanes of a partition are not `before` any more: read them again
+  Status ChangeAuthority(const AuthorityChange& change);
+  Result<std::vector<LedgerRow>> ReadLedger();
+  // nullopt: none ever was.
+  Result<std::optional<KeptConfig>> ReadConfig();
 
+  // Below which all is published, whoever spoke for it.
   Result<std::map<PartitionId, Offset>> ReadPositions();
   // nullopt: from the beginning.
   Result<std::optional<log::Position>> ReadJournalPosition(const std::string& release,
                                                            ShardId shard);
+  // One transaction.
+  Status KeepJournalPositions(const std::vector<JournalPosition>& positions);
 
   // All of it in one transaction, or nothing.
-  //   kRefused      an authority row is not the expected one any more: read it again
+  //   kRefused      the authority over a partition is not the expected one any more, or its lanes
+  //                 are not as far as what the parts begin with: read it again
   //   kUnavailable  also: the erasure list cannot be read
   Result<Committed> Commit(const Commitment& commitment);
 
@@ -98,14 +148,24 @@ class AlertStore {
   struct Statements;
   explicit AlertStore(store::Database database) : database_(std::move(database)) {}
   Status Prepare(bool read_only);
+  Status PrepareAuthority();
   Status CommitPart(const Commitment& commitment, PartitionId partition, const Part& part,
                     Committed& done);
+  Status Publish(const Commitment& commitment, const Lanes& lanes, const Part& part,
+                 Committed& done);
   Status Upsert(const Commitment& commitment, const Authority& authority,
                 const internal::v1::JournalEntry::Output& output, Committed& done);
+  Result<Lanes> ReadLanesOf(PartitionId partition);
+  Result<std::int64_t> NumberOfOrder(const Cohort& order);
+  Result<Cohort> OrderOf(std::int64_t number);
+  Status ReplaceLanes(PartitionId partition, const AuthorityChange::One& one, const Wanted& wanted,
+                      Micros at);
+  Status WriteNext(PartitionId partition, const Lanes& before, const Lanes& after);
 
   // The statements die before their database.
   store::Database database_;
   std::shared_ptr<Statements> statements_;
+  std::map<std::int64_t, Cohort> orders_;
 };
 
 }  // namespace telltale::publish

@@ -13,15 +13,18 @@ class AlertStoreTest : public ::testing::Test {
  protected:
   AlertStoreTest() : store_(Must(AlertStore::Open(":memory:"))) {
     EXPECT_TRUE(store_.InstallAuthority(kReleaseA, 2).ok());
-    authority_ = Must(store_.ReadAuthority());
+    Look();
   }
 
+  void Look() {
+    for (const auto& [partition, lanes] : Must(store_.ReadLanes())) {
+      authority_[partition] = lanes.epoch;
+    }
+  }
   Commitment Of(std::uint64_t next, std::vector<internal::v1::JournalEntry::Output> outputs) {
     Commitment commitment{.release = kReleaseA,
-                          .shard = ShardId{0},
                           .expected = authority_,
                           .parts = {},
-                          .journal_position = std::nullopt,
                           .publish_time = Micros{1'700'000'000'700'000}};
     commitment.parts[PartitionId{0}] = {.next = Offset{next}, .outputs = std::move(outputs)};
     return commitment;
@@ -30,7 +33,7 @@ class AlertStoreTest : public ::testing::Test {
   Offset Position() { return Must(store_.ReadPositions())[PartitionId{0}]; }
 
   AlertStore store_;
-  std::map<PartitionId, Authority> authority_;
+  std::map<PartitionId, AuthorityEpoch> authority_;
 };
 
 TEST_F(AlertStoreTest, AnAlertItsChangeAndThePositionAreCommittedTogether) {
@@ -77,8 +80,8 @@ TEST_F(AlertStoreTest, AHigherRevisionReplacesAndALowerNeverDoes) {
 
 TEST_F(AlertStoreTest, AHigherAuthorityEpochReplacesAnyRevision) {
   Must(store_.Commit(Of(8, {MakeOutput(0, 7, 'x', 2)})));
-  ASSERT_TRUE(store_.SetAuthority(PartitionId{0}, {AuthorityEpoch{2}, kReleaseB, Offset{8}}).ok());
-  authority_ = Must(store_.ReadAuthority());
+  FlipAll(store_, 0, kReleaseB);
+  Look();
   Commitment flipped = Of(10, {MakeOutput(0, 9, 'x', 1)});
   flipped.release = kReleaseB;
   EXPECT_EQ(Must(store_.Commit(flipped)).changes, 1u);
@@ -86,7 +89,7 @@ TEST_F(AlertStoreTest, AHigherAuthorityEpochReplacesAnyRevision) {
 }
 
 TEST_F(AlertStoreTest, ADeposedReleaseCommitsNothing) {
-  ASSERT_TRUE(store_.SetAuthority(PartitionId{0}, {AuthorityEpoch{2}, kReleaseB, Offset{0}}).ok());
+  FlipAll(store_, 0, kReleaseB);
   Commitment late = Of(8, {MakeOutput(0, 7, 'x')});
   late.parts[PartitionId{1}] = {.next = Offset{5}, .outputs = {MakeOutput(1, 4, 'y')}};
   const auto refused = store_.Commit(late);
@@ -94,23 +97,32 @@ TEST_F(AlertStoreTest, ADeposedReleaseCommitsNothing) {
   EXPECT_EQ(refused.error().code, Code::kRefused);
   EXPECT_TRUE(Changes().empty()) << "not even for the partition it still has";
   EXPECT_TRUE(Must(store_.ReadPositions()).empty());
-  EXPECT_FALSE(store_.SetAuthority(PartitionId{0}, {AuthorityEpoch{2}, kReleaseA, {}}).ok())
-      << "an epoch only rises";
 }
 
-TEST_F(AlertStoreTest, NothingBelowTheFirstOffsetOfAnAuthorityIsPublished) {
-  ASSERT_TRUE(store_.SetAuthority(PartitionId{0}, {AuthorityEpoch{2}, kReleaseA, Offset{50}}).ok());
-  authority_ = Must(store_.ReadAuthority());
-  const Committed done =
-      Must(store_.Commit(Of(60, {MakeOutput(0, 49, 'x'), MakeOutput(0, 50, 'y')})));
+TEST_F(AlertStoreTest, NothingBelowThePlaceOfAFlipIsPublished) {
+  Must(store_.Commit(Of(50, {})));
+  FlipAll(store_, 0, kReleaseB);
+  Look();
+  Commitment flipped = Of(60, {MakeOutput(0, 49, 'x'), MakeOutput(0, 50, 'y')});
+  flipped.release = kReleaseB;
+  const Committed done = Must(store_.Commit(flipped));
   EXPECT_EQ(done.repeats, 1u);
   EXPECT_EQ(done.changes, 1u);
 }
 
+TEST_F(AlertStoreTest, WhatWouldLeaveAGapIsRefused) {
+  Must(store_.Commit(Of(50, {})));
+  Commitment late = Of(60, {});
+  late.parts[PartitionId{0}].from = Offset{51};
+  EXPECT_EQ(store_.Commit(late).error().code, Code::kRefused);
+  EXPECT_EQ(Position(), Offset{50});
+}
+
 TEST_F(AlertStoreTest, AuthorityIsInstalledOnceWhoeverAsksAgain) {
   EXPECT_TRUE(store_.InstallAuthority(kReleaseB, 2).ok());
-  EXPECT_EQ(Must(store_.ReadAuthority()), authority_);
-  EXPECT_EQ(authority_[PartitionId{1}], (Authority{AuthorityEpoch{1}, kReleaseA, Offset{0}}));
+  const auto lanes = Must(store_.ReadLanes());
+  EXPECT_EQ(lanes.size(), 2u);
+  EXPECT_EQ(lanes.at(PartitionId{1}), FirstLanes(kReleaseA));
   EXPECT_FALSE(InstallFirstAuthority("/nowhere", "not hex", 2).ok());
 }
 
@@ -148,9 +160,8 @@ TEST_F(AlertStoreTest, ChangesComeInPiecesByNumber) {
 }
 
 TEST_F(AlertStoreTest, AJournalPlaceIsKeptByReleaseAndShard) {
-  Commitment commitment = Of(1, {});
-  commitment.journal_position = log::Position{.next = {Offset{4}}, .segment = 2, .byte = 77};
-  Must(store_.Commit(commitment));
+  const log::Position place{.next = {Offset{4}}, .segment = 2, .byte = 77};
+  ASSERT_TRUE(store_.KeepJournalPositions({{kReleaseA, ShardId{0}, place}}).ok());
   const auto kept = Must(store_.ReadJournalPosition(kReleaseA, ShardId{0}));
   ASSERT_TRUE(kept);
   EXPECT_EQ(kept->byte, 77u);

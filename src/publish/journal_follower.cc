@@ -2,11 +2,23 @@
 
 #include <algorithm>
 
+#include "base/check.h"
+
 namespace telltale::publish {
 
-Status JournalFollower::Open(const log::Position& from) {
-  ASSIGN_OR_RETURN(reader_, log::Reader::Open(disk_, dir_, "journal", shard_, from));
+Status JournalFollower::Open(const JournalPlace& from) {
+  Close();
+  ASSIGN_OR_RETURN(reader_, log::Reader::Open(disk_, dir_, "journal", shard_, from.position));
+  for (const auto& [partition, offset] : from.complete_from) {
+    waiting_[partition] = {.outputs = {}, .mark = offset, .taken = offset};
+  }
   return Ok();
+}
+
+void JournalFollower::Close() {
+  reader_.reset();
+  waiting_.clear();
+  waiting_bytes_ = 0;
 }
 
 Result<bool> JournalFollower::Read(std::size_t records_max) {
@@ -28,12 +40,11 @@ Status JournalFollower::Accept(const log::RecordView& record) {
   if (!entry.ParseFromArray(record.payload.data(), static_cast<int>(record.payload.size()))) {
     return broken("not a journal entry");
   }
-  Waiting& waiting = waiting_[record.partition];
   if (entry.has_progress()) {
     if (entry.progress().partition() != record.partition.value) return broken("a foreign mark");
-    waiting.mark = std::max(waiting.mark, Offset{entry.progress().below_offset()});
-    return Ok();
+    return AcceptMark(entry.progress());
   }
+  Waiting& waiting = waiting_[record.partition];
   if (!entry.has_output()) return Ok();  // of a newer worker; marks still bound what is forwarded
   internal::v1::JournalEntry::Output& output = *entry.mutable_output();
   if (output.partition() != record.partition.value) return broken("an output of elsewhere");
@@ -42,8 +53,25 @@ Status JournalFollower::Accept(const log::RecordView& record) {
   }
   // After a worker's restart outputs come again: what was given out is below `taken`.
   if (Offset{output.input_offset()} < waiting.taken) return Ok();
-  const Place place{output.input_offset(), output.index()};
-  waiting.outputs.insert_or_assign(place, std::move(output));
+  Held& held = waiting.outputs[{output.input_offset(), output.index()}];
+  waiting_bytes_ += record.payload.size() - held.bytes;
+  held.bytes = record.payload.size();
+  held.output = std::move(output);
+  if (waiting_bytes_ <= kWaitingBytesMax) return Ok();
+  return Error{Code::kTooBig, "outputs wait for a mark that does not come"};
+}
+
+Status JournalFollower::AcceptMark(const internal::v1::JournalEntry::Progress& progress) {
+  const PartitionId partition{static_cast<std::uint16_t>(progress.partition())};
+  const Mark mark{.below = Offset{progress.below_offset()},
+                  .log_time = Micros{progress.log_time_us()},
+                  .config_seq = ConfigSeq{progress.config_seq()},
+                  .lots = progress.lots(),
+                  .lots_since = Micros{progress.lots_since_us()}};
+  Waiting& waiting = waiting_[partition];
+  waiting.mark = std::max(waiting.mark, mark.below);
+  const auto [at, is_first] = newest_.try_emplace(partition, mark);
+  if (!is_first && mark.below >= at->second.below) at->second = mark;
   return Ok();
 }
 
@@ -52,10 +80,12 @@ std::map<PartitionId, Part> JournalFollower::TakeReady() {
   for (auto& [partition, waiting] : waiting_) {
     if (waiting.mark <= waiting.taken) continue;
     Part& part = ready[partition];
+    part.from = waiting.taken;
     part.next = waiting.mark;
     auto at = waiting.outputs.begin();
     while (at != waiting.outputs.end() && Offset{at->first.first} < waiting.mark) {
-      part.outputs.push_back(std::move(at->second));
+      waiting_bytes_ -= at->second.bytes;
+      part.outputs.push_back(std::move(at->second.output));
       at = waiting.outputs.erase(at);
     }
     waiting.taken = waiting.mark;
@@ -63,12 +93,22 @@ std::map<PartitionId, Part> JournalFollower::TakeReady() {
   return ready;
 }
 
-std::optional<log::Position> JournalFollower::SafePosition() const {
-  if (reader_ == nullptr) return std::nullopt;
+Offset JournalFollower::TakenTo(PartitionId partition) const {
+  const auto at = waiting_.find(partition);
+  return at == waiting_.end() ? Offset{} : at->second.taken;
+}
+
+JournalPlace JournalFollower::Here() const {
+  CHECK(reader_ != nullptr);
+  JournalPlace place{.position = reader_->position()};
   for (const auto& [partition, waiting] : waiting_) {
-    if (!waiting.outputs.empty() || waiting.mark > waiting.taken) return std::nullopt;
+    Offset& from = place.complete_from[partition];
+    from = waiting.mark;
+    if (waiting.outputs.empty()) continue;
+    // What waits was read already; of its highest input more outputs may follow, or not.
+    from = std::max(from, Offset{waiting.outputs.rbegin()->first.first + 1});
   }
-  return reader_->position();
+  return place;
 }
 
 }  // namespace telltale::publish

@@ -33,6 +33,17 @@ T Must(Result<T> result) {
   return std::move(result).value();
 }
 
+// Gives all lots of a partition to `release`, as a rollback does.
+inline void FlipAll(AlertStore& store, std::uint16_t partition, const std::string& release) {
+  const Lanes before = Must(store.ReadLanes())[PartitionId{partition}];
+  Lanes after = before;
+  ApplyFlip(after, {.release = release});
+  Merge(after);
+  const AuthorityChange change{.partitions = {{PartitionId{partition}, {before, after}}}};
+  const Status changed = store.ChangeAuthority(change);
+  EXPECT_TRUE(changed.ok()) << changed.error().ToString();
+}
+
 // Alert number `id` in its `revision`, of input record `offset` of `partition`.
 inline internal::v1::JournalEntry::Output MakeOutput(std::uint16_t partition, std::uint64_t offset,
                                                      char id, std::uint32_t revision = 1) {

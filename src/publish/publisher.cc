@@ -3,8 +3,10 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "log/retention.h"
+#include "publish/order_record.h"
 
 namespace telltale::publish {
 
@@ -15,7 +17,9 @@ Publisher::Publisher(PublisherOptions options, AlertStore store, Disk& disk, con
       disk_(disk),
       clock_(clock),
       on_changes_(std::move(on_changes)),
+      keeper_(store_, clock, counters),
       erased_(disk, options_.erasure_list),
+      paced_at_(clock.NowMonotonic() - Micros{kPositionPaceUs}),
       opened_(counters.Get("alerts_total")),
       changes_(counters.Get("alert_changes_total")),
       repeats_(counters.Get("outputs_repeated_total")),
@@ -24,121 +28,137 @@ Publisher::Publisher(PublisherOptions options, AlertStore store, Disk& disk, con
       erased_count_(counters.Drops("publish", Reason::kErased)),
       transactions_(counters.Get("transactions_total")),
       deposed_(counters.Get("outputs_without_authority_total")),
+      shadow_(counters.Get("outputs_shadow_total")),
+      went_back_(counters.Get("journals_reread_total")),
       stopped_(counters.Get("journals_stopped")),
       expired_(counters.Get("journals_expired")) {}
 
-std::vector<std::string> Publisher::Releases() const {
-  std::vector<std::string> releases;
-  for (const auto& [partition, authority] : authority_) releases.push_back(authority.release);
-  std::sort(releases.begin(), releases.end());
-  releases.erase(std::unique(releases.begin(), releases.end()), releases.end());
-  return releases;
+Result<bool> Publisher::LoadAuthority() {
+  ASSIGN_OR_RETURN(const bool there, keeper_.Load());
+  FollowReleases();
+  return there;
 }
 
-Result<bool> Publisher::LoadAuthority() {
-  ASSIGN_OR_RETURN(authority_, store_.ReadAuthority());
-  ASSIGN_OR_RETURN(published_, store_.ReadPositions());
+// The followers of Releases() and no others, in their order.
+void Publisher::FollowReleases() {
+  std::vector<std::unique_ptr<Follower>> followers;
   for (const std::string& release : Releases()) {
     for (std::uint16_t n = 0; n < options_.shards; ++n) {
-      const bool followed = std::any_of(followers_.begin(), followers_.end(), [&](const auto& f) {
-        return f->release == release && f->shard.value == n;
+      const auto known = std::find_if(followers_.begin(), followers_.end(), [&](const auto& one) {
+        return one != nullptr && one->release() == release && one->shard().value == n;
       });
-      if (followed) continue;
-      followers_.push_back(std::unique_ptr<Follower>(new Follower{
-          .release = release,
-          .shard = ShardId{n},
-          .journal = JournalFollower(disk_, options_.journal_dir + "/" + release, ShardId{n}),
-          .uncommitted = {},
-          .committed_at = {},
-          .moved = false,
-          .goes_on_at = {}}));
+      followers.push_back(
+          known != followers_.end()
+              ? std::move(*known)
+              : std::make_unique<Follower>(disk_, options_.journal_dir, release, ShardId{n}));
     }
   }
-  return !authority_.empty();
+  followers_ = std::move(followers);
 }
 
 Result<bool> Publisher::RunOnce() {
+  ASSIGN_OR_RETURN(const bool flipped, keeper_.Settle(*this));
+  if (flipped) FollowReleases();
+  const bool pace = clock_.NowMonotonic() - paced_at_ >= Micros{kPositionPaceUs};
+  if (pace) paced_at_ = clock_.NowMonotonic();
   bool more = false;
+  Status failed;
   for (const auto& follower : followers_) {
-    const bool pace = clock_.NowMonotonic() - follower->committed_at >= Micros{kPositionPaceUs};
-    if (follower->stopped) continue;
+    if (options_.is_order_waiting && options_.is_order_waiting()) return true;
     const auto turn = Turn(*follower, pace);
-    if (!turn.ok()) {
-      const Error& error = turn.error();
-      const bool is_expired = log::IsExpired(error);
-      if (!is_expired && error.code != Code::kCorrupt && error.code != Code::kUnsupported) {
-        return error;
-      }
-      spdlog::error("journal of shard {} stopped, the others go on: {}", follower->shard.value,
-                    error.ToString());
-      follower->stopped = true;
-      stopped_.Add();
-      if (is_expired) expired_.Add();
-      continue;
-    }
-    more = more || *turn;
+    more = more || (turn.ok() && *turn);
+    // The others have their turn all the same.
+    if (!turn.ok() && failed.ok()) failed = turn.error();
   }
+  RETURN_IF_ERROR(failed);
+  if (pace && has_moved_) RETURN_IF_ERROR(SavePositions());
   return more;
 }
 
 Result<bool> Publisher::Turn(Follower& follower, bool pace) {
-  if (!follower.journal.is_open()) {
-    ASSIGN_OR_RETURN(const auto from, store_.ReadJournalPosition(follower.release, follower.shard));
-    const Status opened = follower.journal.Open(from.value_or(log::Position{}));
-    // The worker may not have made it yet.
-    if (!opened.ok() && opened.error().code == Code::kNotFound) return false;
-    RETURN_IF_ERROR(opened);
+  GoBackIfNeeded(follower);
+  // What could not be committed the last time comes first, or it would pile up.
+  DropForeign(follower);
+  const auto has_alerts = [&follower] {
+    return std::any_of(follower.parts().begin(), follower.parts().end(),
+                       [](const auto& entry) { return !entry.second.outputs.empty(); });
+  };
+  if (has_alerts()) RETURN_IF_ERROR(CommitParts(follower));
+  const bool was_stopped = follower.is_stopped;
+  ASSIGN_OR_RETURN(const bool more, ReadSome(follower));
+  if (follower.is_stopped && !was_stopped) pace = true;
+  DropForeign(follower);
+  if (has_alerts() || (pace && !follower.parts().empty())) {
+    RETURN_IF_ERROR(CommitParts(follower));
   }
-  const Result<bool> more = follower.journal.Read(kEntriesPerTurnMax);
-  // Also when the journal broke off: what was read before that place is published first.
-  if (!more.ok()) pace = true;
-  for (auto& [partition, part] : follower.journal.TakeReady()) {
-    Part& into = follower.uncommitted[partition];
-    into.next = part.next;
-    std::move(part.outputs.begin(), part.outputs.end(), std::back_inserter(into.outputs));
-  }
-  DropDeposed(follower);
-  const bool alerts = std::any_of(follower.uncommitted.begin(), follower.uncommitted.end(),
-                                  [](const auto& entry) { return !entry.second.outputs.empty(); });
-  if (alerts || (pace && !follower.uncommitted.empty())) RETURN_IF_ERROR(CommitParts(follower));
-  if (pace && follower.moved) {
-    RETURN_IF_ERROR(SavePosition(follower));
-    follower.moved = false;
-  }
+  has_moved_ = std::exchange(follower.has_read, false) || has_moved_;
   return more;
 }
 
-// What a release says of a partition it has no authority over is not published.
-void Publisher::DropDeposed(Follower& follower) {
-  std::erase_if(follower.uncommitted, [&](const auto& entry) {
-    const auto authority = authority_.find(entry.first);
-    if (authority != authority_.end() && authority->second.release == follower.release) {
-      return false;
-    }
-    deposed_.Add(entry.second.outputs.size());
+// Whether more may be waiting. An error is one that this journal's authority has to wait for.
+Result<bool> Publisher::ReadSome(Follower& follower) {
+  if (follower.is_stopped || clock_.NowMonotonic() < follower.not_before) return false;
+  const bool is_candidate = keeper_.IsCandidate(follower.release());
+  const auto more =
+      follower.Read(store_, is_candidate ? kEntriesPerTurnMaxOfCandidate : kEntriesPerTurnMax);
+  if (more.ok()) return more;
+  const Error& error = more.error();
+  const bool is_expired = log::IsExpired(error);
+  const bool stops = is_expired || error.code == Code::kCorrupt ||
+                     error.code == Code::kUnsupported || error.code == Code::kTooBig;
+  if (!stops && !is_candidate) return error;
+  if (!stops) {
+    follower.not_before = clock_.NowMonotonic() + Micros{kCandidatePauseUs};
+    return false;
+  }
+  spdlog::error("journal of release {}, shard {} stopped, the others go on: {}",
+                follower.release().substr(0, 8), follower.shard().value, error.ToString());
+  follower.is_stopped = true;
+  stopped_.Add();
+  if (is_expired) expired_.Add();
+  return false;
+}
+
+// A lane that was flipped to the release goes on where the lane is, which the journal may be past.
+void Publisher::GoBackIfNeeded(Follower& follower) {
+  std::map<PartitionId, Offset> needed;
+  bool is_needed = false;
+  for (const auto& [partition, lanes] : keeper_.lanes()) {
+    if (log::ShardOf(partition, options_.shards) != follower.shard()) continue;
+    const auto next = lanes.NextOf(follower.release());
+    if (!next) continue;
+    needed[partition] = *next;
+    is_needed = is_needed || *next < follower.BeginsAt(partition);
+  }
+  if (!is_needed) return;
+  follower.GoBack(needed);
+  went_back_.Add();
+}
+
+// What a release says of a partition in which it speaks for nobody is not published.
+void Publisher::DropForeign(Follower& follower) {
+  const auto& lanes = keeper_.lanes();
+  Counter& dropped = keeper_.IsWanted(follower.release()) ? shadow_ : deposed_;
+  std::erase_if(follower.parts(), [&](const auto& entry) {
+    const auto of = lanes.find(entry.first);
+    if (of != lanes.end() && of->second.NextOf(follower.release())) return false;
+    dropped.Add(entry.second.outputs.size());
     return true;
   });
 }
 
 Status Publisher::CommitParts(Follower& follower) {
-  Commitment commitment{.release = follower.release,
-                        .shard = follower.shard,
+  Commitment commitment{.release = follower.release(),
                         .expected = {},
-                        .parts = follower.uncommitted,
-                        .journal_position = follower.journal.SafePosition(),
+                        .parts = follower.parts(),
                         .publish_time = clock_.NowUtc(),
                         .erased = options_.erasure_list.empty() ? nullptr : &erased_};
   for (const auto& [partition, part] : commitment.parts) {
-    commitment.expected[partition] = authority_.at(partition);
+    commitment.expected[partition] = keeper_.lanes().at(partition).epoch;
   }
   ASSIGN_OR_RETURN(const Committed done, store_.Commit(commitment));
-  for (const auto& [partition, part] : commitment.parts) {
-    published_[partition] = std::max(published_[partition], part.next);
-  }
-  follower.uncommitted.clear();
-  if (commitment.journal_position) follower.goes_on_at = commitment.journal_position;
-  follower.committed_at = clock_.NowMonotonic();
-  follower.moved = true;
+  keeper_.Became(done.lanes);
+  follower.parts().clear();
   transactions_.Add();
   opened_.Add(done.opened);
   changes_.Add(done.changes);
@@ -146,36 +166,118 @@ Status Publisher::CommitParts(Follower& follower) {
   superseded_.Add(done.superseded);
   cells_refused_.Add(done.cells_refused);
   erased_count_.Add(done.erased);
+  (keeper_.IsWanted(follower.release()) ? shadow_ : deposed_).Add(done.others);
   if (done.changes > 0) on_changes_();
   return Ok();
 }
 
-Status Publisher::SavePosition(const Follower& follower) {
-  if (options_.positions_dir.empty()) return Ok();
-  // For the worker, which keeps its journal no longer than it is needed.
-  if (follower.goes_on_at) {
-    RETURN_IF_ERROR(
-        log::SavePosition(disk_, options_.journal_dir + "/" + follower.release + "/positions",
-                          "publisher", "journal", follower.shard, *follower.goes_on_at));
+Status Publisher::TakeConfig(std::string_view signed_config) {
+  if (options_.control_public.empty()) {
+    return Error{Code::kUnavailable, "there is no keys/control.pub here: no config is taken"};
   }
-  log::Position position{.next = std::vector<Offset>(options_.partitions)};
-  for (const auto& [partition, next] : published_) {
-    if (partition.value < options_.partitions &&
-        log::ShardOf(partition, options_.shards) == follower.shard) {
-      position.next[partition.value] = next;
+  ASSIGN_OR_RETURN(const Wanted wanted, VerifyOrder(signed_config, options_.control_public));
+  Status taken = keeper_.Take(signed_config, wanted, *this);
+  if (!taken.ok() && taken.error().code == Code::kOutcomeUnknown) {
+    RETURN_IF_ERROR(LoadAuthority());
+    taken = keeper_.Take(signed_config, wanted, *this);
+  }
+  FollowReleases();
+  return taken;
+}
+
+internal::v1::PublisherReply Publisher::Answer(const internal::v1::PublisherRequest& request) {
+  internal::v1::PublisherReply reply;
+  Status done;
+  if (request.has_signed_config()) {
+    done = TakeConfig(request.signed_config());
+  } else if (!request.has_status()) {
+    done = Error{Code::kInvalid, "neither a config record nor a question"};
+  }
+  if (!done.ok()) {
+    spdlog::warn("order refused: {}", done.error().ToString());
+    reply.mutable_failure()->set_code(std::string(CodeName(done.error().code)));
+    reply.mutable_failure()->set_message(done.error().message);
+  }
+  keeper_.Describe(*this, reply);
+  return reply;
+}
+
+const Follower* Publisher::Find(const std::string& release, PartitionId partition) const {
+  const ShardId shard = log::ShardOf(partition, options_.shards);
+  for (const auto& follower : followers_) {
+    if (follower->release() == release && follower->shard() == shard) return follower.get();
+  }
+  return nullptr;
+}
+
+std::optional<Mark> Publisher::NewestMark(const std::string& release, PartitionId partition) const {
+  const Follower* const follower = Find(release, partition);
+  return follower == nullptr ? std::nullopt : follower->NewestMark(partition);
+}
+
+bool Publisher::IsStopped(const std::string& release, PartitionId partition) const {
+  const Follower* const follower = Find(release, partition);
+  return follower != nullptr && follower->is_stopped;
+}
+
+std::map<PartitionId, Offset> Publisher::LowestOf(ShardId shard) const {
+  std::map<PartitionId, Offset> lowest;
+  for (std::uint16_t n = 0; n < options_.partitions; ++n) {
+    const PartitionId partition{n};
+    if (log::ShardOf(partition, options_.shards) != shard) continue;
+    const auto lanes = keeper_.lanes().find(partition);
+    lowest[partition] = lanes == keeper_.lanes().end() ? Offset{} : lanes->second.LowestNext();
+  }
+  return lowest;
+}
+
+// From where each journal is read after a restart. Every lane, whoever has it, could be fed from
+// there: a flip back before the restart or after it finds everything.
+Status Publisher::KeepPlaces() {
+  std::vector<JournalPosition> places;
+  std::vector<Follower*> moved;
+  for (const auto& follower : followers_) {
+    const auto place = follower->PlaceFor(LowestOf(follower->shard()));
+    if (!place) continue;
+    if (follower->kept_place && follower->kept_place->segment == place->segment &&
+        follower->kept_place->byte == place->byte) {
+      continue;
     }
+    places.push_back({follower->release(), follower->shard(), *place});
+    moved.push_back(follower.get());
   }
-  return log::SavePosition(disk_, options_.positions_dir, "publisher", "safety", follower.shard,
-                           position);
+  RETURN_IF_ERROR(store_.KeepJournalPositions(places));
+  for (std::size_t n = 0; n < places.size(); ++n) {
+    moved[n]->kept_place = std::move(places[n].position);
+    moved[n]->is_place_saved = false;
+  }
+  return Ok();
+}
+
+Status Publisher::SavePosition(ShardId shard) const {
+  log::Position position{.next = std::vector<Offset>(options_.partitions)};
+  for (const auto& [partition, lowest] : LowestOf(shard)) position.next[partition.value] = lowest;
+  return log::SavePosition(disk_, options_.positions_dir, "publisher", "safety", shard, position);
 }
 
 Status Publisher::SavePositions() {
   for (const auto& follower : followers_) {
-    if (!follower->uncommitted.empty()) RETURN_IF_ERROR(CommitParts(*follower));
-    if (!follower->moved) continue;
-    RETURN_IF_ERROR(SavePosition(*follower));
-    follower->moved = false;
+    DropForeign(*follower);
+    if (!follower->parts().empty()) RETURN_IF_ERROR(CommitParts(*follower));
+    follower->AddCheckpoint();
   }
+  RETURN_IF_ERROR(KeepPlaces());
+  has_moved_ = false;
+  if (options_.positions_dir.empty()) return Ok();
+  for (const auto& follower : followers_) {
+    if (follower->is_place_saved) continue;
+    // For the worker, which keeps its journal no longer than it is needed.
+    RETURN_IF_ERROR(
+        log::SavePosition(disk_, options_.journal_dir + "/" + follower->release() + "/positions",
+                          "publisher", "journal", follower->shard(), *follower->kept_place));
+    follower->is_place_saved = true;
+  }
+  for (std::uint16_t n = 0; n < options_.shards; ++n) RETURN_IF_ERROR(SavePosition(ShardId{n}));
   return Ok();
 }
 

@@ -10,13 +10,18 @@
 #include "base/clock.h"
 #include "base/counters.h"
 #include "publish/alert_store.h"
-#include "publish/journal_follower.h"
+#include "publish/authority_keeper.h"
+#include "publish/follower.h"
 
 namespace telltale::publish {
 
+// Of one journal in one turn: none takes the others' time, however much it holds.
 inline constexpr std::size_t kEntriesPerTurnMax = 4096;
+inline constexpr std::size_t kEntriesPerTurnMaxOfCandidate = 1024;
 // How often a place without new alerts is written down.
 inline constexpr std::int64_t kPositionPaceUs = 500'000;
+// A candidate's journal that could not be read is left alone for so long.
+inline constexpr std::int64_t kCandidatePauseUs = 500'000;
 
 struct PublisherOptions {
   std::string journal_dir;        // <release>/ below it
@@ -24,9 +29,12 @@ struct PublisherOptions {
   std::string erasure_list = {};  // "" = there is none
   std::uint16_t partitions = 64;
   std::uint16_t shards = 2;
+  std::string control_public = {};  // 32 raw bytes; "" = no config record is taken
+  // Asked between journals: a turn ends early when an order waits.
+  std::function<bool()> is_order_waiting = {};
 };
 
-class Publisher {
+class Publisher : private Journals {
  public:
   // The references must outlive it; `on_changes` is called after each commit that made changes.
   Publisher(PublisherOptions options, AlertStore store, Disk& disk, const Clock& clock,
@@ -34,44 +42,52 @@ class Publisher {
 
   // Reads who may publish. False: nobody yet; publish nothing, try again later.
   Result<bool> LoadAuthority();
-  // The releases with authority.
-  std::vector<std::string> Releases() const;
+  // Whose journals are followed: stable's first, the candidate's last.
+  std::vector<std::string> Releases() const { return keeper_.Releases(); }
 
-  // Reads what is there and commits it. True when more may be waiting.
+  // Flips what is pending and can be, reads what is there and commits it. True when more may be
+  // waiting.
   //   kRefused  the authority changed under way: LoadAuthority(), then go on; nothing is lost
   // A journal that is broken, or was removed from where we are, stops its shard alone, with a word
-  // in the log.
+  // in the log; whatever a candidate's journal does costs nobody else anything.
   //   else      the disk: call again, the same outputs are tried once more
   Result<bool> RunOnce();
+
+  // Takes a signed config record. When it returns ok the record is durable, and so is every flip
+  // that could be made now: what it deposed publishes nothing any more.
+  //   errors of VerifyOrder() and AuthorityKeeper::Take()
+  Status TakeConfig(std::string_view signed_config);
+  // For orders.sock: TakeConfig(), or only the state.
+  internal::v1::PublisherReply Answer(const internal::v1::PublisherRequest& request);
+
   // Writes positions down whatever the pace.
   Status SavePositions();
 
  private:
-  struct Follower {
-    std::string release;
-    ShardId shard;
-    JournalFollower journal;
-    std::map<PartitionId, Part> uncommitted;  // taken from `journal`, not yet in the store
-    Micros committed_at;                      // monotonic
-    bool moved = false;                       // positions committed since the last SavePosition
-    // Where it goes on after a restart, as the store has it; none: from the beginning.
-    std::optional<log::Position> goes_on_at;
-    bool stopped = false;  // its journal is broken
-  };
+  std::optional<Mark> NewestMark(const std::string& release, PartitionId) const override;
+  bool IsStopped(const std::string& release, PartitionId) const override;
+  const Follower* Find(const std::string& release, PartitionId partition) const;
+
+  void FollowReleases();
   Result<bool> Turn(Follower& follower, bool pace);
+  Result<bool> ReadSome(Follower& follower);
+  void GoBackIfNeeded(Follower& follower);
+  void DropForeign(Follower& follower);
   Status CommitParts(Follower& follower);
-  Status SavePosition(const Follower& follower);
-  void DropDeposed(Follower& follower);
+  std::map<PartitionId, Offset> LowestOf(ShardId shard) const;
+  Status KeepPlaces();
+  Status SavePosition(ShardId shard) const;
 
   const PublisherOptions options_;
   AlertStore store_;
   Disk& disk_;
   const Clock& clock_;
   std::function<void()> on_changes_;
-  std::map<PartitionId, Authority> authority_;
-  std::map<PartitionId, Offset> published_;
-  std::vector<std::unique_ptr<Follower>> followers_;
+  AuthorityKeeper keeper_;
+  std::vector<std::unique_ptr<Follower>> followers_;  // in the order of Releases()
   ErasureList erased_;
+  Micros paced_at_;         // monotonic
+  bool has_moved_ = false;  // since positions were saved
   Counter& opened_;
   Counter& changes_;
   Counter& repeats_;
@@ -80,6 +96,8 @@ class Publisher {
   Counter& erased_count_;
   Counter& transactions_;
   Counter& deposed_;
+  Counter& shadow_;
+  Counter& went_back_;
   Counter& stopped_;
   Counter& expired_;
 };

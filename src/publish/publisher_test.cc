@@ -236,8 +236,7 @@ TEST(PublisherTest, AFlipUnderWayIsNoticedAndNothingOfTheDeposedIsPublished) {
   Must(place.publisher().LoadAuthority());
   AlertStore control = Must(AlertStore::Open(place.database()));
   for (std::uint16_t p = 0; p < kPartitions; ++p) {
-    ASSERT_TRUE(
-        control.SetAuthority(PartitionId{p}, {AuthorityEpoch{2}, kReleaseB, Offset{0}}).ok());
+    FlipAll(control, p, kReleaseB);
   }
   place.Write(0, {OutputEntry(0, 1, 'x'), Mark(0, 2)});
   const auto refused = place.publisher().RunOnce();

@@ -65,6 +65,25 @@ Result<Vehicle> Client::FindByVin(std::string_view vin, std::uint32_t ownership_
   return AskForOne(connection_, request);
 }
 
+Result<std::vector<Vehicle>> Client::ListAll() {
+  wire::RegistryRequest request;
+  request.mutable_subscribe();
+  RETURN_IF_ERROR(connection_.Send(request.SerializeAsString()));
+  std::vector<Vehicle> all;
+  while (true) {
+    ASSIGN_OR_RETURN(const std::optional<std::string> frame, connection_.Receive(kClientTimeout));
+    wire::RegistryMessage message;
+    if (!frame.has_value() || !message.ParseFromString(*frame)) {
+      return Error{Code::kUnavailable, "the registry's list cannot be read"};
+    }
+    for (const wire::VehicleRow& row : message.rows().rows()) {
+      ASSIGN_OR_RETURN(Vehicle vehicle, FromWire(row));
+      all.push_back(std::move(vehicle));
+    }
+    if (message.rows().complete()) return all;
+  }
+}
+
 Result<std::uint32_t> Client::Erase(const VehicleRef& ref) {
   wire::RegistryRequest request;
   request.mutable_erase()->set_vehicle_ref(ref.bytes.data(), ref.bytes.size());

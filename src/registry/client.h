@@ -3,6 +3,7 @@
 
 #include <span>
 #include <string>
+#include <vector>
 
 #include "base/local_socket.h"
 #include "registry/registry.h"
@@ -26,6 +27,9 @@ class Client {
   Result<Vehicle> FindByVin(std::string_view vin);
   Result<Vehicle> FindByVin(std::string_view vin, std::uint32_t ownership_epoch);
   Result<Vehicle> FindByRef(const VehicleRef& ref);
+  // The map that gateways are told, whole. The connection then follows changes: ask nothing more
+  // of it.
+  Result<std::vector<Vehicle>> ListAll();
   // As Registry::Erase; gives how many rows went.
   Result<std::uint32_t> Erase(const VehicleRef& ref);
   // Of a vehicle in any ownership epoch.

@@ -314,6 +314,12 @@ TEST_F(ServerTest, ASubscriberGetsTheWholeMapInPagesAndThenEachChange) {
   }
   EXPECT_EQ(vins.size(), entries.size());
 
+  auto lister = Client::Connect(socket_path());
+  ASSERT_TRUE(lister.ok());
+  const auto all = lister->ListAll();
+  ASSERT_TRUE(all.ok()) << all.error().ToString();
+  EXPECT_EQ(all->size(), entries.size());
+
   LocalConnection peer = MustConnect();
   Send(peer, ResolveOf(Vin("LATER")));
   const auto reply = Next(peer);

@@ -8,6 +8,7 @@ import sqlite3
 import accounts
 import journals
 import xxhash
+from segments import wire_values
 from waiting import wait_for
 
 LOTS = 10_002
@@ -50,36 +51,46 @@ def wait_published(installation, timeout_s=120):
         raise AssertionError(f"{late}; {left[:5]}") from None
 
 
+def _order(cohort):
+    """A Cohort message of a config record (docs/formats/config-record.md)."""
+    values = list(wire_values(cohort))
+    texts = [value for number, value in values if number == 2]
+    return {"salt": texts[0].decode() if texts else "",
+            "always": {value.hex() for number, value in values if number == 3},
+            "never": {value.hex() for number, value in values if number == 4}}
+
+
 def read(installation):
-    """(rows of the ledger, {rollout id: order})."""
+    """(rows of the ledger, {order number: order})."""
     path = installation.data / "publish" / "alerts.db"
     with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as database:
         database.row_factory = sqlite3.Row
-        rows = [dict(row) for row in database.execute("SELECT * FROM ledger ORDER BY rowid")]
-        orders = {row["id"]: dict(row) for row in database.execute("SELECT * FROM orders")}
+        rows = [dict(row) for row in database.execute("SELECT * FROM ledger ORDER BY number")]
+        orders = {row["order_number"]: _order(row["cohort"])
+                  for row in database.execute("SELECT order_number, cohort FROM orders")}
     return rows, orders
 
 
 def tiles(rows):
-    """What breaks "one release for each lot and offset"; lots of one partition are cut where the
-    rows' ends are."""
+    """What breaks "one release for each lot at each offset". An order changes only where one lane
+    has all lots, so a lot's rows follow each other without a hole whatever the orders."""
     wrong = []
     by_partition = collections.defaultdict(list)
     for row in rows:
         by_partition[row["partition"]].append(row)
-    for partition, own in by_partition.items():
-        edges = sorted({0, LOTS} | {edge for row in own for edge in (row["lot_from"],
-                                                                     row["lot_to"])})
-        # Within one order; rows of an earlier order end before the next one's begin.
-        for order in {row["order_id"] for row in own}:
-            for low in edges[:-1]:
-                covering = sorted((row for row in own if row["order_id"] == order
-                                   and row["lot_from"] <= low < row["lot_to"]),
-                                  key=lambda row: row["from_offset"])
-                for one, next_one in zip(covering, covering[1:]):
-                    if one["to_offset"] != next_one["from_offset"]:
-                        wrong.append(f"partition {partition} lot {low}: {one['to_offset']} then "
-                                     f"{next_one['from_offset']}")
+    for partition, own in sorted(by_partition.items()):
+        edges = sorted({edge for row in own for edge in (row["lot_from"], row["lot_to"])} | {0})
+        for low in edges:
+            if low == LOTS:
+                continue
+            covering = sorted((row for row in own if row["lot_from"] <= low < row["lot_to"]),
+                              key=lambda row: (row["from_offset"], row["number"]))
+            if not covering or covering[-1]["to_offset"] is not None:
+                wrong.append(f"partition {partition} lot {low}: nobody speaks now")
+            for one, following in zip(covering, covering[1:]):
+                if one["to_offset"] != following["from_offset"]:
+                    wrong.append(f"partition {partition} lot {low}: {one['to_offset']} then "
+                                 f"{following['from_offset']}")
     return wrong
 
 
@@ -93,7 +104,7 @@ def speaker(rows, orders):
         return [row for row in by_partition[partition]
                 if row["from_offset"] <= offset
                 and (row["to_offset"] is None or offset < row["to_offset"])
-                and row["lot_from"] <= lot_of(orders[row["order_id"]], vehicle) < row["lot_to"]]
+                and row["lot_from"] <= lot_of(orders[row["order_number"]], vehicle) < row["lot_to"]]
     return covering
 
 

@@ -4,6 +4,7 @@ import json
 import signal
 import sqlite3
 import subprocess
+import time
 
 import pytest
 
@@ -34,10 +35,12 @@ class Mirror:
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout.splitlines()[-1])
 
-    def end_generation(self):
+    def end_generation(self, in_s=0):
+        """Of the one in the file; what it was."""
         path = self.folder / "generation"
         kept = json.loads(path.read_text(encoding="utf-8"))
-        path.write_text(json.dumps({**kept, "ends_at_us": kept["began_at_us"]}), encoding="utf-8")
+        end = int((time.time() + in_s) * 1e6)
+        path.write_text(json.dumps({**kept, "ends_at_us": end}), encoding="utf-8")
         return kept
 
 
@@ -124,6 +127,28 @@ def test_another_generation_gives_other_names(mirror, tmp_path):
     for one in reports(mirror.target):
         boots.setdefault(one.boot_random, set()).add(one.vehicle_ref)
     assert all(len(references) == 1 for references in boots.values())
+
+
+def test_a_generation_that_ends_while_it_runs_loses_no_report(mirror, tmp_path):
+    mirror.once(share=10_000)
+    mirror.end_generation(in_s=5)
+    with open(tmp_path / "mirror.log", "wb") as log:
+        running = subprocess.Popen(mirror.command(share=10_000), stdin=subprocess.DEVNULL,
+                                   stdout=log, stderr=subprocess.STDOUT)
+    try:
+        fleet = Fleet(mirror.source, tmp_path).start("sim", "--vehicles", 6, "--duration", 12,
+                                                     "--clean")
+        wait_for("every vehicle under two names", lambda: len(vehicles(mirror.target)) == 12,
+                 timeout_s=40)
+        fleet.wait()
+        wait_for("all of it to arrive",
+                 lambda: times_of(mirror.target) == times_of(mirror.source), timeout_s=40)
+        running.send_signal(signal.SIGTERM)
+        assert running.wait(timeout=40) == 0, (tmp_path / "mirror.log").read_text()
+    finally:
+        running.kill()
+        running.wait()
+    assert len(reports(mirror.target)) == len(reports(mirror.source))
 
 
 def test_a_killed_mirror_leaves_nothing_out_and_holds_no_retention_back(mirror, tmp_path):

@@ -78,6 +78,7 @@ def test_metrics_are_prometheus_text_and_each_is_described(new_installation, tmp
         "the lake's lag to be told",
         lambda: 'consumer="lake"' in get(installation, "/metrics")[2],
     )
+    installation.counters("committer")  # the last to begin
     status, content_type, text = get(installation, "/metrics")
     assert status == 200
     assert content_type == "text/plain; version=0.0.4; charset=utf-8"

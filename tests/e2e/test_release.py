@@ -120,7 +120,7 @@ def test_a_rehearsal_holds_a_release_to_what_it_declared(driven, tmp_path):
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     [rule] = [one for one in report["rules"] if one["rule"] == "hard_braking"]
-    assert report["verdict"] == "as_declared"
+    assert (report["verdict"], report["outcome"]) == ("pass", "as_declared")
     assert [rule[key] for key in ("published", "rehearsed", "same", "missing", "extra")] == [
         10, 8, 8, 2, 0]
     assert rule["says"] == "fires 20.0 % less" and report["vehicles_affected"] == 1
@@ -133,7 +133,7 @@ def test_a_rehearsal_holds_a_release_to_what_it_declared(driven, tmp_path):
     # The release in force says again what it said.
     done = rehearse(driven, "stable")
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["verdict"] == "same"
+    assert json.loads(done.stdout)["outcome"] == "same"
     assert json.loads(done.stdout)["rules"][0]["same"] == 10
 
     # The same change without a word about it.
@@ -141,7 +141,7 @@ def test_a_rehearsal_holds_a_release_to_what_it_declared(driven, tmp_path):
     done = rehearse(driven, silent)
     assert done.returncode == 1, done.stderr
     report = json.loads(done.stdout)
-    assert report["verdict"] == "not_as_declared"
+    assert (report["verdict"], report["outcome"]) == ("fail", "not_as_declared")
     assert report["rules"][0]["verdict"] == "not_declared"
     assert len(published(driven)) == 10, "a rehearsal publishes nothing"
 
@@ -149,3 +149,11 @@ def test_a_rehearsal_holds_a_release_to_what_it_declared(driven, tmp_path):
 def test_a_rehearsal_without_records_judges_nothing(installation, tmp_path):
     done = rehearse(installation, sources(tmp_path / "sources"))
     assert done.returncode == 2 and "nothing to judge by" in done.stderr
+
+
+def test_a_rehearsal_with_an_engine_that_ends_judges_nothing_and_leaves_nothing(driven, tmp_path):
+    folder = sources(tmp_path / "sources")
+    driven.run("release", "build", folder, "--out", tmp_path / "a.ttr", "--engine", "/bin/false")
+    done = rehearse(driven, tmp_path / "a.ttr")
+    assert done.returncode == 2 and "exited with code 1" in done.stderr
+    assert not (driven.data / "rehearsal").exists()

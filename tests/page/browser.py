@@ -13,7 +13,7 @@ import threading
 from waiting import wait_for
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PATIENCE_S = 15
+PATIENCE_S = 30
 # The program itself; Debian's wrapper around it looks for a desktop.
 PROGRAMS = ("/usr/lib/chromium/chromium", shutil.which("chromium"))
 FLAGS = ("--headless=new", "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu",

@@ -270,7 +270,10 @@ def test_a_closed_shadow_can_be_opened_again_and_is_then_kept(site) -> None:
     layout, release = Layout(site), install(site, hourly=FASTER)
     run(site, release)
     shadow.close(layout, release, MONDAY)
-    run(site, release, reopen=True)
+    only_first = {"stable_features": folder(site, "same", hourly=FASTER)}  # nothing to compute
+    with pytest.raises(shadow.ShadowError, match="closed"):
+        run(site, release, **only_first)
+    run(site, release, reopen=True, **only_first)
     assert shadow.upkeep(layout, MONDAY + 365 * DAY_US) == []
     assert len(rows_of(site, release)) == 2 * len(cohort_of(5001))
 

@@ -1,6 +1,6 @@
+#include "control/release_store_shelf.h"
+
 #include "control/release_diff.h"
-#include "control/release_shelf.h"
-#include "control/release_store.h"
 
 namespace telltale::control {
 namespace {
