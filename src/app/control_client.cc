@@ -96,9 +96,9 @@ Error ErrorIn(const net::HttpResponse& answer, const std::string& url) {
             fmt::format("{} answered {} and is no control plane", url, answer.status)};
   }
   const json& error = body["error"];
-  const std::string next = ShownOf(error, "next");
-  return {CodeNamed(ShownOf(error, "code")),
-          ShownOf(error, "message") + (next == "-" ? "" : "; " + next)};
+  // What to do next is said for clients of the API; for people only where it helps them too.
+  const std::string next = answer.status == 401 ? "; " + ShownOf(error, "next") : "";
+  return {CodeNamed(ShownOf(error, "code")), ShownOf(error, "message") + next};
 }
 
 }  // namespace

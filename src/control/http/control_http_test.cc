@@ -107,8 +107,8 @@ TEST_F(ControlHttpTest, EveryKindOfErrorHasItsStatusAndSaysWhatToDoNext) {
       {Code::kRefused, 403},       {Code::kCorrupt, 500},    {Code::kUnsupported, 501},
       {Code::kOutcomeUnknown, 500}};
   for (const auto& [code, status] : table) {
-    plane_.answer = [code = code](const std::string&) -> Result<json> {
-      return Error{code, "so it is \xff"};
+    plane_.answer = [kind = code](const std::string&) -> Result<json> {
+      return Error{kind, "so it is \xff"};
     };
     const auto answer = Ask(HttpMethod::kGet, "/v1/status");
     EXPECT_EQ(answer.status, status);
@@ -190,6 +190,14 @@ TEST(OpenApiTest, EveryPathOfTheDocumentIsServedAndEveryServedOneIsInIt) {
     EXPECT_TRUE(served.insert(name + " " + std::string(route.path)).second) << route.path;
   }
   EXPECT_EQ(told, served);
+}
+
+TEST(OpenApiTest, EveryOperationOfThePlaneHasAPathAndEveryPathAnOperation) {
+  std::set<std::string> asked;
+  for (const Route& route : Routes()) asked.emplace(route.operation);
+  std::set<std::string> known;
+  for (const Operation& operation : Operations()) known.emplace(operation.name);
+  EXPECT_EQ(asked, known);
 }
 
 }  // namespace
