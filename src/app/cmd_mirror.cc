@@ -12,6 +12,7 @@
 #include "base/stop.h"
 #include "control/contracts.h"
 #include "net/certificates.h"
+#include "registry/client.h"
 #include "sim/mirror.h"
 
 namespace telltale::app {
@@ -88,6 +89,27 @@ class ContractFiles {
   std::map<std::uint32_t, std::string> ever_;
 };
 
+// What the other environment's register is told: the class and nothing else. Without the register
+// the door takes the vehicle as one of unknown class.
+class Introductions {
+ public:
+  Introductions(std::string socket, Counters& counters)
+      : socket_(std::move(socket)), failed_(counters.Get("introductions_failed")) {}
+
+  void Introduce(const std::string& vin, VehicleClass vehicle_class) {
+    if (vehicle_class == VehicleClass::kUnknown) return;
+    registry::VehicleEntry entry;
+    entry.vin = vin;
+    entry.vehicle_class = vehicle_class;
+    auto client = registry::Client::Connect(socket_);
+    if (!client.ok() || !client->Import({&entry, 1}).ok()) failed_.Add();
+  }
+
+ private:
+  const std::string socket_;
+  Counter& failed_;
+};
+
 void ShowProgress(const sim::MirrorProgress& now) {
   fmt::print(stderr,
              "generation {}  vehicles {}/{} connected  records {} read  reports {} taken, {} "
@@ -127,13 +149,18 @@ Status Run(MirrorFlags flags) {
   ASSIGN_OR_RETURN(const auto authority, net::CertificateAuthority::Load(disk, to.ca()));
   ContractFiles contracts(disk, from);
   Counters counters;
+  Introductions introductions(to.registry_socket(), counters);
   const sim::MirrorOptions options = OptionsOf(flags, from, to, disk);
   sim::MirrorProgress end;
   const Status ran = sim::RunMirror(
       {.reader = {.streams = *streams, .disk = disk, .clock = clock, .counters = counters},
        .random = random,
        .authority = authority,
-       .contract_of = [&](std::uint32_t number) { return contracts.Find(number); }},
+       .contract_of = [&](std::uint32_t number) { return contracts.Find(number); },
+       .introduce =
+           [&](const std::string& vin, VehicleClass vehicle_class) {
+             introductions.Introduce(vin, vehicle_class);
+           }},
       options, [&](const sim::MirrorProgress& now) {
         end = now;
         if (!flags.quiet) ShowProgress(now);

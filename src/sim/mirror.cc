@@ -39,6 +39,8 @@ class Mirror {
         look_timer_(loop_),
         repeats_(parts_.reader.counters.Drops("mirror", Reason::kDuplicate)),
         conflicts_(parts_.reader.counters.Drops("mirror", Reason::kSeqConflict)),
+        taken_count_(parts_.reader.counters.Get("reports_taken")),
+        acked_count_(parts_.reader.counters.Get("reports_acked")),
         pseudonyms_(parts_.reader.counters.Get("pseudonyms")),
         broken_(parts_.reader.counters.Drops("mirror", Reason::kReportMalformed)) {}
 
@@ -105,7 +107,10 @@ class Mirror {
     plan.car.boots_before = former != nullptr ? former->boots() : boots_before_;
     plan.distance_km = PseudonymDistanceKm(generation_.key, record.header.vehicle);
     car = std::make_unique<MirrorCar>(std::move(plan), std::move(context), road_);
-    if (former == nullptr) pseudonyms_.Add();
+    if (former == nullptr) {
+      pseudonyms_.Add();
+      parts_.introduce(vin, ClassOf(record));
+    }
     // What a batch says of firmware holds for all of it: another one, another car.
     if (former != nullptr) {
       car->GoOnFrom(*former);
@@ -169,6 +174,8 @@ class Mirror {
     std::erase_if(leaving_, [](const auto& car) { return car->gone(); });
     if (!ends_ && now >= generation_.ends_at) RETURN_IF_ERROR(BeginGeneration());
     Report();
+    taken_count_.Add(taken_ - taken_count_.value());
+    acked_count_.Add(record_.totals().reports_acked - acked_count_.value());
     return WriteCounters(options_.reader.state_dir, "counters", parts_.reader.counters);
   }
 
@@ -214,6 +221,8 @@ class Mirror {
   net::Timer look_timer_;
   Counter& repeats_;
   Counter& conflicts_;
+  Counter& taken_count_;
+  Counter& acked_count_;
   Counter& pseudonyms_;
   Counter& broken_;
   std::uint64_t taken_ = 0;

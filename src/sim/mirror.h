@@ -29,6 +29,9 @@ struct MirrorParts {
   // Of the other environment: makes its vehicles' certificates, and its doors are trusted.
   const net::CertificateAuthority& authority;
   MirrorReports::ContractOf contract_of;
+  // Tells the other environment's register what kind of vehicle a pseudonym is, before it connects
+  // for the first time: its door derives the class from there. Once for each pseudonym and session.
+  std::function<void(const std::string& pseudonym, VehicleClass vehicle_class)> introduce;
 };
 
 struct MirrorProgress {

@@ -1,5 +1,7 @@
 #include "sim/mirror_report.h"
 
+#include <optional>
+
 #include "contract/wire.h"
 
 namespace telltale::sim {
@@ -14,6 +16,13 @@ constexpr std::uint32_t kBootCounter = 1;
 constexpr std::uint32_t kBootRandom = 2;
 constexpr std::uint32_t kReports = 10;
 
+// Without the previous-boot block. Nothing where the payload is too short for it.
+std::optional<ByteSpan> WireOf(const log::RecordView& record) {
+  if ((record.header.flags & kFlagPreviousBoot) == 0) return record.payload;
+  if (record.payload.size() < kPreviousBootBytes) return std::nullopt;
+  return record.payload.subspan(kPreviousBootBytes);
+}
+
 void ClearNumber(telltale::v1::Report& report, int number) {
   const google::protobuf::Reflection& fields = *report.GetReflection();
   if (const auto* field = report.GetDescriptor()->FindFieldByNumber(number)) {
@@ -24,6 +33,25 @@ void ClearNumber(telltale::v1::Report& report, int number) {
 }
 
 }  // namespace
+
+VehicleClass ClassOf(const log::RecordView& record) {
+  const std::optional<ByteSpan> payload = WireOf(record);
+  if (!payload) return VehicleClass::kUnknown;
+  contract::WireCursor cursor(*payload);
+  while (!cursor.done()) {
+    std::uint32_t number = 0;
+    WireType type{};
+    if (!cursor.ReadTag(number, type)) break;
+    if (number != contract::kFieldVehicleClass || type != WireType::kVarint) {
+      if (!cursor.Skip(type)) break;
+      continue;
+    }
+    std::uint64_t value = 0;
+    const bool known = cursor.ReadVarint(value) && value < kVehicleClassNames.size();
+    return known ? static_cast<VehicleClass>(value) : VehicleClass::kUnknown;
+  }
+  return VehicleClass::kUnknown;
+}
 
 MirrorReports::MirrorReports(ContractOf contract_of, std::vector<std::string> leave_out)
     : contract_of_(std::move(contract_of)), leave_out_(std::move(leave_out)) {}
@@ -45,17 +73,14 @@ Result<telltale::v1::Report> MirrorReports::Encode(const log::RecordView& record
                                                    double distance_km) {
   const Error broken{Code::kInvalid, "the payload is none of an open record"};
   ASSIGN_OR_RETURN(Prepared * prepared, For(record.header.contract_number));
-  ByteSpan payload = record.payload;
-  if ((record.header.flags & kFlagPreviousBoot) != 0) {
-    if (payload.size() < kPreviousBootBytes) return broken;
-    payload = payload.subspan(kPreviousBootBytes);
-  }
+  const std::optional<ByteSpan> payload = WireOf(record);
+  if (!payload) return broken;
   body_.clear();
   contract::AppendTag(body_, contract::kFieldSeq, WireType::kVarint);
   contract::AppendVarint(body_, record.header.seq);
   contract::AppendTag(body_, contract::kFieldEventTimeUs, WireType::kVarint);
   contract::AppendVarint(body_, static_cast<std::uint64_t>(record.header.event_time.value));
-  body_.append(AsText(payload));
+  body_.append(AsText(*payload));
   batch_.clear();
   contract::AppendTag(batch_, kBootCounter, WireType::kVarint);
   contract::AppendVarint(batch_, 1);

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/vehicle_class.h"
 #include "contract/contract.h"
 #include "log/record.h"
 #include "telltale/v1/telemetry.pb.h"
@@ -20,6 +21,9 @@ namespace telltale::sim {
 // where they were.
 inline const std::vector<std::string> kCarriedOnCounts = {
     "ignition_cycle", "warmups_since_clear", "distance_since_clear_km", "time_since_clear_min"};
+
+// The class of vehicle that the platform wrote into an open record; kUnknown where there is none.
+VehicleClass ClassOf(const log::RecordView& record);
 
 // One thread.
 class MirrorReports {

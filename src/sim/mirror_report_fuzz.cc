@@ -14,6 +14,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   log::RecordView record;
   record.header.flags = size > 0 ? data[0] & 1 : 0;
   record.payload = size > 0 ? ByteSpan(data + 1, size - 1) : ByteSpan();
+  CHECK(static_cast<std::size_t>(sim::ClassOf(record)) < kVehicleClassNames.size());
   const auto report = reports.Encode(record, 1'000.5);
   if (!report.ok()) return 0;
   CHECK(!report->has_latitude_deg() && !report->has_longitude_deg() && !report->has_heading_deg());

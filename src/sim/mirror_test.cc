@@ -130,6 +130,23 @@ TEST_F(MirrorReportsTest, NeitherDerivedNorSealedNorCarriedOnValuesLeave) {
   EXPECT_EQ(sent->SerializeAsString(), open.SerializeAsString());
 }
 
+TEST_F(MirrorReportsTest, TheClassIsReadFromTheRecordWhereverItStands) {
+  const auto class_of = [](const std::string& payload, std::uint8_t flags) {
+    log::RecordView record;
+    record.header.flags = flags;
+    record.payload = AsBytes(payload);
+    return ClassOf(record);
+  };
+  telltale::v1::Report open;
+  open.set_speed_kmh(50);
+  EXPECT_EQ(class_of(open.SerializeAsString(), 0), VehicleClass::kUnknown);
+  open.set_vehicle_class(telltale::v1::VEHICLE_CLASS_TRUCK);
+  EXPECT_EQ(class_of(open.SerializeAsString(), 0), VehicleClass::kTruck);
+  EXPECT_EQ(class_of(std::string(20, 'b') + open.SerializeAsString(), 1), VehicleClass::kTruck);
+  EXPECT_EQ(class_of("short", 1), VehicleClass::kUnknown);
+  EXPECT_EQ(class_of("\xff\xff", 0), VehicleClass::kUnknown);
+}
+
 TEST_F(MirrorReportsTest, WhatIsNoOpenRecordIsRefused) {
   const auto refused = [this](const std::string& payload, std::uint8_t flags) {
     const auto sent = Encode(payload, flags);
