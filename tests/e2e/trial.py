@@ -35,6 +35,8 @@ class Trial:
     def init(self, *arguments, **settings):
         for name, site in self.sites.items():
             site.init("--environment", name, *arguments, **settings)
+            if site is not self.home:
+                site.set(environment__side_effects="off")
         self.home.set(control__http="on", control__port=0)
         return self
 
