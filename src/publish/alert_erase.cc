@@ -1,5 +1,6 @@
 // Erasing one vehicle from the alert store, and showing what is there of it.
 #include <algorithm>
+#include <array>
 
 #include "publish/alert_store.h"
 
@@ -8,6 +9,13 @@ namespace {
 
 constexpr const char* kFind =
     "SELECT number FROM alert_changes WHERE number > ?1 AND instr(data, ?2) > 0 ORDER BY number";
+
+// Ids are made of the reference among others.
+constexpr std::array kForgetEpisodes = {
+    "DELETE FROM episode_ids WHERE published_id IN "
+    "(SELECT output_id FROM alerts WHERE vehicle_ref = ?1)",
+    "DELETE FROM alerts_left_open WHERE output_id IN "
+    "(SELECT output_id FROM alerts WHERE vehicle_ref = ?1)"};
 
 // The numbers after `after` whose line names the vehicle.
 Result<std::vector<std::int64_t>> FindChanges(store::Database& database, std::int64_t after,
@@ -59,6 +67,10 @@ Result<VehicleErased> AlertStore::EraseVehicle(const VehicleRef& vehicle) {
                      database_.Prepare("DELETE FROM alert_changes WHERE number = ?1"));
     for (const std::int64_t number : numbers) RETURN_IF_ERROR(remove.BindInt(1, number).Run());
     erased.changes = numbers.size();
+    for (const char* const sql : kForgetEpisodes) {
+      ASSIGN_OR_RETURN(store::Statement forget, database_.Prepare(sql));
+      RETURN_IF_ERROR(forget.BindText(1, ref_hex).Run());
+    }
     ASSIGN_OR_RETURN(store::Statement alerts,
                      database_.Prepare("DELETE FROM alerts WHERE vehicle_ref = ?1"));
     RETURN_IF_ERROR(alerts.BindText(1, ref_hex).Run());

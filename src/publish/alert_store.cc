@@ -59,19 +59,19 @@ void BindStamps(const Output& output, const Authority& authority, Micros publish
       .BindInt(28, change_number);
 }
 
-VehicleRef VehicleOf(const Output& output) {
-  VehicleRef ref;
-  const std::string& bytes = output.alert().vehicle_ref();  // 16: JournalFollower has checked it
-  std::copy_n(bytes.begin(), std::min(bytes.size(), ref.bytes.size()), ref.bytes.begin());
-  return ref;
-}
-
 bool IsErased(const Commitment& commitment, const Output& output) {
   if (commitment.erased == nullptr || commitment.erased->empty()) return false;
   return commitment.erased->Contains(VehicleOf(output));
 }
 
 }  // namespace
+
+VehicleRef VehicleOf(const Output& output) {
+  VehicleRef ref;
+  const std::string& bytes = output.alert().vehicle_ref();  // 16: JournalFollower has checked it
+  std::copy_n(bytes.begin(), std::min(bytes.size(), ref.bytes.size()), ref.bytes.begin());
+  return ref;
+}
 
 Result<AlertStore> AlertStore::Open(const std::string& path, const store::DiskVfs* vfs) {
   PosixDisk disk;
@@ -119,8 +119,7 @@ Status AlertStore::Prepare(bool read_only) {
                           "ON c.number = a.change_number ORDER BY a.change_number DESC LIMIT ?1"));
   if (read_only) return Ok();
   RETURN_IF_ERROR(PrepareAuthority());
-  RETURN_IF_ERROR(
-      prepare(s.version, "SELECT authority_epoch, revision FROM alerts WHERE output_id = ?1"));
+  RETURN_IF_ERROR(PrepareEpisodes());
   RETURN_IF_ERROR(prepare(s.change,
                           "INSERT INTO alert_changes (output_id, authority_epoch, revision, data) "
                           "VALUES (?1, ?2, ?3, ?4)"));
@@ -198,35 +197,32 @@ Status AlertStore::Publish(const Commitment& commitment, const Lanes& lanes, con
 
 Status AlertStore::Upsert(const Commitment& commitment, const Authority& authority,
                           const Output& output, Committed& done) {
-  const internal::v1::Alert& alert = output.alert();
-  store::Statement& version = *statements_->version;
-  ASSIGN_OR_RETURN(const bool exists, version.BindBlob(1, alert.output_id()).Step());
-  if (exists) {
-    const std::pair there{Unsigned(version.Int(0)), Unsigned(version.Int(1))};
-    version.Reset();
-    const std::pair here{authority.epoch.value, std::uint64_t{alert.revision()}};
+  ASSIGN_OR_RETURN(const Name name, NameOf(authority, output, done));
+  if (name.there.exists) {
+    const std::pair there{name.there.epoch, name.there.revision};
+    const std::pair here{authority.epoch.value, name.revision};
     if (here == there) return ++done.repeats, Ok();
     if (here < there) return ++done.superseded, Ok();
   }
-  Output cleared;
-  const Output* shown = &output;
+  Output shown = output;
+  internal::v1::Alert& alert = *shown.mutable_alert();
+  alert.set_output_id(name.output_id);
+  alert.set_revision(static_cast<std::uint32_t>(name.revision));
   if (alert.has_cell() && !IsCoarseEnough(alert.cell())) {
-    cleared = output;
-    cleared.mutable_alert()->clear_cell();
-    shown = &cleared;
+    alert.clear_cell();
     ++done.cells_refused;
   }
   RETURN_IF_ERROR(statements_->change->BindBlob(1, alert.output_id())
                       .BindInt(2, Signed(authority.epoch.value))
                       .BindInt(3, alert.revision())
-                      .BindText(4, AlertJson(*shown, authority, commitment.publish_time))
+                      .BindText(4, AlertJson(shown, authority, commitment.publish_time))
                       .Run());
   store::Statement& upsert = *statements_->upsert;
-  BindPayload(*shown, upsert);
-  BindStamps(*shown, authority, commitment.publish_time, database_.last_insert_id(), upsert);
+  BindPayload(shown, upsert);
+  BindStamps(shown, authority, commitment.publish_time, database_.last_insert_id(), upsert);
   RETURN_IF_ERROR(upsert.Run());
   ++done.changes;
-  if (!exists) ++done.opened;
+  if (!name.there.exists) ++done.opened;
   return Ok();
 }
 

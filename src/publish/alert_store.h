@@ -38,9 +38,11 @@ struct Committed {
   std::uint64_t changes = 0;  // rows of alert_changes
   std::uint64_t repeats = 0;
   std::uint64_t superseded = 0;
-  std::uint64_t cells_refused = 0;          // finer than level 12: left out
-  std::uint64_t erased = 0;                 // of vehicles that were erased: left out
-  std::uint64_t others = 0;                 // of vehicles that another release speaks for: left out
+  std::uint64_t cells_refused = 0;  // finer than level 12: left out
+  std::uint64_t erased = 0;         // of vehicles that were erased: left out
+  std::uint64_t others = 0;         // of vehicles that another release speaks for: left out
+  std::uint64_t continued = 0;      // episodes of the release that go on with another one's alert
+  std::uint64_t left_open = 0;      // alerts that were open at a flip and not in the new release
   std::map<PartitionId, Lanes> lanes = {};  // what those of `parts` became
 };
 
@@ -151,10 +153,21 @@ class AlertStore {
   Status PrepareAuthority();
   Status CommitPart(const Commitment& commitment, PartitionId partition, const Part& part,
                     Committed& done);
+  Status PrepareEpisodes();
   Status Publish(const Commitment& commitment, const Lanes& lanes, const Part& part,
                  Committed& done);
   Status Upsert(const Commitment& commitment, const Authority& authority,
                 const internal::v1::JournalEntry::Output& output, Committed& done);
+  struct Version;
+  struct Name;
+  Result<Version> VersionOf(std::string_view output_id);
+  Result<Name> NameOf(const Authority& authority, const internal::v1::JournalEntry::Output& output,
+                      Committed& done);
+  Result<std::optional<std::string>> FindOpen(const Authority& authority,
+                                              const internal::v1::JournalEntry::Output& output,
+                                              Committed& done);
+  Result<bool> SpokeUntilTheFlip(const std::string& before, Offset from, const std::string& release,
+                                 const internal::v1::JournalEntry::Output& output);
   Result<Lanes> ReadLanesOf(PartitionId partition);
   Result<std::int64_t> NumberOfOrder(const Cohort& order);
   Result<Cohort> OrderOf(std::int64_t number);

@@ -118,6 +118,19 @@ CREATE TRIGGER ledger_is_closed_once BEFORE UPDATE ON ledger
   BEGIN SELECT RAISE(ABORT, 'a row of the ledger is only closed, once'); END;
 CREATE TRIGGER ledger_no_delete BEFORE DELETE ON ledger
   BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
+CREATE TABLE episode_ids (
+  output_id BLOB NOT NULL,
+  authority_epoch INTEGER NOT NULL,
+  published_id BLOB NOT NULL,
+  revision_added INTEGER NOT NULL,
+  PRIMARY KEY (output_id, authority_epoch)
+) WITHOUT ROWID;
+CREATE TABLE alerts_left_open (
+  output_id BLOB PRIMARY KEY,
+  authority_epoch INTEGER NOT NULL,
+  input_offset INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX alerts_open ON alerts (vehicle_ref, rule) WHERE state = 'OPEN';
 CREATE TABLE control_config (
   one INTEGER PRIMARY KEY CHECK (one = 1),
   signed_config BLOB NOT NULL,

@@ -97,15 +97,25 @@ class FlipWorld {
     ref.bytes.fill(static_cast<std::uint8_t>(1 + partition * 16 + offset % kVehicles));
     return ref;
   }
-  static bool Outputs(const std::string& release, std::uint64_t offset) {
-    return offset % (release == kReleaseA ? 3 : 4) != 0;
-  }
   static std::string IdAt(std::uint16_t partition, std::uint64_t offset) {
     std::string id(16, '\0');
     id[0] = static_cast<char>(partition);
     for (int n = 0; n < 8; ++n)
       id[static_cast<std::size_t>(8 + n)] = static_cast<char>(offset >> (8 * n) & 0xff);
     return id;
+  }
+
+  // What `release` concludes of the inputs below `to`, from where it began. Its rule differs from
+  // the other's, so the episodes do, and often have other first reports.
+  std::vector<internal::v1::JournalEntry::Output> Conclude(const std::string& release,
+                                                           std::uint16_t partition,
+                                                           std::uint64_t to) {
+    std::array<SimEpisode, kVehicles> episodes{};
+    std::vector<internal::v1::JournalEntry::Output> outputs;
+    for (std::uint64_t offset = since[release][partition]; offset < to; ++offset) {
+      Conclude(release == kReleaseA, partition, offset, episodes[offset % kVehicles], outputs);
+    }
+    return outputs;
   }
 
   // What a worker writes of [from, to): outputs, and a mark unless it dies before.
@@ -115,13 +125,10 @@ class FlipWorld {
     const auto add = [&batch](const internal::v1::JournalEntry& entry) {
       batch.Add({}, "", AsBytes(entry.SerializeAsString()));
     };
-    for (std::uint64_t offset = from; offset < to; ++offset) {
-      if (!Outputs(release, offset)) continue;
+    for (auto& output : Conclude(release, partition, to)) {
+      if (output.input_offset() < from) continue;
       internal::v1::JournalEntry entry;
-      *entry.mutable_output() = MakeOutput(partition, offset, 'x');
-      auto& alert = *entry.mutable_output()->mutable_alert();
-      alert.set_output_id(IdAt(partition, offset));
-      alert.set_vehicle_ref(std::string(AsText(VehicleAt(partition, offset).bytes)));
+      *entry.mutable_output() = std::move(output);
       add(entry);
     }
     if (marks) {
@@ -169,6 +176,54 @@ class FlipWorld {
   std::unique_ptr<Publisher> publisher;
 
  private:
+  struct SimEpisode {
+    bool is_pending = false;
+    bool is_open = false;
+    std::uint64_t first = 0;
+    std::uint64_t last = 0;
+  };
+
+  static std::int64_t TimeAt(std::uint64_t offset) {
+    return 1'000'000 + static_cast<std::int64_t>(offset) * 1000;
+  }
+  static internal::v1::JournalEntry::Output Said(std::uint16_t partition, std::uint64_t offset,
+                                                 const SimEpisode& episode, std::uint64_t ended) {
+    auto output = MakeOutput(partition, offset, 'x', ended == 0 ? 1 : 2);
+    output.set_event_time_us(TimeAt(offset));
+    auto& alert = *output.mutable_alert();
+    alert.set_output_id(IdAt(partition, episode.first));
+    alert.set_vehicle_ref(std::string(AsText(VehicleAt(partition, offset).bytes)));
+    alert.set_started_at_us(TimeAt(episode.first));
+    if (ended != 0) alert.set_ended_at_us(TimeAt(ended));
+    return output;
+  }
+  // The first opens at once; the second waits for one more report, and leaves later.
+  static void Conclude(bool is_first, std::uint16_t partition, std::uint64_t offset,
+                       SimEpisode& episode,
+                       std::vector<internal::v1::JournalEntry::Output>& outputs) {
+    const std::uint64_t measure =
+        (offset * 0x9e3779b97f4a7c15u + partition * 0xbf58476d1ce4e5b9u) >> 40;
+    const std::uint64_t level = measure % 16;
+    if (episode.is_open) {
+      const bool was_silent = is_first && level == 15;
+      if (!was_silent && level < (is_first ? 12u : 13u)) return void(episode.last = offset);
+      outputs.push_back(Said(partition, offset, episode, was_silent ? episode.last : offset));
+      episode = {};
+      if (!was_silent) return;
+    } else if (level >= (is_first ? 6u : 8u)) {
+      episode = {};
+      return;
+    }
+    if (!episode.is_pending) episode.first = offset;
+    episode.last = offset;
+    episode.is_open = is_first || episode.is_pending;
+    episode.is_pending = !episode.is_open;
+    if (!episode.is_open) return;
+    outputs.push_back(Said(partition, offset, episode, 0));
+    const auto before = outputs.size() - 2;
+    if (outputs.size() > 1 && outputs[before].input_offset() == offset) outputs.back().set_index(1);
+  }
+
   std::map<std::string, std::unique_ptr<log::Log>> journals_;
   std::unique_ptr<store::DiskVfs> vfs_;
 };

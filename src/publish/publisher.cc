@@ -26,6 +26,8 @@ Publisher::Publisher(PublisherOptions options, AlertStore store, Disk& disk, con
       superseded_(counters.Drops("publish", Reason::kAlertSuperseded)),
       cells_refused_(counters.Drops("publish", Reason::kPositionInvalid)),
       erased_count_(counters.Drops("publish", Reason::kErased)),
+      continued_(counters.Get("episodes_continued_total")),
+      left_open_(counters.Get("alerts_left_open_total")),
       transactions_(counters.Get("transactions_total")),
       deposed_(counters.Get("outputs_without_authority_total")),
       shadow_(counters.Get("outputs_shadow_total")),
@@ -166,6 +168,8 @@ Status Publisher::CommitParts(Follower& follower) {
   superseded_.Add(done.superseded);
   cells_refused_.Add(done.cells_refused);
   erased_count_.Add(done.erased);
+  continued_.Add(done.continued);
+  left_open_.Add(done.left_open);
   (keeper_.IsWanted(follower.release()) ? shadow_ : deposed_).Add(done.others);
   if (done.changes > 0) on_changes_();
   return Ok();

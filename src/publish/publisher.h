@@ -94,6 +94,8 @@ class Publisher : private Journals {
   Counter& superseded_;
   Counter& cells_refused_;
   Counter& erased_count_;
+  Counter& continued_;
+  Counter& left_open_;
   Counter& transactions_;
   Counter& deposed_;
   Counter& shadow_;

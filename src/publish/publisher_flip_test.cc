@@ -9,14 +9,14 @@ namespace {
 
 constexpr std::uint16_t kPartitions = FlipWorld::kPartitions;
 
-// Who spoke for an input, by the ledger; null: nobody, or two.
+// Who spoke for a vehicle at an input, by the ledger; null: nobody, or two.
 const LedgerRow* SpeakerOf(const std::vector<LedgerRow>& ledger, std::uint16_t partition,
-                           std::uint64_t offset) {
+                           std::uint64_t offset, const VehicleRef& vehicle) {
   const LedgerRow* speaker = nullptr;
   for (const LedgerRow& row : ledger) {
     if (row.partition != PartitionId{partition} || Offset{offset} < row.from) continue;
     if (row.to && Offset{offset} >= *row.to) continue;
-    const std::uint32_t lot = LotOf(row.order, FlipWorld::VehicleAt(partition, offset));
+    const std::uint32_t lot = LotOf(row.order, vehicle);
     if (lot < row.lot_from || lot >= row.lot_to) continue;
     if (speaker != nullptr) return nullptr;
     speaker = &row;
@@ -24,31 +24,128 @@ const LedgerRow* SpeakerOf(const std::vector<LedgerRow>& ledger, std::uint16_t p
   return speaker;
 }
 
-// What is published is the merge of both journals by the ledger; `inputs` by partition.
-void ExpectMerged(FlipWorld& world, const std::array<std::uint64_t, kPartitions>& inputs) {
+// Whose alerts the outputs of one partition are, from the ledger and the journals alone.
+class Names {
+ public:
+  using Output = internal::v1::JournalEntry::Output;
+  Names(const std::vector<LedgerRow>& ledger, std::uint16_t partition)
+      : ledger_(ledger), partition_(partition) {}
+
+  // The id and revision under which it is published, and what that makes of the alert.
+  std::pair<std::string, std::uint64_t> Next(const LedgerRow& speaker, const Output& output) {
+    const std::string own = output.alert().output_id();
+    const std::uint64_t epoch = speaker.authority_epoch.value;
+    const auto known = given_.find({own, epoch});
+    std::string id = known != given_.end() ? known->second.first : own;
+    std::uint64_t added = known != given_.end() ? known->second.second : 0;
+    if (known == given_.end()) {
+      if (const auto home = home_.find(own); home != home_.end()) id = home->second;
+      if (!alerts_[id].is_open) id = OpenAt(speaker, output).value_or(id);
+      const Alert& there = alerts_[id];
+      if (there.revision >= output.alert().revision() && there.epoch < epoch) {
+        added = there.revision + 1 - output.alert().revision();
+      }
+      given_[{own, epoch}] = {id, added};
+      home_[own] = id;
+      continued += id == own ? 0 : 1;
+    }
+    alerts_[id] = {.is_open = output.alert().state() == internal::v1::EPISODE_STATE_OPEN,
+                   .epoch = epoch,
+                   .revision = output.alert().revision() + added,
+                   .release = speaker.release,
+                   .output = output};
+    return {id, alerts_[id].revision};
+  }
+  std::uint64_t continued = 0;
+
+ private:
+  struct Alert {
+    bool is_open = false;
+    std::uint64_t epoch = 0;
+    std::uint64_t revision = 0;
+    std::string release = {};
+    Output output = {};
+  };
+  std::optional<std::string> OpenAt(const LedgerRow& speaker, const Output& output) {
+    std::optional<std::string> found;
+    std::uint64_t newest = 0;
+    for (const auto& [id, alert] : alerts_) {
+      if (!alert.is_open || alert.release == speaker.release) continue;
+      if (alert.output.alert().vehicle_ref() != output.alert().vehicle_ref()) continue;
+      if (found && alert.output.input_offset() < newest) continue;
+      if (!Overlap(speaker, alert.output, output)) continue;
+      found = id;
+      newest = alert.output.input_offset();
+    }
+    return found;
+  }
+  bool Overlap(const LedgerRow& speaker, const Output& open, const Output& output) const {
+    const bool is_known = output.alert().started_at_us() <= open.event_time_us();
+    if (output.alert().state() == internal::v1::EPISODE_STATE_OPEN) return is_known;
+    if (output.alert().ended_at_us() < open.alert().started_at_us()) return false;
+    std::size_t flips = 0;
+    std::string last;
+    for (std::uint64_t offset = open.input_offset(); offset <= output.input_offset(); ++offset) {
+      const LedgerRow* const of = SpeakerOf(
+          ledger_, partition_, offset, FlipWorld::VehicleAt(partition_, output.input_offset()));
+      if (of == nullptr) return false;
+      if (!last.empty() && last != of->release) ++flips;
+      last = of->release;
+    }
+    return is_known || (flips == 1 && last == speaker.release);
+  }
+
+  const std::vector<LedgerRow>& ledger_;
+  std::uint16_t partition_;
+  std::map<std::string, Alert> alerts_;
+  std::map<std::string, std::string> home_;
+  std::map<std::pair<std::string, std::uint64_t>, std::pair<std::string, std::uint64_t>> given_;
+};
+
+// What is published is the merge of both journals by the ledger; `inputs` by partition. Returns how
+// many episodes went on with an alert of another id.
+std::uint64_t ExpectMerged(FlipWorld& world, const std::array<std::uint64_t, kPartitions>& inputs) {
   AlertStore store = world.OpenStore();
   const auto ledger = Must(store.ReadLedger());
-  std::map<std::string, nlohmann::json> published;
+  std::map<std::string, std::string> published;  // id and revision: what it says
   for (const AlertChange& change : Must(store.ChangesAfter(0, SIZE_MAX))) {
-    auto json = nlohmann::json::parse(change.data);
-    const std::string id = json["output_id"];
-    EXPECT_TRUE(published.emplace(id, std::move(json)).second) << "twice: " << id;
+    const auto json = nlohmann::json::parse(change.data);
+    const std::string key =
+        json["output_id"].get<std::string>() + " " + std::to_string(json["revision"].get<int>());
+    const std::string says = json["release"].get<std::string>() + json["authority_epoch"].dump() +
+                             " of " + json["input_offset"].dump() + json["state"].dump();
+    EXPECT_TRUE(published.emplace(key, says).second) << "twice: " << key;
   }
+  std::uint64_t continued = 0;
   std::size_t expected = 0;
   for (std::uint16_t p = 0; p < kPartitions; ++p) {
-    for (std::uint64_t offset = 0; offset < inputs[p]; ++offset) {
-      const LedgerRow* const speaker = SpeakerOf(ledger, p, offset);
-      ASSERT_NE(speaker, nullptr) << "partition " << p << ", input " << offset;
-      if (!FlipWorld::Outputs(speaker->release, offset)) continue;
-      ++expected;
-      const auto at = published.find(HexEncode(FlipWorld::IdAt(p, offset)));
-      ASSERT_NE(at, published.end())
-          << "lost: partition " << p << ", input " << offset << " of " << speaker->release[0];
-      EXPECT_EQ(at->second["release"], speaker->release) << "input " << offset;
-      EXPECT_EQ(at->second["authority_epoch"], speaker->authority_epoch.value);
+    Names names(ledger, p);
+    std::map<std::uint64_t, std::map<std::string, std::vector<Names::Output>>> said;
+    for (const std::string& release : {kReleaseA, kReleaseB}) {
+      for (auto& output : world.Conclude(release, p, inputs[p])) {
+        said[output.input_offset()][release].push_back(output);
+      }
     }
+    for (std::uint64_t offset = 0; offset < inputs[p]; ++offset) {
+      const LedgerRow* const speaker =
+          SpeakerOf(ledger, p, offset, FlipWorld::VehicleAt(p, offset));
+      if (speaker == nullptr) {
+        ADD_FAILURE() << "partition " << p << ", input " << offset;
+        return 0;
+      }
+      for (const auto& output : said[offset][speaker->release]) {
+        ++expected;
+        const auto [id, revision] = names.Next(*speaker, output);
+        const bool opens = output.alert().state() == internal::v1::EPISODE_STATE_OPEN;
+        EXPECT_EQ(published[HexEncode(id) + " " + std::to_string(revision)],
+                  speaker->release + std::to_string(speaker->authority_epoch.value) + " of " +
+                      std::to_string(offset) + (opens ? "\"OPEN\"" : "\"CLOSED\""));
+      }
+    }
+    continued += names.continued;
   }
   EXPECT_EQ(published.size(), expected);
+  return continued;
 }
 
 // A life of random steps.
@@ -58,8 +155,10 @@ class Life {
     world_.Start();
     for (int step = 0; step < 120; ++step) Step();
     End();
-    ExpectMerged(world_, inputs_);
+    continued = ExpectMerged(world_, inputs_);
   }
+  std::uint64_t continued = 0;
+  std::uint64_t promotions = 0;
 
  private:
   void Step() {
@@ -68,7 +167,7 @@ class Life {
       case 0:
       case 1:
       case 2:
-        inputs_[partition] += random_.Below(12);
+        inputs_[partition] += random_.Below(24);
         return Work(kReleaseA, partition);
       case 3:
       case 4:
@@ -81,6 +180,8 @@ class Life {
       case 7:
       case 8:
         return Order();
+      case 9:
+        return random_.Below(3) == 0 ? RollOut() : Turn();
       default:
         Turn();
     }
@@ -108,13 +209,18 @@ class Life {
     world_.Crash(random_.NextU64());
   }
   void Order(bool must_work = true) {
-    auto record = RecordOf(++seq_, kReleaseA);
+    if (must_work && random_.Below(5) == 0) OrderOfADeposedLeader();
+    if (world_.began_config_seq != 0 && random_.Below(3) == 0) Promote();
+    auto record = RecordOf(++seq_, stable_);
     record.set_leader_epoch(leader_);
+    if (random_.Below(2) == 0) record.set_previous_release(Other(stable_));
     if (random_.Below(4) != 0) {
       if (world_.began_config_seq == 0) Begin();
       if (random_.Below(4) == 0) salt_ = std::to_string(random_.Below(3));
-      SetRollout(record, kReleaseB, static_cast<std::uint32_t>(random_.Below(kLots + 1)), salt_,
+      const std::uint64_t lots = random_.Below(3) == 0 ? kLots : random_.Below(kLots + 1);
+      SetRollout(record, Other(stable_), static_cast<std::uint32_t>(lots), salt_,
                  world_.began_config_seq);
+      AddLists(record);
     }
     const std::string bytes = Sign(record, world_.key);
     const Status taken = world_.publisher->TakeConfig(bytes);
@@ -122,12 +228,75 @@ class Life {
       EXPECT_TRUE(taken.ok()) << taken.error().ToString();
     }
     if (!taken.ok()) return;
+    leader_taken_ = leader_;
     EXPECT_TRUE(world_.publisher->TakeConfig(bytes).ok() || !must_work);
     record.set_created_at_us(1);
     EXPECT_FALSE(world_.publisher->TakeConfig(Sign(record, world_.key)).ok()) << "other bytes";
     record.set_config_seq(seq_ - 1);
+    record.set_leader_epoch(leader_ + 1);
     EXPECT_FALSE(world_.publisher->TakeConfig(Sign(record, world_.key)).ok()) << "an older one";
     if (random_.Below(3) == 0) ++leader_;
+  }
+  // To the end, with nothing in its way: the next order may promote it.
+  void RollOut() {
+    if (world_.began_config_seq == 0) return;
+    for (const bool is_all : {false, true}) {
+      for (std::uint64_t& count : inputs_) count += 8;
+      CatchUp();
+      auto record = RecordOf(++seq_, stable_);
+      record.set_leader_epoch(leader_);
+      if (is_all) SetRollout(record, Other(stable_), kLots, salt_, world_.began_config_seq);
+      if (is_all) AddLists(record);
+      EXPECT_TRUE(world_.publisher->TakeConfig(Sign(record, world_.key)).ok());
+      leader_taken_ = leader_;
+      if (!is_all) world_.Drain();
+    }
+  }
+  // Both releases conclude what there is, and it is published.
+  void CatchUp() {
+    for (std::uint16_t p = 0; p < kPartitions; ++p) {
+      for (const std::string& release : {kReleaseA, kReleaseB}) {
+        if (release == kReleaseB && world_.began_config_seq == 0) continue;
+        world_.Work(release, p, done_[release][p], inputs_[p]);
+        done_[release][p] = inputs_[p];
+      }
+    }
+    world_.Drain();
+  }
+  static const std::string& Other(const std::string& release) {
+    return release == kReleaseA ? kReleaseB : kReleaseA;
+  }
+  // Where the candidate speaks for everybody it becomes stable. Back to the first is always right.
+  void Promote() {
+    bool is_everywhere = stable_ == kReleaseB;
+    if (!is_everywhere) {
+      const auto partitions = world_.Partitions();
+      is_everywhere = std::all_of(partitions.begin(), partitions.end(), [](const auto& one) {
+        return one.lanes_size() == 1 && one.lanes(0).release() == kReleaseB;
+      });
+    }
+    if (!is_everywhere) return;
+    stable_ = Other(stable_);
+    ++promotions;
+  }
+  // Two planes that both believe to lead: the elder's record comes late, with a higher number.
+  void OrderOfADeposedLeader() {
+    if (leader_taken_ < 2) return;
+    auto record = RecordOf(seq_ + 1, Other(stable_));
+    record.set_leader_epoch(leader_taken_ - 1);
+    const auto before = Must(world_.OpenStore().ReadLedger()).size();
+    EXPECT_FALSE(world_.publisher->TakeConfig(Sign(record, world_.key)).ok());
+    EXPECT_EQ(Must(world_.OpenStore().ReadLedger()).size(), before);
+  }
+  // Some vehicles are always in it, some never, and with another salt others.
+  void AddLists(internal::v1::ConfigRecord& record) const {
+    const std::uint64_t number = std::stoul(salt_);
+    if (number == 0) return;
+    auto& order = *record.mutable_rollout()->mutable_order();
+    for (std::uint16_t p = 0; p < kPartitions; ++p) {
+      order.add_always(std::string(AsText(FlipWorld::VehicleAt(p, number).bytes)));
+      order.add_never(std::string(AsText(FlipWorld::VehicleAt(p, number + 1).bytes)));
+    }
   }
   // The candidate's worker begins where the record lies.
   void Begin() {
@@ -136,13 +305,7 @@ class Life {
     world_.since[kReleaseB] = inputs_;
   }
   void End() {
-    for (std::uint16_t p = 0; p < kPartitions; ++p) {
-      for (const std::string& release : {kReleaseA, kReleaseB}) {
-        if (release == kReleaseB && world_.began_config_seq == 0) continue;
-        world_.Work(release, p, done_[release][p], inputs_[p]);
-      }
-    }
-    world_.Drain();
+    CatchUp();
     for (const auto& partition : world_.Partitions()) {
       for (const auto& lane : partition.lanes()) {
         EXPECT_EQ(lane.next_offset(), inputs_[partition.partition()]);
@@ -156,15 +319,24 @@ class Life {
   std::map<std::string, std::array<std::uint64_t, kPartitions>> done_;
   std::uint64_t seq_ = 0;
   std::uint64_t leader_ = 1;
+  std::uint64_t leader_taken_ = 0;
+  std::string stable_ = kReleaseA;
   std::string salt_ = "0";
 };
 
 TEST(PublisherFlipTest, WhateverHappensWhatIsPublishedIsTheMergeByTheLedger) {
+  std::uint64_t continued = 0;
+  std::uint64_t promotions = 0;
   for (std::uint64_t seed = FirstSeed(); seed <= LastSeed(40); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
-    Life life(seed);
+    const Life life(seed);
+    continued += life.continued;
+    promotions += life.promotions;
     if (testing::Test::HasFailure()) return;
   }
+  const std::uint64_t rounds = LastSeed(40) - FirstSeed() + 1;
+  EXPECT_GE(promotions, rounds / 20);
+  EXPECT_GE(continued, rounds / 20) << "the lives are too quiet to show anything";
 }
 
 class Rollout100 {

@@ -12,6 +12,7 @@ class Output:
     input_offset: int
     index: int
     output_id: bytes
+    rule: str
     vehicle_ref: str
     revision: int
     alert: bytes  # the payload as it was written: what two releases are compared by
@@ -24,7 +25,7 @@ def _output(payload):
     output = dict(wire_values(entry[1]))
     alert = dict(wire_values(output[4]))
     return Output(output.get(1, 0), output.get(2, 0), output.get(3, 0), alert[1],
-                  alert[3].hex(), alert.get(4, 0), output[4])
+                  alert[2].decode(), alert[3].hex(), alert.get(4, 0), output[4])
 
 
 def outputs(installation, release):

@@ -108,11 +108,23 @@ def speaker(rows, orders):
     return covering
 
 
+def names(installation):
+    """{(output id of a journal, authority_epoch): (id of the alert, what is added to the revision)}
+    of the episodes that go on with an alert that was open at a flip."""
+    path = installation.data / "publish" / "alerts.db"
+    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as database:
+        return {(output_id, epoch): (published_id, added)
+                for output_id, epoch, published_id, added in database.execute(
+                    "SELECT output_id, authority_epoch, published_id, revision_added "
+                    "FROM episode_ids")}
+
+
 def merged(installation):
-    """({(output id, revision): (release, authority_epoch)} that the ledger calls for, inputs with
-    none or two speakers)."""
+    """({(output id, revision): (release, authority_epoch, subject)} that the ledger calls for,
+    inputs with none or two speakers). A subject is a rule and a vehicle."""
     rows, orders = read(installation)
     covering = speaker(rows, orders)
+    given = names(installation)
     wanted, torn = {}, []
     for release in sorted({row["release"] for row in rows}):
         for output in journals.outputs(installation, release):
@@ -121,19 +133,26 @@ def merged(installation):
                 torn.append(f"partition {output.partition} offset {output.input_offset}: "
                             f"{len(found)} speakers")
             elif found[0]["release"] == release:
-                wanted[(output.output_id, output.revision)] = (
-                    release, found[0]["authority_epoch"])
+                epoch = found[0]["authority_epoch"]
+                alert, added = given.get((output.output_id, epoch), (output.output_id, 0))
+                key = (alert, output.revision + added)
+                if key in wanted:
+                    torn.append(f"{alert.hex()} revision {key[1]} is two outputs'")
+                wanted[key] = (release, epoch, (output.rule, output.vehicle_ref))
     return wanted, torn
 
 
 def published(installation):
-    """{(output id, revision): [(release, authority_epoch), …]} of every change ever published."""
+    """{(output id, revision): [(release, authority_epoch, subject), …]} of every change ever
+    published."""
     path = installation.data / "publish" / "alerts.db"
     found = collections.defaultdict(list)
     with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as database:
         for output_id, epoch, revision, data in database.execute(
                 "SELECT output_id, authority_epoch, revision, data FROM alert_changes"):
-            found[(output_id, revision)].append((json.loads(data)["release"], epoch))
+            line = json.loads(data)
+            found[(output_id, revision)].append(
+                (line["release"], epoch, (line["rule"], line["vehicle_ref"])))
     return found
 
 
@@ -150,6 +169,11 @@ def problems(installation):
         if key in wanted and versions[0] != wanted[key]:
             wrong.append(f"{key[0].hex()} revision {key[1]}: by {versions[0]}, the ledger says "
                          f"{wanted[key]}")
+    subjects = collections.defaultdict(set)
+    for (output_id, _), versions in there.items():
+        subjects[output_id] |= {subject for _, _, subject in versions}
+    wrong += [f"{output_id.hex()} is of {len(of)} subjects"
+              for output_id, of in subjects.items() if len(of) > 1]
     lost = wanted.keys() - there.keys()
     extra = there.keys() - wanted.keys()
     wrong += [f"{key[0].hex()} revision {key[1]} was not published" for key in sorted(lost)[:5]]
