@@ -132,6 +132,8 @@ void AddControlCommands(CLI::App& app, int& exit_code) {
   AddPromoteCommands(app, exit_code);
   AddRollbackCommand(app, exit_code);
   AddPinCommands(app, exit_code);
+  AddReinstateCommands(app, exit_code);
+  AddRehearsalCommand(app, exit_code);
   AddApproveCommand(app, exit_code);
   AddRolloutCommand(app, exit_code);
   AddControlAuditCommand(app, exit_code);

@@ -27,14 +27,15 @@ std::string PathOf(const Flags& flags) {
 }
 
 Status Pin(const Flags& flags) {
-  json wish = {{"release", flags.release}, {"reason", flags.reason}};
+  ASSIGN_OR_RETURN(const std::string release, ReleaseIdOf(flags.control, flags.release));
+  json wish = {{"release", release}, {"reason", flags.reason}};
   if (!flags.expires_at.empty()) wish["expires_at"] = flags.expires_at;
   ASSIGN_OR_RETURN(const json answer,
                    AskControl(flags.control, HttpMethod::kPut, PathOf(flags), wish));
   if (flags.control.as_json) {
     PrintControlJson(answer);
   } else {
-    fmt::print("{} is pinned to {}\n", flags.environment, ShortRelease(flags.release));
+    fmt::print("{} is pinned to {}\n", flags.environment, ShortRelease(release));
   }
   return Ok();
 }
@@ -57,7 +58,7 @@ void AddPinCommands(CLI::App& app, int& exit_code) {
   CLI::App* pin = app.add_subcommand(
       "pin", "Keep an environment at a release; needs no approval, promotions are refused");
   pin->add_option("ENV", flags->environment, "The environment")->required();
-  pin->add_option("RELEASE", flags->release, "The release's id, 64 hex digits")->required();
+  pin->add_option("RELEASE", flags->release, "Name, id or its beginning")->required();
   pin->add_option("--reason", flags->reason, "Why, for the audit");
   pin->add_option("--expires-at", flags->expires_at, "RFC 3339, such as 2026-12-24T00:00:00Z");
   AddControlOptions(*pin, flags->control);

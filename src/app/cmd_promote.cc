@@ -29,7 +29,8 @@ std::string PathOf(const Flags& flags, const char* what) {
 }
 
 Status Promote(const Flags& flags) {
-  json wish = {{"release", flags.release}};
+  ASSIGN_OR_RETURN(const std::string release, ReleaseIdOf(flags.control, flags.release));
+  json wish = {{"release", release}};
   if (!flags.policy.empty()) wish["policy"] = flags.policy;
   if (flags.close_window) wish["close_window"] = true;
   ASSIGN_OR_RETURN(const json answer,
@@ -40,7 +41,7 @@ Status Promote(const Flags& flags) {
   }
   const auto rollout = answer.find("rollout");
   if (rollout == answer.end() || !rollout->is_object()) {
-    fmt::print("{} runs {} already\n", flags.environment, ShortRelease(flags.release));
+    fmt::print("{} runs {} already\n", flags.environment, ShortRelease(release));
     return Ok();
   }
   fmt::print("{}", RolloutLines(*rollout));
@@ -67,7 +68,7 @@ void AddOne(CLI::App& app, const char* name, const char* what, Status (*run)(con
   CLI::App* command = app.add_subcommand(name, what);
   command->add_option("ENV", flags->environment, "The environment")->required();
   if (run == Promote) {
-    command->add_option("RELEASE", flags->release, "The release's id, 64 hex digits")->required();
+    command->add_option("RELEASE", flags->release, "Name, id or its beginning")->required();
     command->add_option("--policy", flags->policy, "Instead of the environment's");
     command->add_flag("--close-window", flags->close_window,
                       "Give up the way back of the rollout before it");

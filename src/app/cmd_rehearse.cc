@@ -10,6 +10,7 @@
 #include "app/cmd_rehearse_run.h"
 #include "app/cmd_release.h"
 #include "app/commands.h"
+#include "app/control_client.h"
 #include "base/clock.h"
 #include "base/stop.h"
 
@@ -31,6 +32,8 @@ struct Flags {
   std::string out;
   bool as_json = false;
   bool quiet = false;
+  ControlFlags control = {};  // takes the report, where there is an environment to record it in
+  std::string record_in;
 };
 
 // "90s", "30m", "24h", "7d"
@@ -121,9 +124,31 @@ Result<std::string> Record(Disk& disk, const Flags& flags, const ordered_json& r
   return stem + ".json";
 }
 
+std::string RecordPath(const Flags& flags) {
+  return "environments/" + net::EscapeForHttp(flags.record_in);
+}
+
+// Before the work: an environment that is not there would be found at its end.
+Status CheckRecordIn(const Flags& flags) {
+  if (flags.record_in.empty()) return Ok();
+  const auto found = AskControl(flags.control, net::HttpMethod::kGet, RecordPath(flags));
+  return found.ok() ? Ok() : Status(found.error());
+}
+
+Status RecordInControl(const Flags& flags, const ordered_json& report) {
+  if (flags.record_in.empty()) return Ok();
+  const auto kept =
+      AskControl(flags.control, net::HttpMethod::kPost, RecordPath(flags) + "/rehearsals",
+                 {{"release", report["release"]}, {"report", report}});
+  if (!kept.ok()) return Annotate(kept.error(), "the report is written, but not in control");
+  if (!flags.quiet) fmt::print(stderr, "rehearse: recorded in {}\n", flags.record_in);
+  return Ok();
+}
+
 Result<int> Run(const Flags& flags) {
   PosixDisk disk;
   const SystemClock clock;
+  RETURN_IF_ERROR(CheckRecordIn(flags));
   ASSIGN_OR_RETURN(const Micros last, Duration(flags.last));
   ASSIGN_OR_RETURN(const control::ReleaseContent content,
                    ContentOf(disk, flags.release, flags.dir));
@@ -146,6 +171,7 @@ Result<int> Run(const Flags& flags) {
     fmt::print("{}", Markdown(report));
   }
   if (!flags.quiet) fmt::print(stderr, "rehearse: written to {}\n", path);
+  RETURN_IF_ERROR(RecordInControl(flags, report));
   if (run.records == 0) {
     return Error{Code::kNotFound,
                  "nothing was recorded and published in this time: there is nothing to judge by"};
@@ -160,7 +186,7 @@ void AddRehearseCommand(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand(
       "rehearse",
       "Runs a release over what was recorded, apart from everything, and compares with what was "
-      "published; exit code 0 as declared, 1 not, 2 could not judge");
+      "published; exit code 0 as declared, 1 not, 2 could not judge or not be recorded");
   command
       ->add_option("RELEASE", flags->release,
                    "Name, id or its beginning; `stable`; or a folder, built or with sources")
@@ -178,7 +204,12 @@ void AddRehearseCommand(CLI::App& app, int& exit_code) {
   command->add_option("--out", flags->out, "Folder for rehearsal.json and rehearsal.md too");
   command->add_flag("--json", flags->as_json, "The report as JSON");
   command->add_flag("--quiet", flags->quiet, "No progress on standard error");
+  command->add_option("--record-in", flags->record_in,
+                      "Environment whose control takes the report; under a policy of kind small "
+                      "one that passed counts as staging");
+  AddControlAddress(*command, flags->control);
   command->callback([flags, &exit_code] {
+    flags->control.dir = flags->dir;
     WatchForStop();
     const auto code = Run(*flags);
     if (!code.ok()) fmt::print(stderr, "telltale: {}\n", code.error().ToString());

@@ -11,6 +11,7 @@
 
 #include "app/commands.h"
 #include "app/contract_files.h"
+#include "app/control_client.h"
 #include "app/layout.h"
 #include "app/users.h"
 #include "base/clock.h"
@@ -29,6 +30,7 @@ struct Flags {
   std::string dir;
   std::string engine;
   bool as_json = false;
+  ControlFlags control = {};  // of push
 };
 
 // `--key`, or the key that `telltale init` made; nullopt: neither.
@@ -107,7 +109,12 @@ Status SignFolder(const Flags& flags) {
   return Ok();
 }
 
+// Through the API, where control is named; into the folder that it reads otherwise.
 Status PushTo(const Flags& flags) {
+  const bool is_remote = IsControlNamed(flags.control);
+  if (!is_remote && flags.dir.empty()) {
+    return Error{Code::kInvalid, "where is control? Give --dir DIR or --control URL"};
+  }
   PosixDisk disk;
   const bool is_built = disk.Exists(flags.sources + "/manifest.json");
   ASSIGN_OR_RETURN(control::ReleaseContent content,
@@ -118,11 +125,15 @@ Status PushTo(const Flags& flags) {
       ASSIGN_OR_RETURN([[maybe_unused]] const bool is_signed, Sign(disk, flags, content));
     }
   }
-  control::ReleaseStore store = StoreOf(disk, flags.dir);
-  control::StoreSink sink(store);
-  const Status pushed = control::Push(content, sink);
-  RETURN_IF_ERROR(GiveControlFiles(Paths(flags.dir)));
-  RETURN_IF_ERROR(pushed);
+  if (is_remote) {
+    RETURN_IF_ERROR(PushToControl(flags.control, content));
+  } else {
+    control::ReleaseStore store = StoreOf(disk, flags.dir);
+    control::StoreSink sink(store);
+    const Status pushed = control::Push(content, sink);
+    RETURN_IF_ERROR(GiveControlFiles(Paths(flags.dir)));
+    RETURN_IF_ERROR(pushed);
+  }
   Tell(content, "", flags);
   return Ok();
 }
@@ -196,11 +207,16 @@ void AddPush(CLI::App& release, int& exit_code) {
                    "What `telltale release build` wrote; or sources, which are built and signed")
       ->required()
       ->check(CLI::ExistingDirectory);
-  AddDir(*command, *flags, "The installation that control runs in")->required();
+  AddDir(*command, *flags,
+         "The installation that control runs in; with --control the one whose release key signs");
   AddKey(*command, *flags);
   AddEngine(*command, *flags);
   AddJson(*command, *flags);
-  command->callback([flags, &exit_code] { exit_code = ExitCode(PushTo(*flags)); });
+  AddControlAddress(*command, flags->control, "--certificate-key");
+  command->callback([flags, &exit_code] {
+    flags->control.dir = flags->dir;
+    exit_code = ExitCode(PushTo(*flags));
+  });
 }
 
 void AddVerify(CLI::App& release, int& exit_code) {

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "app/control_client.h"
 #include "base/config.h"
 #include "base/disk.h"
 #include "control/release_store.h"
@@ -20,6 +21,9 @@ void AddReleaseKey(CLI::App& release, int& exit_code);
 
 // What safety/ says of rules: this program links both.
 control::RulesCheck RulesCheckOfSafety();
+
+// PUT of the blobs that control lacks, then of the release. Errors of AskControl.
+Status PushToControl(const ControlFlags& flags, const control::ReleaseContent& content);
 
 // The store of the installation in `dir`.
 control::ReleaseStore StoreOf(Disk& disk, const std::string& dir);

@@ -7,6 +7,8 @@
 
 #include "base/config.h"
 #include "base/disk.h"
+#include "base/sha256.h"
+#include "control/release_store.h"
 #include "net/http_token.h"
 
 namespace telltale::app {
@@ -105,6 +107,11 @@ Error ErrorIn(const net::HttpResponse& answer, const std::string& url) {
 
 void AddControlOptions(CLI::App& command, ControlFlags& flags) {
   command.add_option("--dir", flags.dir, "The folder of the installation that keeps control");
+  AddControlAddress(command, flags);
+  command.add_flag("--json", flags.as_json, "For programs: the API's answer");
+}
+
+void AddControlAddress(CLI::App& command, ControlFlags& flags, const char* key_option) {
   command.add_option("--control", flags.url,
                      "Its address instead, https://HOST:PORT (or TELLTALE_CONTROL_URL)");
   command.add_option("--token-file", flags.token_file,
@@ -113,10 +120,13 @@ void AddControlOptions(CLI::App& command, ControlFlags& flags) {
   command.add_option("--ca", flags.ca, "Authority of the server's certificate, PEM");
   auto* certificate =
       command.add_option("--certificate", flags.certificate, "Your certificate instead of a token");
-  auto* key = command.add_option("--key", flags.key, "Its key");
+  auto* key = command.add_option(key_option, flags.key, "Its key");
   certificate->needs(key);
   key->needs(certificate);
-  command.add_flag("--json", flags.as_json, "For programs: the API's answer");
+}
+
+bool IsControlNamed(const ControlFlags& flags) {
+  return !flags.url.empty() || (flags.dir.empty() && !VariableOf(kUrlVariable).empty());
 }
 
 Result<std::string> AskControlForBytes(const ControlFlags& flags,
@@ -140,6 +150,16 @@ Result<json> AskControl(const ControlFlags& flags, net::HttpMethod method, const
     return Error{Code::kUnavailable, "control's answer cannot be read: is it another version?"};
   }
   return answer;
+}
+
+Result<std::string> ReleaseIdOf(const ControlFlags& flags, const std::string& words) {
+  if (IsSha256Hex(words)) return words;
+  ASSIGN_OR_RETURN(const json answer, AskControl(flags, net::HttpMethod::kGet, "releases"));
+  std::vector<control::ReleaseName> names;
+  for (const json& one : answer.value("items", json::array())) {
+    names.push_back({one.value("id", ""), one.value("name", ""), one.value("built_at", "")});
+  }
+  return control::ReleaseIdIn(names, words);
 }
 
 void PrintControlJson(const json& value) {

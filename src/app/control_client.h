@@ -28,6 +28,11 @@ struct ControlFlags {
 // --dir, --control, --token-file, --ca, --certificate, --key and --json. `flags` outlives the
 // parse.
 void AddControlOptions(CLI::App& command, ControlFlags& flags);
+// The same without --dir and --json, for commands that have their own; `key_option` where --key is
+// something else there.
+void AddControlAddress(CLI::App& command, ControlFlags& flags, const char* key_option = "--key");
+// --control or its variable says where control is: it is to be asked, rather than its folder read.
+bool IsControlNamed(const ControlFlags& flags);
 
 // One request and its answer's body, whatever it is.
 //   kUnavailable  control does not answer; it may have done what was asked
@@ -37,6 +42,11 @@ Result<std::string> AskControlForBytes(const ControlFlags& flags,
 // The same with JSON on both ends; null = no body, or none came. `path` is below /v1/.
 Result<nlohmann::json> AskControl(const ControlFlags& flags, net::HttpMethod method,
                                   const std::string& path, const nlohmann::json& body = nullptr);
+
+// The id of a release by name, id or its beginning, as ReleaseStore::Find; what is an id already is
+// not asked for.
+//   kNotFound  none; kInvalid  more than one begins so; errors of AskControl
+Result<std::string> ReleaseIdOf(const ControlFlags& flags, const std::string& words);
 
 // With two spaces of indent; what is no UTF-8 replaced.
 void PrintControlJson(const nlohmann::json& value);

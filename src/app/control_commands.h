@@ -12,6 +12,9 @@ void AddControlObjectCommands(CLI::App& app, int& exit_code);  // environment, c
 void AddPromoteCommands(CLI::App& app, int& exit_code);        // promote, hold, resume
 void AddRollbackCommand(CLI::App& app, int& exit_code);        // rollback
 void AddPinCommands(CLI::App& app, int& exit_code);            // pin, unpin
+void AddReinstateCommands(CLI::App& app, int& exit_code);      // reinstate, break-glass
+void AddCohortPreview(CLI::App& cohort, int& exit_code);       // cohort preview
+void AddRehearsalCommand(CLI::App& app, int& exit_code);       // rehearsal list
 void AddApproveCommand(CLI::App& app, int& exit_code);         // approve
 void AddRolloutCommand(CLI::App& app, int& exit_code);         // rollout list|show|watch|report
 void AddControlAuditCommand(CLI::App& app, int& exit_code);    // audit

@@ -56,5 +56,17 @@ TEST(StrataTest, CountsWhoIsInAndNamesWhatIsNeverCovered) {
   EXPECT_FALSE(StrataOf(json::array({{{"model", "a"}}}), order).ok());
 }
 
+TEST(StrataTest, WhatNoVehicleHasIsNoStratumAndWhatSomeLackIsOne) {
+  const json vehicles = {{{"vehicle_ref", std::string(32, '1')}, {"model", "a"}, {"firmware", ""}},
+                         {{"vehicle_ref", std::string(32, '2')}}};
+  const auto strata = StrataOf(vehicles, Cohort());
+  ASSERT_TRUE(strata.ok());
+  const json out = {{"by", "model"}, {"in", 0}, {"out", 1}};
+  json some = out, none = out;
+  some["value"] = "a";
+  none["value"] = "";
+  EXPECT_EQ(strata->at("strata"), json({none, some}));
+}
+
 }  // namespace
 }  // namespace telltale::control

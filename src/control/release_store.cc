@@ -70,6 +70,33 @@ Result<std::string> TextOrObject(const json& body, const char* key) {
 
 }  // namespace
 
+Result<std::string> ReleaseIdIn(const std::vector<ReleaseName>& all, std::string_view words) {
+  const bool is_prefix = words.size() >= kPrefixMin &&
+                         words.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+  const ReleaseName* named = nullptr;
+  const ReleaseName* begun = nullptr;
+  bool is_ambiguous = false;
+  for (const ReleaseName& release : all) {
+    if (!words.empty() && release.name == words &&
+        (named == nullptr || named->built_at < release.built_at)) {
+      named = &release;
+    }
+    if (!is_prefix || !release.id.starts_with(words)) continue;
+    is_ambiguous = is_ambiguous || begun != nullptr;
+    begun = &release;
+  }
+  if (named != nullptr) return named->id;
+  if (is_ambiguous) {
+    return Error{Code::kInvalid,
+                 fmt::format("more than one release begins with {}: give more digits", words)};
+  }
+  if (begun != nullptr) return begun->id;
+  return Error{Code::kNotFound,
+               fmt::format("no release here is called {}: give a name, an id or at least its first "
+                           "{} digits; `telltale release list` shows them",
+                           words, kPrefixMin)};
+}
+
 json ToJson(const Declaration& declaration) {
   json list = json::parse(DeclarationJson(declaration))["declared"];
   for (std::size_t i = 0; i < declaration.changes.size(); ++i) {
@@ -259,28 +286,12 @@ Result<std::vector<StoredRelease>> ReleaseStore::List() const {
 Result<StoredRelease> ReleaseStore::Find(std::string_view words) const {
   if (IsSha256Hex(words)) return Get(std::string(words));
   ASSIGN_OR_RETURN(const std::vector<StoredRelease> all, List());
-  const bool is_prefix = words.size() >= kPrefixMin &&
-                         words.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-  const StoredRelease* named = nullptr;
-  const StoredRelease* begun = nullptr;
-  for (const StoredRelease& release : all) {
-    if (!words.empty() && release.declaration.name == words &&
-        (named == nullptr || named->built_at < release.built_at)) {
-      named = &release;
-    }
-    if (!is_prefix || !release.id.starts_with(words)) continue;
-    if (begun != nullptr) {
-      return Error{Code::kInvalid,
-                   fmt::format("more than one release begins with {}: give more digits", words)};
-    }
-    begun = &release;
+  std::vector<ReleaseName> names;
+  for (const StoredRelease& one : all) {
+    names.push_back({one.id, one.declaration.name, one.built_at});
   }
-  if (named != nullptr) return *named;
-  if (begun != nullptr) return *begun;
-  return Error{Code::kNotFound,
-               fmt::format("no release here is called {}: give a name, an id or at least its first "
-                           "{} digits; `telltale release list` shows them",
-                           words, kPrefixMin)};
+  ASSIGN_OR_RETURN(const std::string id, ReleaseIdIn(names, words));
+  return Get(id);
 }
 
 Result<ReleaseContent> ReleaseStore::InstalledContent(const std::string& id) const {

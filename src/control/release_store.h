@@ -22,6 +22,16 @@ struct StoredRelease {
   std::string key_id;       // hex
 };
 
+struct ReleaseName {
+  std::string id;
+  std::string name;      // "" = none
+  std::string built_at;  // RFC 3339 UTC
+};
+// The one that `words` mean: an id, the beginning of one (6 digits or more) or a name, of which the
+// newest counts. A name goes before the beginning of an id.
+//   kNotFound  none; kInvalid  more than one begins so
+Result<std::string> ReleaseIdIn(const std::vector<ReleaseName>& all, std::string_view words);
+
 // {"id", "name", "about", "components": {name: sha256}, "declared": [{"about", "name", ..., "why",
 // "in_words"}], "built_at", "signed_by", "key_id"}
 nlohmann::json ToJson(const StoredRelease& release);
@@ -67,8 +77,7 @@ class ReleaseStore {
   Result<std::vector<StoredRelease>> List() const;
   //   kNotFound, kCorrupt, kUnsupported
   Result<StoredRelease> Get(const std::string& id) const;
-  // By id, the beginning of one (6 digits or more) or a name; the newest of a name.
-  //   kNotFound  none; kInvalid  more than one begins so
+  // As ReleaseIdIn() says. Errors of it, of Get.
   Result<StoredRelease> Find(std::string_view words) const;
   Result<ReleaseBundle> Bundle(const std::string& id) const;
   // All of it, each byte checked. The engine's bytes may be missing from a release that was never

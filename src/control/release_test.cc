@@ -107,6 +107,21 @@ TEST_F(ReleaseTest, TheSameSourcesGiveTheSameReleaseAndAChangedOneAnother) {
   EXPECT_EQ(MustBuild().id(), id);
 }
 
+TEST(ReleaseIdInTest, ANameGoesBeforeABeginningAndWhatMayBeTwoIsRefused) {
+  const std::string one = "abcdef" + std::string(58, '0'), other = "abcdef" + std::string(58, '1');
+  const std::vector<ReleaseName> all = {{one, "brakes", "2026-01-01T00:00:00Z"},
+                                        {other, "brakes", "2026-01-02T00:00:00Z"},
+                                        {std::string(64, '2'), "", ""}};
+  EXPECT_EQ(*ReleaseIdIn(all, "brakes"), other);  // the newest
+  EXPECT_EQ(*ReleaseIdIn(all, one), one);
+  EXPECT_EQ(*ReleaseIdIn(all, "abcdef0"), one);
+  EXPECT_EQ(ReleaseIdIn(all, "abcdef").error().code, Code::kInvalid);
+  for (const char* nothing : {"", "abcde", "brake", "ABCDEF0", "33333333"}) {
+    EXPECT_EQ(ReleaseIdIn(all, nothing).error().code, Code::kNotFound) << nothing;
+  }
+  EXPECT_EQ(*ReleaseIdIn({{one, "222222", ""}, {std::string(64, '2'), "", ""}}, "222222"), one);
+}
+
 TEST_F(ReleaseTest, AManifestNamesEveryComponent) {
   const ReleaseContent content = MustBuild();
   std::vector<std::string> names;

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <map>
+#include <set>
 #include <string>
 
 namespace telltale::control {
@@ -26,6 +27,7 @@ std::string TextOf(const json& vehicle, const char* name) {
 Result<json> StrataOf(const json& vehicles, const Cohort& order) {
   const std::uint32_t lots = LotsOfShare(order.per_10000);
   std::map<std::pair<std::string, std::string>, Count> strata;
+  std::set<std::string> known;  // by what there is a value of
   Count all;
   for (const json& vehicle : vehicles) {
     if (!vehicle.is_object()) return Error{Code::kInvalid, "a vehicle must be a JSON object"};
@@ -38,9 +40,12 @@ Result<json> StrataOf(const json& vehicles, const Cohort& order) {
     };
     note(all);
     for (const char* by : {"model", "vehicle_class", "firmware"}) {
-      note(strata[{by, TextOf(vehicle, by)}]);
+      const std::string value = TextOf(vehicle, by);
+      if (!value.empty()) known.insert(by);
+      note(strata[{by, value}]);
     }
   }
+  std::erase_if(strata, [&](const auto& one) { return !known.contains(one.first.first); });
   json answer = {{"vehicles", {{"in", all.in}, {"out", all.out}}},
                  {"strata", json::array()},
                  {"never_covered", json::array()}};

@@ -9,8 +9,9 @@
 namespace telltale::control {
 
 // `vehicles`: [{"vehicle_ref" (32 hex), "model", "vehicle_class", "firmware"}]; what is missing is
-// "". The answer is `vehicles`, `strata` and `never_covered` of docs/control.md's preview. Strata
-// that `order.never` leaves out whole are never covered.
+// "", and what is missing of all is no stratum. The answer is `vehicles`, `strata` and
+// `never_covered` of docs/control.md's preview. Strata that `order.never` leaves out whole are
+// never covered.
 //   kInvalid  a vehicle without a reference
 Result<nlohmann::json> StrataOf(const nlohmann::json& vehicles, const Cohort& order);
 

@@ -19,6 +19,7 @@ from openapi_spec_validator import validate
 
 from control_plane import Control
 from telltale import ROOT, TELLTALE
+from test_release import sources
 from waiting import wait_for
 
 POLICY = """\
@@ -175,6 +176,8 @@ def test_every_command_explains_itself(control):
             text = control.installation.run(command, verb, "--help").stdout
             assert "--token-file" in text and "--json" in text
     for command in (["promote"], ["rollback"], ["hold"], ["resume"], ["pin"], ["unpin"],
+                    ["reinstate"], ["break-glass"], ["cohort", "preview"], ["rehearsal", "list"],
+                    ["rehearse"], ["release", "push"], ["release", "list"], ["release", "diff"],
                     ["approve"], ["rollout", "watch"], ["rollout", "report"], ["audit"]):
         assert "--token-file" in control.installation.run(*command, "--help").stdout
 
@@ -183,6 +186,104 @@ def test_status_has_what_control_says(control):
     told = control.installation.run("status", "--dir", control.installation.dir, "--json",
                                     check=False)
     assert json.loads(told.stdout)["control"]["environments"] == []
+
+
+def push(control, folder, name, level, *words):
+    """Over the API, as from another machine; the release's id."""
+    token = control.installation.dir / "run" / "control.token"
+    key = control.installation.dir / "keys" / "release.key"
+    pushed = control.installation.run(
+        "release", "push", sources(folder / name, name=name, level=level), "--key", key, "--json",
+        "--control", control.url, "--token-file", token, *words)
+    return json.loads(pushed.stdout)["id"]
+
+
+def done_or_none(done):
+    return done.stdout if done.returncode == 0 else None
+
+
+def blobs_put(control):
+    lines = control.tell("audit", "--json").stdout.splitlines()
+    return sum(json.loads(line)["operation"] == "blob.put" for line in lines)
+
+
+def test_a_push_over_the_api_sends_what_is_not_there_and_mends_what_was_taken(control, tmp_path):
+    ids = [push(control, tmp_path, "brakes", "4.0")]
+    there = blobs_put(control)
+    assert there >= 4
+    ids.append(push(control, tmp_path, "more-brakes", "4.1"))
+    # The rules alone; each feature's own bytes are in no list, and are sent again.
+    features = list((ROOT / "features").glob("*.sql"))
+    assert blobs_put(control) == there + 1 + len(features)
+    listed = json.loads(control.installation.run(
+        "release", "list", "--json", "--control", control.url, "--token-file",
+        control.installation.dir / "run" / "control.token").stdout)["items"]
+    assert {(one["id"], one["state"]) for one in listed if one["name"]} == {
+        (one, "known") for one in ids}
+    engine = listed[0]["components"]["engine"]
+    (control.installation.data / "control" / "blobs" / engine).unlink()
+    ids.append(push(control, tmp_path, "most-brakes", "4.2"))
+    for one in ids:
+        control.tell("release", "verify", one)
+
+
+def test_a_release_is_meant_by_its_name_or_by_digits_enough(control, tmp_path):
+    ask = ["--control", control.url, "--token-file",
+           control.installation.dir / "run" / "control.token"]
+    one, other = (push(control, tmp_path, name, level)
+                  for name, level in (("brakes", "4.0"), ("more-brakes", "4.1")))
+    run = control.installation.run
+    assert run("release", "show", one[:6], *ask).stdout.startswith(one)
+    diff = run("release", "diff", "brakes", other[:12], *ask).stdout
+    assert "    level: 4 m/s2 -> 4.1 m/s2\n" in diff.replace("4.0 m", "4 m"), diff
+    for words in (one[:5], "brake", "f" * 12):
+        for command in (["promote", "prod"], ["pin", "prod"], ["release", "show"]):
+            done = run(*command, words, *ask, check=False)
+            assert done.returncode == 1 and "no release here is called" in done.stderr, command
+
+
+def test_a_rejected_release_comes_back_by_two_and_glass_is_broken_by_two(control, tmp_path):
+    release = push(control, tmp_path, "brakes", "4.0")
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(POLICY, encoding="utf-8")
+    control.tell("policy", "put", "-f", policy)
+    environment = tmp_path / "prod.yaml"
+    environment.write_text(f"key: prod\nkind: prod\ndir: {control.installation.dir}\n"
+                           "policy: quick\n", encoding="utf-8")
+    control.tell("environment", "put", "-f", environment)
+    promoted = wait_for("control to have looked at it", lambda: done_or_none(
+        control.tell("promote", "prod", "brakes", "--json", check=False)))
+    begun = json.loads(promoted)["rollout"]
+    halted = control.ask("POST", f"/v1/rollouts/{begun['id']}/halt",
+                         {"evidence": {}, "reason": "a test"})
+    assert halted[0] == 200, halted
+    assert "rejected" in control.tell("release", "list", "--control", control.url).stdout
+    refused = control.tell("promote", "prod", "brakes", check=False)
+    assert refused.returncode == 1 and "reject" in refused.stderr
+
+    token = tmp_path / "ben.token"
+    token.write_text(control.tell("control", "token", "new", "ben").stdout, encoding="utf-8")
+    token.chmod(0o600)
+    ben = ["--control", control.url, "--token-file", token]
+    for role in ("approver", "break_glass"):
+        binding = tmp_path / "binding.yaml"
+        binding.write_text(f"subject: token:ben\nrole: {role}\n", encoding="utf-8")
+        control.tell("role-binding", "put", f"ben-{role.replace('_', '-')}", "-f", binding)
+    wait_for("the token to be known",
+             lambda: control.ask("GET", "/v1/status", token=token.read_text().strip())[0] == 200)
+    cause = ["--cause", "the evidence was of another release"]
+    assert "second approver" in control.tell("reinstate", "brakes", *cause).stdout
+    assert control.tell("reinstate", "brakes", *cause, check=False).returncode == 1
+    again = control.installation.run("reinstate", release[:8], *cause, *ben)
+    assert "rejected no more" in again.stdout
+    assert control.ask("GET", f"/v1/releases/{release}")[1]["state"] == "known"
+
+    glass = ["break-glass", "prod", "brakes", "--reason", "cars stand", "--expires-at"]
+    over = control.tell(*glass, "2020-01-01T00:00:00Z", check=False)
+    assert over.returncode == 1 and "over already" in over.stderr
+    assert "second signature is due" in control.tell(*glass, "2099-01-01T00:00:00Z").stdout
+    signed = control.installation.run(*glass, "2099-01-01T00:00:00Z", "--json", *ben)
+    assert len(json.loads(signed.stdout)["by"]) == 2
 
 
 def certificate_files(installation, folder):
