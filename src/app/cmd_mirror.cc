@@ -180,8 +180,9 @@ Status Run(MirrorFlags flags) {
 
 void AddMirrorCommand(CLI::App& app, int& exit_code) {
   const auto flags = std::make_shared<MirrorFlags>();
-  CLI::App* command = app.add_subcommand(
-      "mirror", "Feed one environment with a cohort of another, under pseudonyms");
+  // Beside the commands for control's object of that name, which are there already.
+  CLI::App* command = app.get_subcommand("mirror")->add_subcommand(
+      "run", "Feed one environment with a cohort of another, under pseudonyms");
   command->add_option("--from", flags->from, "the environment that is read")->required();
   command->add_option("--to", flags->to, "the environment that is fed, through its own door")
       ->required();

@@ -1,4 +1,4 @@
-"""`telltale mirror`: one environment fed with a cohort of another, under pseudonyms."""
+"""`telltale mirror run`: one environment fed with a cohort of another, under pseudonyms."""
 
 import json
 import signal
@@ -25,7 +25,7 @@ class Mirror:
         self.folder = source.data / "mirror" / "staging"
 
     def command(self, *words, share=5000):
-        return [TELLTALE, "mirror", "--from", self.source.dir, "--to", self.target.dir,
+        return [TELLTALE, "mirror", "run", "--from", self.source.dir, "--to", self.target.dir,
                 "--share", str(share), "--name", "staging", *words]
 
     def once(self, *words, share=5000):
