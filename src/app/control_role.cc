@@ -5,8 +5,10 @@
 
 #include <chrono>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "app/cmd_release.h"
+#include "app/control_lake.h"
 #include "app/control_ledger.h"
 #include "app/control_live.h"
 #include "app/control_vehicles.h"
@@ -25,6 +27,7 @@ namespace {
 constexpr std::chrono::milliseconds kTick{250};
 constexpr int kTicksBetweenLooks = 4;     // at tokens; counters are written too
 constexpr int kTicksBetweenReloads = 20;  // of TLS
+constexpr std::chrono::milliseconds kLakeLook{1000};
 
 class ControlRole {
  public:
@@ -40,6 +43,7 @@ class ControlRole {
   Status StartServer();
   void LookAtTokens();
   void Tick();
+  void RunErrands(const Layout& layout);  // until asked to stop
 
   const Paths paths_;
   const Config config_;
@@ -115,6 +119,13 @@ void ControlRole::Tick() {
   if (!done.ok()) counters_.Get("tick_failures").Add();
 }
 
+void ControlRole::RunErrands(const Layout& layout) {
+  ControlLake lakes(*plane_, {"local:" + std::to_string(geteuid())}, disk_, clock_, layout);
+  do {
+    lakes.Look();
+  } while (!WaitForStop(kLakeLook));
+}
+
 Status ControlRole::Run() {
   RETURN_IF_ERROR(disk_.MakeFolders(paths_.data() + "/control", 0755));
   RETURN_IF_ERROR(disk_.MakeFolders(paths_.run() + "/counters"));
@@ -122,6 +133,8 @@ Status ControlRole::Run() {
   RETURN_IF_ERROR(MakeLocalToken());
   LookAtTokens();
   RETURN_IF_ERROR(StartServer());
+  ASSIGN_OR_RETURN(const Layout layout, Layout::OfThisProgram());
+  const std::jthread errands([&] { RunErrands(layout); });  // so that no tick waits for them
   int ticks = 0;
   do {
     Tick();

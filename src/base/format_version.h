@@ -41,6 +41,8 @@ enum class Format {
   kReleaseSignature,
   kControlTokens,
   kControlDb,
+  kShadowReport,
+  kShadowRun,
 };
 
 struct FormatVersion {
@@ -82,6 +84,8 @@ inline constexpr std::array kFormats = {
     FormatVersion{Format::kReleaseSignature, "release signature", 1, 1, 1},
     FormatVersion{Format::kControlTokens, "control tokens", 1, 1, 1},
     FormatVersion{Format::kControlDb, "control.db", 1, 1, 1},
+    FormatVersion{Format::kShadowReport, "shadow report", 1, 1, 1},
+    FormatVersion{Format::kShadowRun, "shadow run", 1, 1, 1},
 };
 
 constexpr const FormatVersion& VersionOf(Format format) {

@@ -1,5 +1,7 @@
 // telltale-lake --dir DIR: stream `telemetry` into Parquet and hand-offs. See lake.h.
+#include <signal.h>
 #include <spdlog/spdlog.h>
+#include <sys/prctl.h>
 
 #include <CLI/CLI.hpp>
 
@@ -35,8 +37,10 @@ LakeOptions OptionsOf(const Config& config, const Paths& paths) {
   return options;
 }
 
-// Reads the same stream for a candidate release; all that it writes lies in `folder`.
+// Reads the same stream for a candidate release; all that it writes lies in `folder`. Nobody wants
+// that when whoever started it is killed.
 Status AddShadow(Disk& disk, const std::string& folder, LakeOptions& options) {
+  prctl(PR_SET_PDEATHSIG, SIGTERM);
   const std::string path = folder + "/run.json";
   ASSIGN_OR_RETURN(const std::string json, ReadWholeFile(disk, path, kShadowRunBytesMax));
   auto run = ParseShadowRun(json);

@@ -1,14 +1,14 @@
 #include "lake/shadow_run.h"
-#include "base/sha256.h"
 
 #include <nlohmann/json.hpp>
+
+#include "base/format_version.h"
+#include "base/sha256.h"
 
 namespace telltale::lake {
 namespace {
 
 using Json = nlohmann::json;
-
-constexpr int kVersion = 1;
 
 Result<std::string> DigestOf(const Json& json, const char* name) {
   const auto found = json.find(name);
@@ -44,9 +44,8 @@ Result<ShadowRun> ParseShadowRun(std::string_view text) {
       !version->is_number_unsigned()) {
     return Error{Code::kInvalid, "not a telltale-shadow-run"};
   }
-  if (version->get<std::uint64_t>() > kVersion) {
-    return Error{Code::kUnsupported, "made for a newer telltale-lake"};
-  }
+  const auto needed = version->get<std::uint64_t>();
+  RETURN_IF_ERROR(CheckReadable(Format::kShadowRun, "this shadow run", needed, needed));
   ShadowRun run;
   ASSIGN_OR_RETURN(run.release, DigestOf(json, "release"));
   ASSIGN_OR_RETURN(run.contract, DigestOf(json, "contract"));
