@@ -206,7 +206,10 @@ class FlipWorld {
     const std::uint64_t level = measure % 16;
     if (episode.is_open) {
       const bool was_silent = is_first && level == 15;
-      if (!was_silent && level < (is_first ? 12u : 13u)) return void(episode.last = offset);
+      if (!was_silent && level < (is_first ? 12u : 13u)) {
+        episode.last = offset;
+        return;
+      }
       outputs.push_back(Said(partition, offset, episode, was_silent ? episode.last : offset));
       episode = {};
       if (!was_silent) return;
