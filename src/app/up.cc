@@ -118,8 +118,8 @@ class Service {
 
   Status Mirror(const TrialMirror& one) {
     return Keep("mirror-" + one.key,
-                {"mirror", "run", "--quiet", "--from", DirOf(one.from), "--to", DirOf(one.to), "--name",
-                 one.key, "--share", std::to_string(one.per_10000), "--generation-hours",
+                {"mirror", "run", "--quiet", "--from", DirOf(one.from), "--to", DirOf(one.to),
+                 "--name", one.key, "--share", std::to_string(one.per_10000), "--generation-hours",
                  std::to_string(one.generation_hours)});
   }
 
