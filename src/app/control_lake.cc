@@ -144,7 +144,9 @@ void ControlLake::AskDiff(LakeRollout& one) {
   }
   const json& dual_run = diff->at("dual_run");
   one.telemetry = dual_run.at("telemetry").get<bool>();
-  one.features = !dual_run.at("features").empty() && !HasTheInstalledFeatures(one);
+  // The same features over other columns are still compared.
+  one.features =
+      !dual_run.at("features").empty() && (one.telemetry || !HasTheInstalledFeatures(one));
 }
 
 // The release that `init` made names no features and runs the installed ones, so a diff calls all

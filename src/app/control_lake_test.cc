@@ -116,7 +116,7 @@ class OneRollout final : public control::Plane {
     if (operation == "rollouts.list") return items(rollout);
     if (operation == "release.get") return json{{"components", components}};
     if (operation == "release.diff") {
-      return json{{"dual_run", {{"telemetry", false}, {"features", features}}}};
+      return json{{"dual_run", {{"telemetry", telemetry}, {"features", features}}}};
     }
     return Error{Code::kNotFound, std::string(operation)};
   }
@@ -125,6 +125,7 @@ class OneRollout final : public control::Plane {
   bool is_leader = true;
   json rollout = RolloutIn("shadow");
   json components = {{"features", "c"}};
+  bool telemetry = false;
   json features = {"crank_dip"};
 
  private:
@@ -297,6 +298,17 @@ TEST_F(ControlLakeTest, AReleaseOfRulesAloneIsNotComparedWithTheOneThatInitMade)
   lake_.emplace(plane_, control::Actor{"local:1"}, disk_, clock_, layout_);
   LookToTheEnd();
   EXPECT_EQ(Runs(), 1u);
+}
+
+TEST_F(ControlLakeTest, TheSameFeaturesOverOtherColumnsAreCompared) {
+  plane_.components = {{"rules", "d"}};
+  plane_.telemetry = true;
+  Write("share/telltale/features/crank_dip.sql", "SELECT 1");
+  Write("prod/data/releases/" + kCandidate + "/features/crank_dip.sql", "SELECT 1");
+  LookToTheEnd();
+  EXPECT_EQ(lake_->outcomes().count("prod-3 stage 1 telemetry"), 1u);
+  // The same look began what waited for it.
+  EXPECT_NE(lake_->pid(), 0);
 }
 
 }  // namespace

@@ -17,6 +17,7 @@ TRIP = [-0.5, -1.0, -1.5, -1.0, -0.5, -0.5]  # nothing that any rule tells
 # A release that says another reason for the cycle of a car that sends no voltage.
 EDIT = ("no_voltage", "no_volt")
 QUICK = demo_policy((10000, 1, 600), warm_up_s=1)
+NICE_S = 120  # a run gives way to all else on the machine
 
 
 @pytest.fixture
@@ -78,7 +79,7 @@ def test_a_candidates_feature_is_compared_in_its_rollout_and_closed_with_it(tria
     second = control.promote("prod", candidate, "prod")
     drive_until(car, control, second["id"], "shadow")
     folder = site.data / "lake" / "shadow"
-    report = json.loads(wait_for_file(folder / candidate / "features.json"))
+    report = json.loads(wait_for_file(folder / candidate / "features.json", NICE_S))
     assert report["salt"] == second["cohort"]["salt"] and report["lots"] == 10002
     assert report["stable"] == second["stable"]
     found = {one["name"]: one for one in report["tables"]}
@@ -90,7 +91,8 @@ def test_a_candidates_feature_is_compared_in_its_rollout_and_closed_with_it(tria
     assert table["release"] == candidate and table["rows"] == 1 and table["closed_at_us"] is None
 
     control.post("/v1/environments/prod/rollback", {"reason": "seen enough"})
-    wait_for("its shadow to be closed", lambda: closed(folder / candidate / "features.json"))
+    wait_for("its shadow to be closed", lambda: closed(folder / candidate / "features.json"),
+             NICE_S)
     (table,) = lake(site, "shadow", "list")
     assert table["closed_at_us"]
     assert [path.name for path in folder.iterdir()] == [candidate], "of the rules alone, nothing"
