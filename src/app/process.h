@@ -29,7 +29,7 @@ struct Program {
   std::optional<User> user;            // nullopt = ours
   int output_fd = -1;                  // becomes its standard output; -1 = ours
   ProcessLimits limits = {};
-  int error_fd = -1;                   // becomes its standard error; -1 = ours
+  int error_fd = -1;  // becomes its standard error; -1 = ours
 };
 
 // Starts it with signals as a fresh process has them. It is killed when this process dies, however

@@ -55,10 +55,8 @@ struct World {
     }
     auto store = OpenAlerts();
     EXPECT_TRUE(store.InstallAuthority(std::string(64, 'a'), 1).ok());
-    publish::Commitment commitment{.release = std::string(64, 'a'),
-                                   .expected = {},
-                                   .parts = {},
-                                   .publish_time = kNow};
+    publish::Commitment commitment{
+        .release = std::string(64, 'a'), .expected = {}, .parts = {}, .publish_time = kNow};
     commitment.expected[PartitionId{0}] = AuthorityEpoch{1};
     commitment.parts[PartitionId{0}] = {.next = Offset{2}, .outputs = {Alert('A'), Alert('B')}};
     EXPECT_TRUE(store.Commit(commitment).ok());

@@ -60,13 +60,12 @@ struct Config {
   std::string kafka_settings_file;  // "" = none; librdkafka's own settings, such as SASL and TLS
   // privacy
   int cell_level = kFinestCellLevel;
+  std::uint32_t lake_cadence_s = 60;  // with the other of its size
   // choice: of a vehicle whose register says nothing (docs/choice.md); on | off
   std::string choice_precise = "on";
   std::string choice_cell = "on";
   std::string choice_behaviour = "on";
   std::string choice_safety_always = "off";
-  // lake
-  std::uint32_t lake_cadence_s = 60;
   // vault
   std::uint32_t vault_window_days = 30;
   std::uint32_t vault_quarantine_days = 14;
