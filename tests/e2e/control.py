@@ -58,6 +58,17 @@ class Control:
     def post(self, path, body=None):
         return self.call("POST", path, body or {})
 
+    def add_environment(self, key, site, policy, kind="dev", upstream=""):
+        """Registers an installation and waits until control has looked at it."""
+        self.put(f"/v1/environments/{key}",
+                 {"kind": kind, "dir": str(site.dir), "upstream": upstream, "policy": policy,
+                  "deletion_protection": False})
+
+        def reached():
+            return next((each for each in self.get("/v1/status")["environments"]
+                         if each["key"] == key and each["reachable"] and each["stable"]), None)
+        return wait_for(f"control to have looked at {key}", reached)
+
     def rollouts(self, environment):
         return self.get(f"/v1/rollouts?environment={environment}")["items"]
 

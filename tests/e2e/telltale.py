@@ -27,10 +27,12 @@ ROLES = {
     "committer": re.compile(r"-m telltale_lake commit\b"),
     "vault": re.compile(r"/telltale-vault\b"),
 }
-# Run beside them where the streams are on Kafka, and where control.http is on.
+# Run beside them where the streams are on Kafka, control.http is on, releases were pushed.
 MORE_ROLES = {
     "lake-feed": re.compile(r"\brole lake-feed\b"),
     "control": re.compile(r"\brole control\b"),
+    # A release that was pushed brings its engine; the one that init made uses telltale-worker.
+    "engine": re.compile(r"/data/engines/[0-9a-f]{64} "),
 }
 READY_S = 60
 STOP_S = 20

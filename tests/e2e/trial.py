@@ -51,10 +51,8 @@ class Trial:
         upstream = ""
         for name in self.names:
             self.control.put(f"/v1/policies/{name}", policies[name])
-            self.control.put(f"/v1/environments/{name}",
-                             {"kind": "prod" if name == self.names[-1] else "dev",
-                              "dir": str(self.sites[name].dir), "upstream": upstream,
-                              "policy": name, "deletion_protection": False})
+            self.control.add_environment(name, self.sites[name], name,
+                                         "prod" if name == self.names[-1] else "dev", upstream)
             upstream = name
         return self.control
 
