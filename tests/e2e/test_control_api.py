@@ -382,7 +382,7 @@ def test_answers_to_anything_are_as_the_document_says(control, tmp_path):
     program.write_text(FUZZ, encoding="utf-8")
     before = role_process(control)
     done = subprocess.run(
-        ["python3", program, control.url, control.local_token,
+        [sys.executable, program, control.url, control.local_token,
          ROOT / "docs" / "api" / "control.openapi.yaml"],
         capture_output=True, text=True, timeout=120, check=False, cwd=tmp_path)
     assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]

@@ -132,6 +132,7 @@ def test_kill_9_of_lake_and_committer_neither_loses_nor_doubles(tmp_path):
                 committer = killed(committer, start_committer, tmp_path)
         wait_until_in(tmp_path, sum(part["rows"] for part in written))
         for process in (lake, committer):
+            wait_until_it_takes_signals(process)
             process.send_signal(signal.SIGTERM)
             assert process.wait(timeout=5) == 0
     finally:
@@ -146,6 +147,15 @@ def killed(process, start, folder):
     process.kill()
     process.wait()
     return start(folder)
+
+
+def wait_until_it_takes_signals(process):
+    """One that was just started would be ended by SIGTERM itself."""
+    def does():
+        text = pathlib.Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8")
+        caught = next(line for line in text.splitlines() if line.startswith("SigCgt:"))
+        return int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1
+    wait_for(f"process {process.pid} to take signals", does)
 
 
 def wait_until_in(folder, rows):
