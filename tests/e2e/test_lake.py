@@ -152,9 +152,9 @@ def killed(process, start, folder):
 def wait_until_it_takes_signals(process):
     """One that was just started would be ended by SIGTERM itself."""
     def does():
-        text = pathlib.Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8")
-        caught = next(line for line in text.splitlines() if line.startswith("SigCgt:"))
-        return int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1
+        lines = pathlib.Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8").splitlines()
+        masks = [line.split()[1] for line in lines if line.startswith(("SigCgt:", "SigBlk:"))]
+        return any(int(mask, 16) >> (signal.SIGTERM - 1) & 1 for mask in masks)
     wait_for(f"process {process.pid} to take signals", does)
 
 
