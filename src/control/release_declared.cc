@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/format_version.h"
+#include "base/utf8.h"
 
 namespace telltale::control {
 namespace {
@@ -29,8 +30,9 @@ bool IsName(std::string_view text) {
 
 // One line that may be shown to people as it is.
 bool IsLine(std::string_view text) {
-  return std::none_of(text.begin(), text.end(),
-                      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+  return IsUtf8(text) && std::none_of(text.begin(), text.end(), [](char c) {
+           return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+         });
 }
 
 // What reading either form must have seen to.

@@ -1,5 +1,7 @@
 #include "gateway/mqtt_properties.h"
 
+#include "base/utf8.h"
+
 namespace telltale::gateway {
 namespace {
 
@@ -136,41 +138,10 @@ void Keep(PropertyId id, const Value& value, MqttProperties& properties) {
   }
 }
 
-// Bytes of the well-formed UTF-8 sequence at `at`, 0 when there is none (Unicode, table 3-7).
-std::size_t SequenceBytes(std::string_view text, std::size_t at) {
-  const auto byte = [&](std::size_t i) {
-    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u;
-  };
-  const auto within = [&](std::size_t i, unsigned low, unsigned high) {
-    return byte(i) >= low && byte(i) <= high;
-  };
-  const unsigned first = byte(at);
-  if (first < 0x80) return 1;
-  if (first >= 0xC2 && first <= 0xDF) return within(at + 1, 0x80, 0xBF) ? 2 : 0;
-  if (first >= 0xE0 && first <= 0xEF) {
-    const unsigned low = first == 0xE0 ? 0xA0 : 0x80;
-    const unsigned high = first == 0xED ? 0x9F : 0xBF;
-    return within(at + 1, low, high) && within(at + 2, 0x80, 0xBF) ? 3 : 0;
-  }
-  if (first >= 0xF0 && first <= 0xF4) {
-    const unsigned low = first == 0xF0 ? 0x90 : 0x80;
-    const unsigned high = first == 0xF4 ? 0x8F : 0xBF;
-    const bool rest = within(at + 2, 0x80, 0xBF) && within(at + 3, 0x80, 0xBF);
-    return within(at + 1, low, high) && rest ? 4 : 0;
-  }
-  return 0;
-}
-
 }  // namespace
 
 bool IsMqttText(std::string_view text) {
-  for (std::size_t at = 0; at < text.size();) {
-    if (text[at] == '\0') return false;
-    const std::size_t size = SequenceBytes(text, at);
-    if (size == 0) return false;
-    at += size;
-  }
-  return true;
+  return text.find('\0') == std::string_view::npos && IsUtf8(text);
 }
 
 MqttFault ReadProperties(MqttReader& in, PropertyPlace place, MqttProperties& properties) {

@@ -3,6 +3,7 @@
 #include <array>
 #include <cmath>
 
+#include "base/utf8.h"
 #include "lake/fed_columns.h"
 
 namespace telltale::lake {

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "base/cell.h"
+#include "base/utf8.h"
 #include "lake/coverage_arrays.h"
 #include "lake/iceberg.h"
 

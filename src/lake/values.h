@@ -46,7 +46,6 @@ bool IsPackable(const Column& column);
 // The wire type of `column`'s single values, for reading packed ones.
 WireType WireTypeOf(Encoding encoding);
 
-bool IsUtf8(std::string_view text);
 // P, C, B or U, a digit 0-3, three hexadecimal digits, optionally "-" and two more.
 bool IsDtcCode(std::string_view text);
 

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <limits>
 
+#include "base/utf8.h"
+
 namespace telltale::lake {
 namespace {
 
