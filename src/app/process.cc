@@ -43,7 +43,7 @@ struct Prepared {
 void ResetSignals() {
   sigset_t none;
   sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, nullptr);
+  pthread_sigmask(SIG_SETMASK, &none, nullptr);
   signal(SIGPIPE, SIG_DFL);
 }
 
@@ -183,7 +183,8 @@ std::string DescribeEnd(int wait_status) {
     return fmt::format("exited with code {}", WEXITSTATUS(wait_status));
   }
   const int number = WTERMSIG(wait_status);
-  return fmt::format("was killed by signal {} ({})", number, strsignal(number));
+  const char* const name = sigdescr_np(number);
+  return fmt::format("was killed by signal {} ({})", number, name == nullptr ? "unknown" : name);
 }
 
 }  // namespace telltale::app
