@@ -39,9 +39,10 @@ BY_NAME = {row.name: row for row in ROWS}
 
 # Rows of the design's table that nothing here can measure yet, and why.
 NOT_YET = (
-    ("flip: decision to sinks fenced, p99", "10 s", "there are no releases to flip between yet"),
+    ("flip: decision to sinks fenced, p99", "10 s",
+     "a show measures it: tests/shows/releases-04-flips"),
     ('"outside the window?" for 10 M vehicles', "1 s", "the vault has no such question yet"),
-    ("the 5 % shadow in the row `everything`", "-", "a shadow comes with the releases"),
+    ("the 5 % shadow in the row `everything`", "-", "the bench runs one release"),
 )
 
 # A rate is sustained when p99 from the scheduled send stays below this, what is under way at the
