@@ -22,9 +22,7 @@ struct Flags {
   std::string expires_at;
 };
 
-std::string PathOf(const Flags& flags) {
-  return fmt::format("environments/{}/pin", net::EscapeForHttp(flags.environment));
-}
+std::string PathOf(const Flags& flags) { return EnvironmentPath(flags.environment, "pin"); }
 
 Status Pin(const Flags& flags) {
   ASSIGN_OR_RETURN(const std::string release, ReleaseIdOf(flags.control, flags.release));

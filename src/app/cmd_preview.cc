@@ -49,10 +49,8 @@ Status Preview(const Flags& flags) {
 }
 
 Status ListRehearsals(const Flags& flags) {
-  ASSIGN_OR_RETURN(
-      const json answer,
-      AskControl(flags.control, HttpMethod::kGet,
-                 fmt::format("environments/{}/rehearsals", net::EscapeForHttp(flags.environment))));
+  ASSIGN_OR_RETURN(const json answer, AskControl(flags.control, HttpMethod::kGet,
+                                                 EnvironmentPath(flags.environment, "rehearsals")));
   if (flags.control.as_json) {
     PrintControlJson(answer);
     return Ok();

@@ -24,17 +24,14 @@ struct Flags {
   bool close_window = false;
 };
 
-std::string PathOf(const Flags& flags, const char* what) {
-  return fmt::format("environments/{}/{}", net::EscapeForHttp(flags.environment), what);
-}
-
 Status Promote(const Flags& flags) {
   ASSIGN_OR_RETURN(const std::string release, ReleaseIdOf(flags.control, flags.release));
   json wish = {{"release", release}};
   if (!flags.policy.empty()) wish["policy"] = flags.policy;
   if (flags.close_window) wish["close_window"] = true;
   ASSIGN_OR_RETURN(const json answer,
-                   AskControl(flags.control, HttpMethod::kPut, PathOf(flags, "promotion"), wish));
+                   AskControl(flags.control, HttpMethod::kPut,
+                              EnvironmentPath(flags.environment, "promotion"), wish));
   if (flags.control.as_json) {
     PrintControlJson(answer);
     return Ok();
@@ -51,7 +48,8 @@ Status Promote(const Flags& flags) {
 
 Status HoldOrResume(const Flags& flags, const char* what, const char* said) {
   ASSIGN_OR_RETURN(const json answer, AskControl(flags.control, HttpMethod::kPost,
-                                                 PathOf(flags, what), {{"reason", flags.reason}}));
+                                                 EnvironmentPath(flags.environment, what),
+                                                 {{"reason", flags.reason}}));
   if (flags.control.as_json) {
     PrintControlJson(answer);
   } else {

@@ -124,22 +124,19 @@ Result<std::string> Record(Disk& disk, const Flags& flags, const ordered_json& r
   return stem + ".json";
 }
 
-std::string RecordPath(const Flags& flags) {
-  return "environments/" + net::EscapeForHttp(flags.record_in);
-}
-
 // Before the work: an environment that is not there would be found at its end.
 Status CheckRecordIn(const Flags& flags) {
   if (flags.record_in.empty()) return Ok();
-  const auto found = AskControl(flags.control, net::HttpMethod::kGet, RecordPath(flags));
+  const auto found =
+      AskControl(flags.control, net::HttpMethod::kGet, EnvironmentPath(flags.record_in));
   return found.ok() ? Ok() : Status(found.error());
 }
 
 Status RecordInControl(const Flags& flags, const ordered_json& report) {
   if (flags.record_in.empty()) return Ok();
-  const auto kept =
-      AskControl(flags.control, net::HttpMethod::kPost, RecordPath(flags) + "/rehearsals",
-                 {{"release", report["release"]}, {"report", report}});
+  const auto kept = AskControl(flags.control, net::HttpMethod::kPost,
+                               EnvironmentPath(flags.record_in, "rehearsals"),
+                               {{"release", report["release"]}, {"report", report}});
   if (!kept.ok()) return Annotate(kept.error(), "the report is written, but not in control");
   if (!flags.quiet) fmt::print(stderr, "rehearse: recorded in {}\n", flags.record_in);
   return Ok();

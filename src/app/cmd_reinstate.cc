@@ -43,8 +43,7 @@ Status BreakGlass(const Flags& flags) {
   ASSIGN_OR_RETURN(
       const json answer,
       AskControl(
-          flags.control, HttpMethod::kPost,
-          fmt::format("environments/{}/break-glass", net::EscapeForHttp(flags.environment)),
+          flags.control, HttpMethod::kPost, EnvironmentPath(flags.environment, "break-glass"),
           {{"release", release}, {"reason", flags.reason}, {"expires_at", flags.expires_at}}));
   if (flags.control.as_json) {
     PrintControlJson(answer);

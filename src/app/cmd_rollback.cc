@@ -55,8 +55,7 @@ int Print(const Flags& flags, const json& answer) {
 int Run(const Flags& flags) {
   const auto answer =
       AskControl(flags.control, net::HttpMethod::kPost,
-                 fmt::format("environments/{}/rollback", net::EscapeForHttp(flags.environment)),
-                 {{"reason", flags.reason}});
+                 EnvironmentPath(flags.environment, "rollback"), {{"reason", flags.reason}});
   if (!answer.ok()) return ExitCode(answer.error());
   return Print(flags, *answer);
 }

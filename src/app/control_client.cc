@@ -82,15 +82,6 @@ Result<net::HttpClientOptions> OptionsOf(const ControlFlags& flags) {
   return options;
 }
 
-Code CodeNamed(const std::string& name) {
-  for (const Code code :
-       {Code::kInvalid, Code::kNotFound, Code::kExists, Code::kTooBig, Code::kOverloaded,
-        Code::kRefused, Code::kCorrupt, Code::kUnsupported, Code::kOutcomeUnknown}) {
-    if (CodeName(code) == name) return code;
-  }
-  return Code::kUnavailable;
-}
-
 Error ErrorIn(const net::HttpResponse& answer, const std::string& url) {
   const json body = json::parse(answer.body, nullptr, false);
   if (!body.is_object() || !body.contains("error") || !body["error"].is_object()) {
@@ -100,7 +91,7 @@ Error ErrorIn(const net::HttpResponse& answer, const std::string& url) {
   const json& error = body["error"];
   // What to do next is said for clients of the API; for people only where it helps them too.
   const std::string next = answer.status == 401 ? "; " + ShownOf(error, "next") : "";
-  return {CodeNamed(ShownOf(error, "code")), ShownOf(error, "message") + next};
+  return {CodeFromName(ShownOf(error, "code")), ShownOf(error, "message") + next};
 }
 
 }  // namespace
@@ -150,6 +141,12 @@ Result<json> AskControl(const ControlFlags& flags, net::HttpMethod method, const
     return Error{Code::kUnavailable, "control's answer cannot be read: is it another version?"};
   }
   return answer;
+}
+
+std::string EnvironmentPath(const std::string& environment, std::string_view what) {
+  std::string path = "environments/" + net::EscapeForHttp(environment);
+  if (!what.empty()) path.append("/").append(what);
+  return path;
 }
 
 Result<std::string> ReleaseIdOf(const ControlFlags& flags, const std::string& words) {

@@ -43,6 +43,9 @@ Result<std::string> AskControlForBytes(const ControlFlags& flags,
 Result<nlohmann::json> AskControl(const ControlFlags& flags, net::HttpMethod method,
                                   const std::string& path, const nlohmann::json& body = nullptr);
 
+// "environments/ENV", or "environments/ENV/what".
+std::string EnvironmentPath(const std::string& environment, std::string_view what = {});
+
 // The id of a release by name, id or its beginning, as ReleaseStore::Find; what is an id already is
 // not asked for.
 //   kNotFound  none; kInvalid  more than one begins so; errors of AskControl

@@ -6,6 +6,8 @@
 #include <chrono>
 #include <set>
 
+#include "app/release_workers.h"
+#include "base/kept_config.h"
 #include "base/local_socket.h"
 #include "control/contracts.h"
 #include "seal/seal.h"
@@ -18,16 +20,12 @@ using internal::v1::PublisherReply;
 using nlohmann::json;
 
 constexpr std::chrono::milliseconds kPublisherTimeout{250};
-constexpr std::size_t kConfigBytesMax = 1u << 20;
 constexpr std::size_t kWorkersBytesMax = 1u << 20;
-
-std::string WorkerName(const std::string& release) { return "worker-" + release.substr(0, 8); }
 
 // When config number `began` was made; none when the log's owner keeps it no more.
 std::optional<Micros> MadeAt(Disk& disk, const Paths& paths, ConfigSeq began,
                              std::string_view control_public) {
-  const std::string path = fmt::format("{}/config/{:020}", paths.log(), began.value);
-  const auto bytes = ReadWholeFile(disk, path, kConfigBytesMax);
+  const auto bytes = ReadKeptConfig(disk, KeptConfigFolder(paths), began);
   if (!bytes.ok()) return std::nullopt;
   const auto config = control::VerifyConfig(*bytes, control_public);
   if (!config.ok()) return std::nullopt;

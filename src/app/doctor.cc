@@ -12,8 +12,8 @@
 #include "app/doctor_stores.h"
 #include "app/doctor_strays.h"
 #include "app/doctor_vault.h"
+#include "contract/config_wire.h"
 #include "gateway/streams.h"
-#include "internal/v1/internal.pb.h"
 
 namespace telltale::app {
 namespace {
@@ -201,18 +201,15 @@ void Examination::SeeRecord(log::StreamIndex stream, const log::RecordView& reco
   report_.Count(log_.shape().streams[stream] + " records", 1);
   if (record.header.kind == log::RecordKind::kData) vehicles_.insert(record.header.vehicle);
   if (record.header.kind != log::RecordKind::kConfig) return;
-  internal::v1::SignedConfig signed_config;
-  internal::v1::ConfigRecord config;
-  const auto size = static_cast<int>(record.payload.size());
-  if (!signed_config.ParseFromArray(record.payload.data(), size) ||
-      !config.ParseFromString(signed_config.record())) {
+  const auto config = contract::ParseConfig(record.payload);
+  if (!config.ok()) {
     AddError(fmt::format("stream {} partition {} offset {}", log_.shape().streams[stream],
                          record.partition.value, record.offset.value),
              {Code::kCorrupt, "not a config record"});
     return;
   }
   auto& highest = configs_[{stream, record.partition}];
-  highest = std::max(highest, ConfigSeq{config.config_seq()});
+  highest = std::max(highest, ConfigSeq{config->config_seq()});
 }
 
 // Two commits may carry one config record: a crash between them leaves the streams apart until the

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "contract/telemetry_record.h"
 #include "contract/wire.h"
 #include "gateway/streams.h"
 #include "seal/seal.h"
@@ -14,7 +15,6 @@ namespace {
 // What the gateway derives from sealed fields (docs/formats/telemetry-record.md).
 constexpr std::uint32_t kCellField = 10'001;
 constexpr std::uint32_t kHeadingOctantField = 10'002;
-constexpr std::size_t kPreviousBootBytes = 20;
 
 void Extend(SeqRange& range, std::uint64_t seq) {
   range.first = range.count == 0 ? seq : std::min(range.first, seq);
@@ -25,11 +25,9 @@ void Extend(SeqRange& range, std::uint64_t seq) {
 }  // namespace
 
 bool HadSealedContent(const log::RecordHeader& header, ByteSpan payload) {
-  if ((header.flags & gateway::kFlagPreviousBoot) != 0) {
-    if (payload.size() < kPreviousBootBytes) return false;
-    payload = payload.subspan(kPreviousBootBytes);
-  }
-  contract::WireCursor cursor(payload);
+  const auto fields = contract::OpenFieldsOf(header.flags, payload);
+  if (!fields) return false;
+  contract::WireCursor cursor(*fields);
   std::uint32_t number = 0;
   contract::WireType type{};
   while (!cursor.done() && cursor.ReadTag(number, type)) {

@@ -97,7 +97,7 @@ bool ReleaseWorkers::TakeNewestConfig() {
   const auto newest = NewestKeptConfigSeq(disk_, folder);
   if (!newest.ok() || !*newest || **newest <= in_force_.config_seq) return false;
   const auto kept = ReadKeptConfig(disk_, folder, **newest);
-  const auto config = kept.ok() ? control::VerifyConfig(kept->bytes, control_public_)
+  const auto config = kept.ok() ? control::VerifyConfig(*kept, control_public_)
                                 : Result<control::InForce>(kept.error());
   if (!config.ok()) {
     const std::string what = config.error().ToString();

@@ -39,6 +39,12 @@ Error NoTime(const std::string& flag) {
   return {Code::kInvalid, flag + " takes a time like 2026-01-31T12:00:00Z or microseconds UTC"};
 }
 
+// Of a key that may be absent or of another type.
+std::string TextOr(const json& from, const char* key, const std::string& otherwise) {
+  const auto found = from.find(key);
+  return found != from.end() && found->is_string() ? found->get<std::string>() : otherwise;
+}
+
 }  // namespace
 
 Result<std::int64_t> ParseTime(const std::string& flag, std::string_view text) {
@@ -73,21 +79,13 @@ Result<std::int64_t> ParseTime(const std::string& flag, std::string_view text) {
   return seconds * 1'000'000 + fraction;
 }
 
-namespace {
-
-Code CodeOf(const std::string& name) {
-  for (const Code code : {Code::kRefused, Code::kInvalid, Code::kTooBig, Code::kOverloaded,
-                          Code::kNotFound, Code::kCorrupt, Code::kUnsupported}) {
-    if (CodeName(code) == name) return code;
-  }
-  return Code::kUnavailable;
-}
-
-}  // namespace
-
 Result<json> AskVault(const std::string& dir, const json& request,
                       const std::function<void(const json&)>& message) {
-  const std::string socket = Paths(dir).vault_socket();
+  return AskVaultAt(Paths(dir).vault_socket(), request, message);
+}
+
+Result<json> AskVaultAt(const std::string& socket, const json& request,
+                        const std::function<void(const json&)>& message) {
   auto connection = LocalConnection::Connect(socket);
   if (!connection.ok()) {
     return Error{Code::kUnavailable, "the vault does not answer; is `telltale serve` running? " +
@@ -100,10 +98,14 @@ Result<json> AskVault(const std::string& dir, const json& request,
     ASSIGN_OR_RETURN(const std::optional<std::string> frame, connection->Receive(kAnswerTimeout));
     if (!frame) return Error{Code::kUnavailable, "the vault took too long to answer"};
     json answer = json::parse(*frame, nullptr, false);
-    const std::string kind = answer.is_object() ? answer.value("kind", "") : "";
+    if (!answer.is_object()) {
+      return Error{Code::kUnavailable, "the vault's answer cannot be read"};
+    }
+    const std::string kind = TextOr(answer, "kind", "");
     if (kind == "end") return answer;
     if (kind == "error") {
-      return Error{CodeOf(answer.value("code", "")), answer.value("message", "the vault refused")};
+      return Error{CodeFromName(TextOr(answer, "code", "")),
+                   TextOr(answer, "message", "the vault refused")};
     }
     if (message) message(answer);
   }

@@ -16,6 +16,10 @@ namespace telltale::app {
 Result<nlohmann::json> AskVault(const std::string& dir, const nlohmann::json& request,
                                 const std::function<void(const nlohmann::json&)>& message = {});
 
+// The same of the vault that listens there.
+Result<nlohmann::json> AskVaultAt(const std::string& socket, const nlohmann::json& request,
+                                  const std::function<void(const nlohmann::json&)>& message = {});
+
 // "2026-01-31T12:00:00Z", with an offset or a fraction, or microseconds UTC.
 //   kInvalid  names the flag
 Result<std::int64_t> ParseTime(const std::string& flag, std::string_view text);

@@ -133,5 +133,12 @@ TEST(RandomTest, TheSameSeedGivesTheSameBytes) {
   EXPECT_LT(a.Below(10), 10u);
 }
 
+TEST(ResultTest, AKindIsFoundAgainByItsName) {
+  for (int n = 0; n <= static_cast<int>(Code::kOutcomeUnknown); ++n) {
+    EXPECT_EQ(CodeFromName(CodeName(static_cast<Code>(n))), static_cast<Code>(n));
+  }
+  EXPECT_EQ(CodeFromName("of_tomorrow"), Code::kUnavailable);
+}
+
 }  // namespace
 }  // namespace telltale

@@ -136,7 +136,8 @@ struct Paths {
   std::string vault() const { return root + "/vault"; }                // 0700, the vault's own user
   std::string run() const { return root + "/run"; }                    // sockets, ports, counters
   std::string log_socket() const { return run() + "/log/wake.sock"; }  // wake-ups
-  std::string append_socket() const { return run() + "/log/append.sock"; }  // config records
+  std::string append_socket() const { return run() + "/log/append.sock"; }      // config records
+  std::string orders_socket() const { return run() + "/publish/orders.sock"; }  // publisher's
   std::string registry_socket() const { return run() + "/registry/registry.sock"; }
   std::string vault_policy() const { return root + "/vault-policy.yaml"; }
   std::string vault_socket() const { return run() + "/vault/vault.sock"; }

@@ -24,19 +24,29 @@ std::optional<ConfigSeq> SeqOf(const std::string& name) {
 
 std::string KeptConfigFolder(const Paths& paths) { return paths.log() + "/config"; }
 
-Result<std::optional<ConfigSeq>> NewestKeptConfigSeq(Disk& disk, const std::string& folder) {
-  std::optional<ConfigSeq> newest;
-  const auto names = disk.List(folder);
-  if (!names.ok() && names.error().code == Code::kNotFound) return newest;
-  if (!names.ok()) return names.error();
-  for (const std::string& name : *names) newest = std::max(newest, SeqOf(name));
-  return newest;
+std::string KeptConfigPath(const std::string& folder, ConfigSeq config_seq) {
+  return fmt::format("{}/{:020}", folder, config_seq.value);
 }
 
-Result<KeptConfig> ReadKeptConfig(Disk& disk, const std::string& folder, ConfigSeq config_seq) {
-  const std::string path = fmt::format("{}/{:020}", folder, config_seq.value);
-  ASSIGN_OR_RETURN(std::string bytes, ReadWholeFile(disk, path, kKeptConfigBytesMax));
-  return KeptConfig{config_seq, std::move(bytes)};
+Result<std::vector<ConfigSeq>> KeptConfigSeqs(Disk& disk, const std::string& folder) {
+  std::vector<ConfigSeq> seqs;
+  const auto names = disk.List(folder);
+  if (!names.ok() && names.error().code == Code::kNotFound) return seqs;
+  if (!names.ok()) return names.error();
+  for (const std::string& name : *names) {
+    if (const auto seq = SeqOf(name)) seqs.push_back(*seq);
+  }
+  std::sort(seqs.begin(), seqs.end());
+  return seqs;
+}
+
+Result<std::optional<ConfigSeq>> NewestKeptConfigSeq(Disk& disk, const std::string& folder) {
+  ASSIGN_OR_RETURN(const std::vector<ConfigSeq> seqs, KeptConfigSeqs(disk, folder));
+  return seqs.empty() ? std::optional<ConfigSeq>() : seqs.back();
+}
+
+Result<std::string> ReadKeptConfig(Disk& disk, const std::string& folder, ConfigSeq config_seq) {
+  return ReadWholeFile(disk, KeptConfigPath(folder, config_seq), kKeptConfigBytesMax);
 }
 
 }  // namespace telltale

@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/config.h"
 #include "base/disk.h"
@@ -16,13 +17,14 @@ inline constexpr std::uint64_t kKeptConfigBytesMax = 1u << 20;
 
 std::string KeptConfigFolder(const Paths& paths);
 
-struct KeptConfig {
-  ConfigSeq config_seq;  // by its name
-  std::string bytes;     // a SignedConfig
-};
-// The one with the highest number's number; nullopt when none is kept yet.
+std::string KeptConfigPath(const std::string& folder, ConfigSeq config_seq);
+
+// Rising; none while there is no folder.
+Result<std::vector<ConfigSeq>> KeptConfigSeqs(Disk& disk, const std::string& folder);
+// The highest; nullopt when none is kept yet.
 Result<std::optional<ConfigSeq>> NewestKeptConfigSeq(Disk& disk, const std::string& folder);
+// A SignedConfig.
 //   kNotFound  it is not kept
-Result<KeptConfig> ReadKeptConfig(Disk& disk, const std::string& folder, ConfigSeq config_seq);
+Result<std::string> ReadKeptConfig(Disk& disk, const std::string& folder, ConfigSeq config_seq);
 
 }  // namespace telltale

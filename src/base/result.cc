@@ -28,6 +28,15 @@ std::string_view CodeName(Code code) {
   return "unknown";
 }
 
+Code CodeFromName(std::string_view name) {
+  for (const Code code :
+       {Code::kInvalid, Code::kNotFound, Code::kExists, Code::kTooBig, Code::kOverloaded,
+        Code::kRefused, Code::kCorrupt, Code::kUnsupported, Code::kOutcomeUnknown}) {
+    if (name == CodeName(code)) return code;
+  }
+  return Code::kUnavailable;
+}
+
 std::string Error::ToString() const {
   return std::string(CodeName(code)).append(": ").append(message);
 }

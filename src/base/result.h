@@ -30,6 +30,8 @@ enum class Code {
 };
 
 std::string_view CodeName(Code code);  // "invalid", "not_found", ...
+// The kind of that name; kUnavailable for one that this build does not know.
+Code CodeFromName(std::string_view name);
 
 struct Error {
   Code code;

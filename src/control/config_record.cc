@@ -1,55 +1,13 @@
 #include "control/config_record.h"
 
 #include "base/local_socket.h"
-#include "contract/cohort_wire.h"
-#include "internal/v1/internal.pb.h"
-#include "internal/v1/local.pb.h"
+#include "contract/failure_wire.h"
+#include "seal/signed_config.h"
 
 namespace telltale::control {
 namespace {
 
 namespace wire = ::telltale::internal::v1;
-
-Error FromOwner(const wire::Failure& failure) {
-  for (const Code code :
-       {Code::kInvalid, Code::kNotFound, Code::kExists, Code::kTooBig, Code::kOverloaded,
-        Code::kRefused, Code::kCorrupt, Code::kUnsupported, Code::kOutcomeUnknown}) {
-    if (failure.code() == CodeName(code)) return Error{code, failure.message()};
-  }
-  return Error{Code::kUnavailable, failure.message()};
-}
-
-Status CheckRollout(const InForce& in_force) {
-  const auto& rollout = in_force.rollout;
-  if (!rollout) return Ok();
-  if (rollout->authority_lots > rollout->shadow_lots || rollout->shadow_lots > kLots) {
-    return Error{Code::kInvalid, "a rollout's authority is part of its shadow"};
-  }
-  if (rollout->candidate == in_force.stable_release) {
-    return Error{Code::kInvalid, "the stable release is no candidate"};
-  }
-  return Ok();
-}
-
-void SetRollout(const Rollout& in, wire::Rollout& out) {
-  out.set_id(in.id);
-  out.set_candidate(in.candidate);
-  contract::SetCohort(in.order, *out.mutable_order());
-  out.set_shadow_lots(in.shadow_lots);
-  out.set_authority_lots(in.authority_lots);
-  out.set_warm_up_us(in.warm_up.value);
-  out.set_began_config_seq(in.began.value);
-}
-
-Rollout RolloutOf(const wire::Rollout& in) {
-  return {.id = in.id(),
-          .candidate = in.candidate(),
-          .order = contract::CohortOf(in.order()),
-          .shadow_lots = in.shadow_lots(),
-          .authority_lots = in.authority_lots(),
-          .warm_up = Micros{in.warm_up_us()},
-          .began = ConfigSeq{in.began_config_seq()}};
-}
 
 }  // namespace
 
@@ -57,7 +15,9 @@ Result<std::string> SignConfig(const InForce& in_force, const seal::KeyPair& con
   if (in_force.config_seq.value == 0) {
     return Error{Code::kInvalid, "config_seq starts at 1; 0 means nothing is in force"};
   }
-  RETURN_IF_ERROR(CheckRollout(in_force));
+  if (in_force.rollout) {
+    RETURN_IF_ERROR(contract::CheckRollout(*in_force.rollout, in_force.stable_release));
+  }
   wire::ConfigRecord record;
   record.set_config_seq(in_force.config_seq.value);
   record.set_environment(in_force.environment);
@@ -70,7 +30,7 @@ Result<std::string> SignConfig(const InForce& in_force, const seal::KeyPair& con
     record.mutable_next_contract()->set_digest(next->digest);
     contract::SetCohort(next->cohort, *record.mutable_next_contract()->mutable_cohort());
   }
-  if (in_force.rollout) SetRollout(*in_force.rollout, *record.mutable_rollout());
+  if (in_force.rollout) contract::SetRollout(*in_force.rollout, *record.mutable_rollout());
   record.set_previous_release(in_force.previous_release);
   record.set_leader_epoch(in_force.leader_epoch);
   record.set_audit_entry(in_force.audit_entry);
@@ -83,25 +43,15 @@ Result<std::string> SignConfig(const InForce& in_force, const seal::KeyPair& con
 }
 
 Result<InForce> VerifyConfig(std::string_view signed_config, std::string_view control_public) {
-  wire::SignedConfig outer;
-  if (!outer.ParseFromArray(signed_config.data(), static_cast<int>(signed_config.size()))) {
-    return Error{Code::kInvalid, "this is not a signed config record"};
-  }
-  if (outer.key_id() != seal::KeyId(control_public) ||
-      !seal::VerifyEd25519(control_public, outer.record(), outer.signature())) {
-    return Error{Code::kRefused, "the config record is not signed by control"};
-  }
-  wire::ConfigRecord record;
-  if (!record.ParseFromString(outer.record())) {
-    return Error{Code::kInvalid, "the signed bytes are no config record"};
-  }
+  ASSIGN_OR_RETURN(const wire::ConfigRecord record,
+                   seal::VerifyConfigRecord(signed_config, control_public));
   std::optional<NextContract> next;
   if (record.has_next_contract()) {
     const wire::NextContract& in = record.next_contract();
     next = NextContract{in.number(), in.digest(), contract::CohortOf(in.cohort())};
   }
   std::optional<Rollout> rollout;
-  if (record.has_rollout()) rollout = RolloutOf(record.rollout());
+  if (record.has_rollout()) rollout = contract::RolloutOf(record.rollout());
   return InForce{.config_seq = ConfigSeq{record.config_seq()},
                  .environment = record.environment(),
                  .contract_number = record.contract_number(),
@@ -125,7 +75,7 @@ Status SendConfig(const std::string& append_socket, std::string_view signed_conf
   if (!reply.ParseFromString(*frame)) {
     return Error{Code::kUnavailable, "the log owner's answer cannot be read"};
   }
-  if (!reply.ok()) return FromOwner(reply.failure());
+  if (!reply.ok()) return contract::ErrorOf(reply.failure());
   return Ok();
 }
 

@@ -11,6 +11,7 @@
 #include "base/config.h"
 #include "base/ids.h"
 #include "base/result.h"
+#include "contract/rollout_wire.h"
 #include "seal/seal.h"
 
 namespace telltale::control {
@@ -22,17 +23,7 @@ struct NextContract {
   Cohort cohort;
 };
 
-// A second release over a share of the vehicles (docs/decisions/0009-authority-by-lot.md).
-struct Rollout {
-  std::string id;
-  std::string candidate;             // hex
-  Cohort order;                      // gives lots; its share is not looked at
-  std::uint32_t shadow_lots = 0;     // computed by the candidate
-  std::uint32_t authority_lots = 0;  // spoken for by the candidate; at most shadow_lots
-  Micros warm_up;                    // log time
-  ConfigSeq began;
-  friend bool operator==(const Rollout&, const Rollout&) = default;
-};
+using contract::Rollout;
 
 struct InForce {
   ConfigSeq config_seq;

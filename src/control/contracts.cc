@@ -2,13 +2,13 @@
 
 #include <algorithm>
 
+#include "base/kept_config.h"
 #include "contract/contract.h"
 
 namespace telltale::control {
 namespace {
 
 constexpr mode_t kFileMode = 0644;
-constexpr std::uint64_t kConfigBytesMax = 1u << 20;
 
 void Note(const InForce& config, Contracts& contracts) {
   contracts.ever[config.contract_number] = config.contract_digest;
@@ -19,10 +19,10 @@ void Note(const InForce& config, Contracts& contracts) {
   if (config.config_seq > contracts.in_force.config_seq) contracts.in_force = config;
 }
 
-Status NoteFile(Disk& disk, const std::string& path, std::string_view control_public,
-                Contracts& contracts) {
-  ASSIGN_OR_RETURN(const std::string bytes, ReadWholeFile(disk, path, kConfigBytesMax));
-  const auto config = VerifyConfig(bytes, control_public);
+Status NoteFile(const Result<std::string>& bytes, const std::string& path,
+                std::string_view control_public, Contracts& contracts) {
+  RETURN_IF_ERROR(bytes);
+  const auto config = VerifyConfig(*bytes, control_public);
   if (!config.ok()) return Annotate(config.error(), path);
   Note(*config, contracts);
   return Ok();
@@ -39,17 +39,16 @@ std::uint32_t Contracts::NumberOf(const std::string& digest) const {
 
 Result<Contracts> ReadContracts(Disk& disk, const Paths& paths, std::string_view control_public) {
   Contracts contracts;
-  const std::string folder = paths.log() + "/config";
-  auto names = disk.List(folder);
-  if (!names.ok() && names.error().code != Code::kNotFound) return names.error();
-  if (names.ok()) {
-    for (const std::string& name : *names) {
-      if (name.find_first_not_of("0123456789") != std::string::npos) continue;
-      RETURN_IF_ERROR(NoteFile(disk, folder + "/" + name, control_public, contracts));
-    }
+  const std::string folder = KeptConfigFolder(paths);
+  ASSIGN_OR_RETURN(const std::vector<ConfigSeq> seqs, KeptConfigSeqs(disk, folder));
+  for (const ConfigSeq seq : seqs) {
+    RETURN_IF_ERROR(NoteFile(ReadKeptConfig(disk, folder, seq), KeptConfigPath(folder, seq),
+                             control_public, contracts));
   }
   if (contracts.ever.empty()) {
-    RETURN_IF_ERROR(NoteFile(disk, FirstConfigPath(paths), control_public, contracts));
+    const std::string first = FirstConfigPath(paths);
+    RETURN_IF_ERROR(NoteFile(ReadWholeFile(disk, first, kKeptConfigBytesMax), first, control_public,
+                             contracts));
   }
   return contracts;
 }

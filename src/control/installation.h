@@ -68,7 +68,4 @@ using InstallationOpener =
 //   kNotFound  no such folder, or its keys are not there
 Result<std::unique_ptr<Installation>> OpenLocalInstallation(Disk& disk, const std::string& dir);
 
-// Where the publisher listens.
-std::string OrdersSocket(const Paths& paths);
-
 }  // namespace telltale::control

@@ -1,7 +1,8 @@
 // An installation on this machine, over its folder and its local sockets.
+#include "base/kept_config.h"
 #include "base/local_socket.h"
+#include "contract/failure_wire.h"
 #include "control/installation.h"
-#include "internal/v1/local.pb.h"
 #include "seal/seal.h"
 
 namespace telltale::control {
@@ -13,15 +14,6 @@ using namespace std::chrono_literals;
 // A log's owner syncs a record into every partition; a publisher commits one transaction.
 constexpr std::chrono::milliseconds kAppendTimeout = 3s;
 constexpr std::chrono::milliseconds kOrderTimeout = 2s;
-
-Error FromPublisher(const wire::Failure& failure) {
-  for (const Code code :
-       {Code::kInvalid, Code::kNotFound, Code::kExists, Code::kTooBig, Code::kOverloaded,
-        Code::kRefused, Code::kCorrupt, Code::kUnsupported, Code::kOutcomeUnknown}) {
-    if (failure.code() == CodeName(code)) return Error{code, failure.message()};
-  }
-  return Error{Code::kUnavailable, failure.message()};
-}
 
 PartitionView ViewOf(const wire::PartitionAuthority& in) {
   PartitionView out{.partition = in.partition(),
@@ -52,9 +44,8 @@ class LocalInstallation final : public Installation {
       : disk_(disk), paths_(std::move(paths)), key_(std::move(key)) {}
 
   Result<Contracts> InForceNow() override {
-    // The owner adds files and changes none: the same newest name is the same answer.
-    auto names = disk_.List(paths_.log() + "/config");
-    const std::string newest = names.ok() && !names->empty() ? names->back() : "";
+    // The owner adds files and changes none: the same newest one is the same answer.
+    ASSIGN_OR_RETURN(const auto newest, NewestKeptConfigSeq(disk_, KeptConfigFolder(paths_)));
     if (known_ && newest == newest_) return *known_;
     ASSIGN_OR_RETURN(Contracts contracts, ReadContracts(disk_, paths_, key_.public_raw));
     newest_ = newest;
@@ -78,7 +69,7 @@ class LocalInstallation final : public Installation {
 
  private:
   Result<PublisherView> Ask(const wire::PublisherRequest& request) {
-    ASSIGN_OR_RETURN(LocalConnection publisher, LocalConnection::Connect(OrdersSocket(paths_)));
+    ASSIGN_OR_RETURN(LocalConnection publisher, LocalConnection::Connect(paths_.orders_socket()));
     RETURN_IF_ERROR(publisher.Send(request.SerializeAsString()));
     ASSIGN_OR_RETURN(const auto frame, publisher.Receive(kOrderTimeout));
     if (!frame) return Error{Code::kUnavailable, "the publisher does not answer"};
@@ -86,7 +77,7 @@ class LocalInstallation final : public Installation {
     if (!reply.ParseFromString(*frame)) {
       return Error{Code::kUnavailable, "the publisher's answer cannot be read"};
     }
-    if (reply.has_failure()) return FromPublisher(reply.failure());
+    if (reply.has_failure()) return contract::ErrorOf(reply.failure());
     PublisherView view{.config_seq = ConfigSeq{reply.config_seq()}};
     for (const auto& partition : reply.partitions()) view.partitions.push_back(ViewOf(partition));
     return view;
@@ -95,13 +86,11 @@ class LocalInstallation final : public Installation {
   Disk& disk_;
   const Paths paths_;
   const seal::KeyPair key_;
-  std::string newest_;
+  std::optional<ConfigSeq> newest_;
   std::optional<Contracts> known_;
 };
 
 }  // namespace
-
-std::string OrdersSocket(const Paths& paths) { return paths.run() + "/publish/orders.sock"; }
 
 Result<std::unique_ptr<Installation>> OpenLocalInstallation(Disk& disk, const std::string& dir) {
   Paths paths(dir);

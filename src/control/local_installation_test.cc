@@ -68,7 +68,7 @@ TEST_F(LocalInstallationTest, AnOrderReachesThePublisherAndItsAnswerIsRead) {
   const auto contracts = (*installation)->InForceNow();
   ASSERT_TRUE(contracts.ok());
   EXPECT_EQ(contracts->in_force.stable_release, std::string(64, 'a'));
-  auto listener = LocalListener::Listen(OrdersSocket(paths_), 0600);
+  auto listener = LocalListener::Listen(paths_.orders_socket(), 0600);
   ASSERT_TRUE(listener.ok());
   wire::PublisherReply reply;
   reply.set_config_seq(2);
@@ -97,7 +97,7 @@ TEST_F(LocalInstallationTest, ARefusalIsPassedOnAndNobodyThereIsUnavailable) {
   ASSERT_TRUE(installation.ok());
   EXPECT_EQ((*installation)->AskPublisher().error().code, Code::kUnavailable);
   EXPECT_EQ((*installation)->AppendToLog("x").error().code, Code::kUnavailable);
-  auto listener = LocalListener::Listen(OrdersSocket(paths_), 0600);
+  auto listener = LocalListener::Listen(paths_.orders_socket(), 0600);
   ASSERT_TRUE(listener.ok());
   wire::PublisherReply reply;
   reply.mutable_failure()->set_code("refused");

@@ -9,6 +9,7 @@
 
 #include "base/sim_disk.h"
 #include "control/config_record.h"
+#include "control/folder_shelf_testing.h"
 #include "control/plane.h"
 #include "control/release.h"
 #include "seal/seal.h"

@@ -36,8 +36,4 @@ class ReleaseShelf {
 std::unique_ptr<ReleaseShelf> MakeStoreShelf(Disk& disk, const Paths& paths,
                                              RulesCheck check_rules = nullptr);
 
-// The same folders without a look at signatures or contents; Diff compares components alone. For
-// tests. `disk` must outlive it.
-std::unique_ptr<ReleaseShelf> MakeFolderShelf(Disk& disk, const Paths& paths);
-
 }  // namespace telltale::control

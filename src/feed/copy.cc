@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "internal/v1/internal.pb.h"
+#include "contract/config_wire.h"
 #include "log/retention.h"
 #include "seal/seal.h"
 
@@ -15,13 +15,8 @@ namespace {
 // The sequence number of a config record; 0 when it is none that can be read, which its readers
 // will say.
 ConfigSeq SeqOf(ByteSpan payload) {
-  internal::v1::SignedConfig envelope;
-  internal::v1::ConfigRecord record;
-  if (!envelope.ParseFromArray(payload.data(), static_cast<int>(payload.size())) ||
-      !record.ParseFromString(envelope.record())) {
-    return ConfigSeq{0};
-  }
-  return ConfigSeq{record.config_seq()};
+  const auto record = contract::ParseConfig(payload);
+  return ConfigSeq{record.ok() ? record->config_seq() : 0};
 }
 
 }  // namespace

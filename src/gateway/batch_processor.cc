@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/checksum.h"
+#include "contract/telemetry_record.h"
 #include "gateway/derive.h"
 #include "net/tls_identity.h"
 
@@ -202,7 +203,7 @@ void BatchProcessor::AddOpen(const contract::SplitReport& report, const log::Rec
   log::RecordHeader telemetry = header;
   payload_.clear();
   if (!previous_boot_block_.empty()) {
-    telemetry.flags |= kFlagPreviousBoot;
+    telemetry.flags |= contract::kFlagPreviousBoot;
     payload_.swap(previous_boot_block_);
   }
   // Off: the record is there all the same, for arrivals are counted in it.

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/checksum.h"
+#include "contract/telemetry_record.h"
 #include "gateway/fake_shard_writer.h"
 #include "telltale/v1/telemetry.pb.h"
 
@@ -342,7 +343,7 @@ TEST_F(BatchProcessorTest, ThePreviousBootStandsInTheFirstTelemetryRecordOnly) {
   AddReport(1).set_speed_kmh(2);
   ASSERT_TRUE(Process().ok());
   const StoredRecord& first = Of(kTelemetry)[0];
-  EXPECT_EQ(first.header.flags, kFlagPreviousBoot);
+  EXPECT_EQ(first.header.flags, contract::kFlagPreviousBoot);
   ByteReader block{std::string_view(first.payload)};
   EXPECT_EQ(block.Get<std::uint32_t>(), 2u);
   EXPECT_EQ(block.Get<std::uint64_t>(), 77u);

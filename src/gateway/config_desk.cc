@@ -4,8 +4,8 @@
 
 #include <set>
 
+#include "contract/failure_wire.h"
 #include "gateway/streams.h"
-#include "internal/v1/local.pb.h"
 
 namespace telltale::gateway {
 namespace {
@@ -49,8 +49,7 @@ void ConfigDesk::ServeOne(LocalConnection connection) {
     reply.set_ok(done.ok());
     if (!done.ok()) {
       spdlog::error("gateway: config refused: {}", done.error().ToString());
-      reply.mutable_failure()->set_code(std::string(CodeName(done.error().code)));
-      reply.mutable_failure()->set_message(done.error().message);
+      contract::SetFailure(done.error(), *reply.mutable_failure());
     }
     if (!connection.Send(reply.SerializeAsString()).ok()) return;
   }

@@ -53,13 +53,19 @@ class ConfigStore {
   Result<std::optional<CheckedConfig>> Newest();
 
  private:
-  Status CheckLeader(const CheckedConfig& config, std::uint64_t leader_epoch);
-  Result<CheckedConfig> CheckContracts(CheckedConfig config, const internal::v1::ConfigRecord&);
+  // Of what was kept before a config with number `seq`, or with it.
+  struct Kept {
+    EarlierContracts earlier;                // of lower numbers
+    std::uint64_t leader_epoch_max = 0;      // of other numbers
+    std::optional<std::string> same_number;  // its bytes
+  };
+  Result<Kept> ReadKept(ConfigSeq seq);
+  static Status CheckLeader(const CheckedConfig& config, std::uint64_t leader_epoch,
+                            const Kept& kept);
+  Result<CheckedConfig> CheckContracts(CheckedConfig config, const internal::v1::ConfigRecord&,
+                                       EarlierContracts& earlier);
   Result<NumberedContract> LoadContract(std::uint32_t number, const std::string& digest,
                                         EarlierContracts& earlier);
-  Result<std::vector<std::string>> KeptNames();
-  // Of the configs kept with a lower number than `seq`.
-  Result<EarlierContracts> ContractsBefore(ConfigSeq seq);
 
   Disk& disk_;
   Options options_;

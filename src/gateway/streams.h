@@ -15,7 +15,4 @@ inline constexpr std::size_t kStreamCount = 3;
 
 inline std::vector<std::string> StreamNames() { return {"safety", "telemetry", "sealed"}; }
 
-// Flag in the header of a telemetry record (docs/formats/telemetry-record.md).
-inline constexpr std::uint8_t kFlagPreviousBoot = 0x01;
-
 }  // namespace telltale::gateway

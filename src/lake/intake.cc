@@ -5,14 +5,12 @@
 #include "base/cell.h"
 #include "base/limits.h"
 #include "contract/contract.h"
+#include "contract/telemetry_record.h"
 #include "lake/iceberg.h"
 #include "lake/wire.h"
 
 namespace telltale::lake {
 namespace {
-
-constexpr std::uint8_t kFlagPreviousBoot = 1;
-constexpr std::size_t kPreviousBootBytes = 20;
 
 // The cell of the payload; a broken rest is the row builder's to count.
 std::uint64_t CellOf(ByteSpan fields) {
@@ -31,18 +29,18 @@ std::uint64_t CellOf(ByteSpan fields) {
 
 Result<TelemetryPayload> ParseTelemetryPayload(const log::RecordView& record) {
   TelemetryPayload payload;
-  payload.fields = record.payload;
-  if ((record.header.flags & kFlagPreviousBoot) == 0) return payload;
-  if (record.payload.size() < kPreviousBootBytes) {
+  const auto fields = contract::OpenFieldsOf(record.header.flags, record.payload);
+  if (!fields) {
     return Error{Code::kCorrupt, "a telemetry record is shorter than its previous-boot block"};
   }
-  ByteReader in(record.payload.first(kPreviousBootBytes));
+  payload.fields = *fields;
+  if (fields->size() == record.payload.size()) return payload;
+  ByteReader in(record.payload.first(contract::kPreviousBootBytes));
   BootId previous;
   previous.counter = in.Get<std::uint32_t>();
   previous.random = in.Get<std::uint64_t>();
   payload.previous_boot = previous;
   payload.previous_last_seq = in.Get<std::uint64_t>();
-  payload.fields = record.payload.subspan(kPreviousBootBytes);
   return payload;
 }
 

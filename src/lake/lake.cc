@@ -9,7 +9,7 @@
 
 #include "base/checksum.h"
 #include "base/sha256.h"
-#include "internal/v1/internal.pb.h"
+#include "contract/config_wire.h"
 #include "lake/iceberg.h"
 #include "lake/parquet_file.h"
 #include "log/retention.h"
@@ -22,13 +22,10 @@ constexpr std::uint64_t kStateBytesMax = 16ull << 30;
 constexpr char kStream[] = "telemetry";
 constexpr char kConsumer[] = "lake";
 
-Result<PartitionConfig> ParseConfig(ByteSpan payload) {
-  internal::v1::SignedConfig signed_config;
-  internal::v1::ConfigRecord record;
-  if (!signed_config.ParseFromArray(payload.data(), static_cast<int>(payload.size())) ||
-      !record.ParseFromString(signed_config.record())) {
-    return Error{Code::kCorrupt, "a config record cannot be read"};
-  }
+Result<PartitionConfig> ConfigOf(ByteSpan payload) {
+  const auto parsed = contract::ParseConfig(payload);
+  if (!parsed.ok()) return Error{Code::kCorrupt, "a config record cannot be read"};
+  const internal::v1::ConfigRecord& record = *parsed;
   // The log's owner checked control's signature before it appended; no crypto here.
   // Rows of both contracts lie in one table: its columns are the next one's, where there is one.
   const bool has_next = record.has_next_contract();
@@ -186,7 +183,7 @@ const PartitionConfig& Lake::Widest() {
 }
 
 Status Lake::SeeConfig(const log::RecordView& record) {
-  ASSIGN_OR_RETURN(PartitionConfig config, ParseConfig(record.payload));
+  ASSIGN_OR_RETURN(PartitionConfig config, ConfigOf(record.payload));
   if (options_.shadow) {
     config.contract_digest = options_.shadow->contract;
     config.release = options_.shadow->release;

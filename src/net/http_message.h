@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/result.h"
+
 namespace telltale::net {
 
 class HttpSource;
@@ -55,6 +57,10 @@ struct HttpRoute {
   // Above kHttpBodyBytesMax: of such bodies kHttpLargeBodiesMax are taken at one time, else 503.
   std::size_t body_bytes_max = kHttpBodyBytesMax;
 };
+
+// How an error of ours is answered: 400 invalid, 403 refused, 404 not_found, 409 exists, 413
+// too_big, 501 unsupported, 503 overloaded and unavailable, else 500.
+unsigned HttpStatusOf(Code code);
 
 // A whole response; or, with `source`, its head: then `body` is not looked at.
 struct HttpAnswer {

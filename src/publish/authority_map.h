@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/cohort.h"
 #include "base/ids.h"
+#include "contract/rollout_wire.h"
 
 namespace telltale::publish {
 
@@ -60,17 +61,9 @@ void ApplyFlip(Lanes& lanes, const Flip& flip);
 // alone is published from this place on; the ledger keeps who had what below it.
 void Merge(Lanes& lanes);
 
-// What a config record asks of every partition.
-struct Rollout {
-  std::string id = {};
-  std::string candidate = {};  // 64 hex digits
-  Cohort order = {};           // share 0
-  std::uint32_t shadow_lots = 0;
-  std::uint32_t authority_lots = 0;
-  Micros warm_up = {};
-  ConfigSeq began = {};
-  friend bool operator==(const Rollout&, const Rollout&) = default;
-};
+using contract::Rollout;
+
+// What a config record asks of every partition; the order's share is 0.
 struct Wanted {
   ConfigSeq seq = {};
   std::uint64_t leader_epoch = 0;

@@ -8,14 +8,9 @@
 //   not here: what an alert means (safety/), who decides on a flip (control/)
 #pragma once
 
-#include <string>
-
 #include "base/role.h"
 
 namespace telltale::publish {
-
-// Where it takes PublisherRequests, one reply each (base/local_socket.h, local.proto).
-inline std::string OrdersSocket(const std::string& run) { return run + "/publish/orders.sock"; }
 
 // `telltale role publisher`. WatchForStop() must have been called. Exit code.
 int RunPublisherRole(const RoleOptions& options);

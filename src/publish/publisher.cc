@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "contract/failure_wire.h"
 #include "log/retention.h"
 #include "publish/order_record.h"
 
@@ -199,8 +200,7 @@ internal::v1::PublisherReply Publisher::Answer(const internal::v1::PublisherRequ
   }
   if (!done.ok()) {
     spdlog::warn("order refused: {}", done.error().ToString());
-    reply.mutable_failure()->set_code(std::string(CodeName(done.error().code)));
-    reply.mutable_failure()->set_message(done.error().message);
+    contract::SetFailure(done.error(), *reply.mutable_failure());
   }
   keeper_.Describe(*this, reply);
   return reply;

@@ -128,7 +128,7 @@ Status Run(const RoleOptions& options) {
 
   Desk desk;
   RETURN_IF_ERROR(disk.MakeFolders(paths.run() + "/publish"));
-  ASSIGN_OR_RETURN(desk.orders, OrdersDesk::Start(OrdersSocket(paths.run()), desk.bell));
+  ASSIGN_OR_RETURN(desk.orders, OrdersDesk::Start(paths.orders_socket(), desk.bell));
   desk.ears = std::make_unique<Ears>(paths.run(), desk.bell);
   Publisher publisher({.journal_dir = paths.journal(),
                        .positions_dir = paths.positions(),

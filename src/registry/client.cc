@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "contract/failure_wire.h"
 #include "registry/wire.h"
 
 namespace telltale::registry {
@@ -16,7 +17,7 @@ Result<wire::RegistryMessage> Ask(LocalConnection& connection,
   if (!message.ParseFromString(*frame)) {
     return Error{Code::kUnavailable, "the registry's answer cannot be read"};
   }
-  if (message.has_failure()) return ErrorFromWire(message.failure());
+  if (message.has_failure()) return contract::ErrorOf(message.failure());
   return message;
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "contract/failure_wire.h"
+
 namespace telltale::registry {
 
 void ToWire(const Vehicle& vehicle, wire::VehicleRow& row) {
@@ -37,18 +39,8 @@ Result<Vehicle> FromWire(const wire::VehicleRow& row) {
 
 wire::RegistryMessage FailureMessage(const Error& error) {
   wire::RegistryMessage message;
-  message.mutable_failure()->set_code(std::string(CodeName(error.code)));
-  message.mutable_failure()->set_message(error.message);
+  contract::SetFailure(error, *message.mutable_failure());
   return message;
-}
-
-Error ErrorFromWire(const wire::Failure& failure) {
-  for (const Code code :
-       {Code::kInvalid, Code::kNotFound, Code::kExists, Code::kTooBig, Code::kOverloaded,
-        Code::kRefused, Code::kCorrupt, Code::kUnsupported, Code::kOutcomeUnknown}) {
-    if (failure.code() == CodeName(code)) return Error{code, failure.message()};
-  }
-  return Error{Code::kUnavailable, failure.message()};
 }
 
 }  // namespace telltale::registry

@@ -24,7 +24,5 @@ void ToWire(const ChoiceWish& wish, wire::RegistryRequest::SetChoice& out);
 ChoiceWish FromWire(const wire::RegistryRequest::SetChoice& wish);
 
 wire::RegistryMessage FailureMessage(const Error& error);
-// kUnavailable for a code this build does not know.
-Error ErrorFromWire(const wire::Failure& failure);
 
 }  // namespace telltale::registry

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/kept_config.h"
-#include "seal/seal.h"
+#include "seal/signed_config.h"
 
 namespace telltale::safety {
 
@@ -18,19 +18,16 @@ Status ConfigHistory::ReadLedger() {
 }
 
 Result<internal::v1::ConfigRecord> ConfigHistory::Read(ConfigSeq config_seq) const {
-  ASSIGN_OR_RETURN(const KeptConfig kept, ReadKeptConfig(disk_, options_.folder, config_seq));
-  internal::v1::SignedConfig envelope;
-  internal::v1::ConfigRecord record;
+  ASSIGN_OR_RETURN(const std::string kept, ReadKeptConfig(disk_, options_.folder, config_seq));
   const std::string name = "config record " + std::to_string(config_seq.value);
-  if (!envelope.ParseFromString(kept.bytes)) return Error{Code::kCorrupt, name + " is none"};
-  if (envelope.key_id() != seal::KeyId(options_.control_public) ||
-      !seal::VerifyEd25519(options_.control_public, envelope.record(), envelope.signature())) {
-    return Error{Code::kRefused, name + " is not signed by control"};
+  auto record = seal::VerifyConfigRecord(kept, options_.control_public);
+  if (!record.ok()) {
+    const Code code = record.error().code;
+    return Error{code == Code::kRefused ? code : Code::kCorrupt,
+                 name + ": " + record.error().message};
   }
-  if (!record.ParseFromString(envelope.record()) || record.config_seq() != config_seq.value) {
-    return Error{Code::kCorrupt, name + " is none, or has another number"};
-  }
-  return record;
+  if (record->config_seq() == config_seq.value) return record;
+  return Error{Code::kCorrupt, name + " has another number"};
 }
 
 Result<internal::v1::ConfigRecord> ConfigHistory::Newest() const {

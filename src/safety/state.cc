@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/limits.h"
-#include "internal/v1/internal.pb.h"
+#include "contract/config_wire.h"
 #include "safety/decide.h"
 
 namespace telltale::safety {
@@ -32,16 +32,11 @@ void TakeConfig(const Engine& engine, const internal::v1::ConfigRecord& config, 
 }
 
 Status ApplyConfig(const Engine& engine, const log::RecordView& record, PartitionState& state) {
-  internal::v1::SignedConfig signed_config;
-  internal::v1::ConfigRecord config;
   // The log's owner has checked the signature before it appended this.
-  if (!signed_config.ParseFromArray(record.payload.data(),
-                                    static_cast<int>(record.payload.size())) ||
-      !config.ParseFromString(signed_config.record())) {
-    return Error{Code::kUnsupported, "a config record cannot be read"};
-  }
-  if (config.config_seq() <= state.config_seq.value) return Ok();
-  TakeConfig(engine, config, std::max(state.log_time, record.log_time), state);
+  const auto config = contract::ParseConfig(record.payload);
+  if (!config.ok()) return Error{Code::kUnsupported, "a config record cannot be read"};
+  if (config->config_seq() <= state.config_seq.value) return Ok();
+  TakeConfig(engine, *config, std::max(state.log_time, record.log_time), state);
   return Ok();
 }
 

@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "contract/telemetry_record.h"
 #include "contract/wire.h"
 
 namespace telltale::sim {
@@ -9,19 +10,10 @@ namespace {
 
 using contract::WireType;
 
-constexpr std::uint8_t kFlagPreviousBoot = 1;  // docs/formats/telemetry-record.md
-constexpr std::size_t kPreviousBootBytes = 20;
 // Of ReportBatch.
 constexpr std::uint32_t kBootCounter = 1;
 constexpr std::uint32_t kBootRandom = 2;
 constexpr std::uint32_t kReports = 10;
-
-// Without the previous-boot block. Nothing where the payload is too short for it.
-std::optional<ByteSpan> WireOf(const log::RecordView& record) {
-  if ((record.header.flags & kFlagPreviousBoot) == 0) return record.payload;
-  if (record.payload.size() < kPreviousBootBytes) return std::nullopt;
-  return record.payload.subspan(kPreviousBootBytes);
-}
 
 void ClearNumber(telltale::v1::Report& report, int number) {
   const google::protobuf::Reflection& fields = *report.GetReflection();
@@ -35,7 +27,8 @@ void ClearNumber(telltale::v1::Report& report, int number) {
 }  // namespace
 
 VehicleClass ClassOf(const log::RecordView& record) {
-  const std::optional<ByteSpan> payload = WireOf(record);
+  const std::optional<ByteSpan> payload =
+      contract::OpenFieldsOf(record.header.flags, record.payload);
   if (!payload) return VehicleClass::kUnknown;
   contract::WireCursor cursor(*payload);
   while (!cursor.done()) {
@@ -73,7 +66,8 @@ Result<telltale::v1::Report> MirrorReports::Encode(const log::RecordView& record
                                                    double distance_km) {
   const Error broken{Code::kInvalid, "the payload is none of an open record"};
   ASSIGN_OR_RETURN(Prepared * prepared, For(record.header.contract_number));
-  const std::optional<ByteSpan> payload = WireOf(record);
+  const std::optional<ByteSpan> payload =
+      contract::OpenFieldsOf(record.header.flags, record.payload);
   if (!payload) return broken;
   body_.clear();
   contract::AppendTag(body_, contract::kFieldSeq, WireType::kVarint);

@@ -5,8 +5,8 @@
 
 #include <algorithm>
 
-#include "internal/v1/internal.pb.h"
 #include "log/retention.h"
+#include "seal/signed_config.h"
 
 namespace telltale::vault {
 namespace {
@@ -115,18 +115,15 @@ Result<Outcome> RecordIntake::KeepAside(const log::RecordView& record, Reason re
 }
 
 void RecordIntake::TakeConfig(const log::RecordView& record) {
-  internal::v1::SignedConfig envelope;
-  internal::v1::ConfigRecord config;
-  if (!envelope.ParseFromArray(record.payload.data(), static_cast<int>(record.payload.size())) ||
-      !seal::VerifyEd25519(control_public_, envelope.record(), envelope.signature()) ||
-      !config.ParseFromString(envelope.record())) {
+  const auto config = seal::VerifyConfigRecord(AsText(record.payload), control_public_);
+  if (!config.ok()) {
     counters_.Get("config_records_refused").Add();
     return;
   }
-  store_.NoteContract(config.contract_number(), {config.config_seq(), config.contract_digest()});
-  if (!config.has_next_contract()) return;
-  const internal::v1::NextContract& next = config.next_contract();
-  store_.NoteContract(next.number(), {config.config_seq(), next.digest()});
+  store_.NoteContract(config->contract_number(), {config->config_seq(), config->contract_digest()});
+  if (!config->has_next_contract()) return;
+  const internal::v1::NextContract& next = config->next_contract();
+  store_.NoteContract(next.number(), {config->config_seq(), next.digest()});
 }
 
 Intake::Intake(Disk& disk, Clock& clock, Counters& counters, RecordIntake& records, Store& store,

@@ -187,6 +187,7 @@ TEST_F(IntakeTest, OnlyConfigRecordsSignedByControlNameAContract) {
     internal::v1::SignedConfig envelope;
     envelope.set_record(config.SerializeAsString());
     envelope.set_signature(*seal::SignEd25519(signer.private_raw, envelope.record()));
+    envelope.set_key_id(seal::KeyId(signer.public_raw));
     log::RecordHeader header;
     header.kind = log::RecordKind::kConfig;
     header.vehicle = VehicleOf(1);

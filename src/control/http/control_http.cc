@@ -138,30 +138,9 @@ HttpResponse AnswerOf(const PageFile& file) {
 
 }  // namespace
 
-unsigned StatusOf(Code code) {
-  switch (code) {
-    case Code::kInvalid:
-      return 400;
-    case Code::kRefused:
-      return 403;
-    case Code::kNotFound:
-      return 404;
-    case Code::kExists:
-      return 409;
-    case Code::kTooBig:
-      return 413;
-    case Code::kOverloaded:
-    case Code::kUnavailable:
-      return 503;
-    case Code::kUnsupported:
-      return 501;
-    default:
-      return 500;
-  }
-}
-
 HttpResponse ErrorAnswer(const Error& error) {
-  return ErrorWith(StatusOf(error.code), CodeName(error.code), error.message, NextOf(error.code));
+  return ErrorWith(net::HttpStatusOf(error.code), CodeName(error.code), error.message,
+                   NextOf(error.code));
 }
 
 Result<std::unique_ptr<ControlHttp>> ControlHttp::Make(Plane& plane, const TokenBook& tokens,

@@ -24,8 +24,6 @@ inline constexpr std::int64_t kRequestsPerSMax = 200;
 inline constexpr std::size_t kWorkers = 8;
 inline constexpr int kJsonDepthMax = 32;
 
-// The HTTP status of an error.
-unsigned StatusOf(Code code);
 // {"error": {"code", "message", "next"}}
 net::HttpResponse ErrorAnswer(const Error& error);
 

@@ -14,7 +14,7 @@ constexpr const char* kLines = "application/x-ndjson";
 
 net::HttpResponse ErrorResponse(const Error& error) {
   net::HttpResponse response;
-  response.status = HttpStatusOf(error.code);
+  response.status = net::HttpStatusOf(error.code);
   response.body = ErrorMessage(error) + "\n";
   if (response.status == 503) response.fields = {{"Retry-After", "1"}};
   return response;
@@ -57,26 +57,6 @@ class PipeSource final : public net::HttpSource {
 };
 
 }  // namespace
-
-unsigned HttpStatusOf(Code code) {
-  switch (code) {
-    case Code::kInvalid:
-      return 400;
-    case Code::kRefused:
-      return 403;
-    case Code::kNotFound:
-      return 404;
-    case Code::kExists:
-      return 409;
-    case Code::kTooBig:
-      return 413;
-    case Code::kOverloaded:
-    case Code::kUnavailable:
-      return 503;
-    default:
-      return 500;
-  }
-}
 
 VaultHttp::~VaultHttp() {
   MutexLock lock(mutex_);

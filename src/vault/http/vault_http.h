@@ -30,7 +30,4 @@ class VaultHttp final : public net::HttpHandler {
   int answers_ GUARDED_BY(mutex_) = 0;
 };
 
-// The HTTP status of an error.
-unsigned HttpStatusOf(Code code);
-
 }  // namespace telltale::vault

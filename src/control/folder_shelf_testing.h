@@ -1,20 +1,18 @@
-// Releases as they lie in the folders of control, without their signatures: for tests.
+// Releases as they lie in the folders of control, whoever signed them: tests need no keys.
+#pragma once
+
 #include <fmt/format.h>
 
+#include <memory>
+#include <string>
+
+#include "base/sha256.h"
 #include "control/json_reader.h"
 #include "control/release.h"
 #include "control/release_shelf.h"
 #include "seal/seal.h"
 
 namespace telltale::control {
-namespace {
-
-using nlohmann::json;
-
-constexpr std::uint32_t kFolderMode = 0755;
-constexpr std::uint32_t kFileMode = 0644;
-constexpr std::uint32_t kProgramMode = 0755;
-constexpr std::uint64_t kShelfBlobBytesMax = 1u << 30;
 
 class FolderShelf final : public ReleaseShelf {
  public:
@@ -23,38 +21,38 @@ class FolderShelf final : public ReleaseShelf {
         releases_(paths.data() + "/control/releases/"),
         blobs_(paths.data() + "/control/blobs/") {}
 
-  Result<json> List() override {
-    json items = json::array();
+  Result<nlohmann::json> List() override {
+    nlohmann::json items = nlohmann::json::array();
     const auto names = disk_.List(releases_);
     if (!names.ok() && names.error().code == Code::kNotFound) return items;
     if (!names.ok()) return names.error();
     for (const std::string& id : *names) {
       if (!IsSha256Hex(id)) continue;
-      ASSIGN_OR_RETURN(json release, Get(id));
+      ASSIGN_OR_RETURN(nlohmann::json release, Get(id));
       items.push_back(std::move(release));
     }
     return items;
   }
 
-  Result<json> Get(const std::string& id) override {
+  Result<nlohmann::json> Get(const std::string& id) override {
     ASSIGN_OR_RETURN(const Components components, Manifest(id));
-    json declared = json::array();
+    nlohmann::json declared = nlohmann::json::array();
     const auto bytes = ReadWholeFile(disk_, releases_ + id + "/declared.json");
     if (bytes.ok()) {
-      declared = json::parse(*bytes, nullptr, /*allow_exceptions=*/false);
-      if (declared.is_discarded()) declared = json::array();
+      declared = nlohmann::json::parse(*bytes, nullptr, /*allow_exceptions=*/false);
+      if (declared.is_discarded()) declared = nlohmann::json::array();
     }
-    return json{{"id", id},
-                {"components", components},
-                {"declared", std::move(declared)},
-                {"built_at", ""},
-                {"signed_by", ""}};
+    return nlohmann::json{{"id", id},
+                          {"components", components},
+                          {"declared", std::move(declared)},
+                          {"built_at", ""},
+                          {"signed_by", ""}};
   }
 
-  Result<json> Diff(const std::string& from, const std::string& to) override {
+  Result<nlohmann::json> Diff(const std::string& from, const std::string& to) override {
     ASSIGN_OR_RETURN(const Components before, Manifest(from));
     ASSIGN_OR_RETURN(const Components after, Manifest(to));
-    json changed = json::array();
+    nlohmann::json changed = nlohmann::json::array();
     const auto digest = [](const Components& components, const std::string& name) {
       const auto found = components.find(name);
       return found == components.end() ? std::string() : found->second;
@@ -66,14 +64,14 @@ class FolderShelf final : public ReleaseShelf {
       changed.push_back(
           {{"component", name}, {"from", digest(before, name)}, {"to", digest(after, name)}});
     }
-    return json{{"from", from}, {"to", to}, {"components", std::move(changed)}};
+    return nlohmann::json{{"from", from}, {"to", to}, {"components", std::move(changed)}};
   }
 
-  Result<json> Put(const std::string& id, const json& body) override {
+  Result<nlohmann::json> Put(const std::string& id, const nlohmann::json& body) override {
     JsonReader read(body, "release");
     const std::string manifest = read.Text("manifest", std::nullopt, 1u << 20);
     const std::string signature = read.Text("signature", "", 1u << 20);
-    const json declared = read.List("declared", 1000);
+    const nlohmann::json declared = read.List("declared", 1000);
     RETURN_IF_ERROR(read.Done());
     if (ReleaseId(manifest) != id) {
       return Error{Code::kInvalid, "the release's id is not the SHA-256 of its manifest"};
@@ -101,7 +99,7 @@ class FolderShelf final : public ReleaseShelf {
 
   Result<std::string> GetBlob(const std::string& sha256) override {
     if (!IsSha256Hex(sha256)) return Error{Code::kInvalid, "a blob's name is 64 hex digits"};
-    ASSIGN_OR_RETURN(std::string bytes, ReadWholeFile(disk_, blobs_ + sha256, kShelfBlobBytesMax));
+    ASSIGN_OR_RETURN(std::string bytes, ReadWholeFile(disk_, blobs_ + sha256, (1u << 30)));
     if (HexEncode(seal::Sha256(bytes)) == sha256) return bytes;
     return Error{Code::kCorrupt, blobs_ + sha256 + " is not what its name says"};
   }
@@ -111,7 +109,7 @@ class FolderShelf final : public ReleaseShelf {
     const std::string folder = environment.releases() + "/" + id;
     for (const std::string& path :
          {folder, environment.contracts(), environment.data() + "/engines"}) {
-      RETURN_IF_ERROR(disk_.MakeFolders(path, kFolderMode));
+      RETURN_IF_ERROR(disk_.MakeFolders(path, 0755));
     }
     for (const auto& [name, digest] : components) {
       std::string path;
@@ -120,13 +118,12 @@ class FolderShelf final : public ReleaseShelf {
       if (name == "rules") path = folder + "/rules.yaml";
       if (path.empty() || (name != "rules" && disk_.Exists(path))) continue;
       ASSIGN_OR_RETURN(const std::string bytes, GetBlob(digest));
-      RETURN_IF_ERROR(
-          WriteFileDurably(disk_, path, bytes, name == "engine" ? kProgramMode : kFileMode));
+      RETURN_IF_ERROR(WriteFileDurably(disk_, path, bytes, name == "engine" ? 0755 : 0644));
     }
     // Last: a release that can be found is whole.
     ASSIGN_OR_RETURN(const std::string manifest,
                      ReadWholeFile(disk_, releases_ + id + "/manifest.json"));
-    return WriteFileDurably(disk_, folder + "/manifest.json", manifest, kFileMode);
+    return WriteFileDurably(disk_, folder + "/manifest.json", manifest, 0644);
   }
 
  private:
@@ -145,9 +142,7 @@ class FolderShelf final : public ReleaseShelf {
   const std::string blobs_;
 };
 
-}  // namespace
-
-std::unique_ptr<ReleaseShelf> MakeFolderShelf(Disk& disk, const Paths& paths) {
+inline std::unique_ptr<ReleaseShelf> MakeFolderShelf(Disk& disk, const Paths& paths) {
   return std::make_unique<FolderShelf>(disk, paths);
 }
 
