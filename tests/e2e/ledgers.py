@@ -9,7 +9,6 @@ import accounts
 import journals
 import xxhash
 from segments import wire_values
-from waiting import wait_for
 
 LOTS = 10_002
 
@@ -31,24 +30,7 @@ def shares(orders, per_10000):
 
 def wait_published(installation, timeout_s=120):
     """Waits until every input that is durable now has been published, in every lane."""
-    ends = {partition: end for (stream, partition), end in
-            accounts.durable_ends(installation).items() if stream == "safety"}
-
-    def behind():
-        at = accounts.consumer_positions(installation)
-        return [f"partition {partition}: {at.get(('publisher', 'safety', partition), 0)} of {end}"
-                for partition, end in ends.items()
-                if at.get(("publisher", "safety", partition), 0) < end]
-
-    left = []
-
-    def done():
-        left[:] = behind()
-        return not left
-    try:
-        wait_for("the publisher to reach the durable end", done, timeout_s, poll_s=0.2)
-    except AssertionError as late:
-        raise AssertionError(f"{late}; {left[:5]}") from None
+    accounts.drain(installation, timeout_s, {"safety": ("publisher",)})
 
 
 def _order(cohort):

@@ -11,6 +11,7 @@ import struct
 import subprocess
 import tempfile
 
+from segments import wire_values
 from telltale import ROOT
 
 # DER of an Ed25519 private key, up to its 32 bytes.
@@ -53,38 +54,12 @@ def newest_config(installation):
     return max((installation.data / "log" / "config").iterdir()).read_bytes()
 
 
-def fields(data):
-    """(number, bytes or int) of the top level, for the few wire types that are needed."""
-    at = 0
-
-    def varint():
-        nonlocal at
-        value = shift = 0
-        while True:
-            byte = data[at]
-            at += 1
-            value |= (byte & 127) << shift
-            shift += 7
-            if byte < 128:
-                return value
-
-    while at < len(data):
-        tag = varint()
-        if tag & 7 == 0:
-            yield tag >> 3, varint()
-        else:
-            assert tag & 7 == 2
-            size = varint()
-            yield tag >> 3, data[at:at + size]
-            at += size
-
-
 def put_in_force(installation, stable, rollout="", previous=""):
     """Signs the config after the newest one, sends it, and returns its number.
 
     `rollout`: text form of its fields; {began} stands for the number of this config.
     """
-    old = dict(fields(dict(fields(newest_config(installation)))[1]))
+    old = dict(wire_values(dict(wire_values(newest_config(installation)))[1]))
     number = old[1] + 1
     text = (f"config_seq: {number} environment: {octets(old[2])} contract_number: {old[3]} "
             f"contract_digest: {octets(old[4])} stable_release: {octets(stable.encode())} "
@@ -124,3 +99,16 @@ def ask(path, frame):
             assert got, "it hung up"
             data += got
         return data[4:]
+
+
+def write_sources(folder, name, edits=(), more_rules="", declared=""):
+    """Sources of a release: the shipped rules with each (old, new) of `edits` put in place."""
+    folder = pathlib.Path(folder)
+    folder.mkdir(parents=True)
+    rules = (ROOT / "release" / "default" / "rules.yaml").read_text(encoding="utf-8")
+    for old, new in edits:
+        assert old in rules, f"the shipped rules no longer have: {old}"
+        rules = rules.replace(old, new)
+    (folder / "rules.yaml").write_text(rules + more_rules, encoding="utf-8")
+    (folder / "release.yaml").write_text(f"version: 1\nname: {name}\n{declared}", encoding="utf-8")
+    return folder

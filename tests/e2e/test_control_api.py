@@ -81,13 +81,14 @@ def test_a_token_lets_in_by_name_until_it_is_revoked_and_is_kept_nowhere(control
     control.tell("control", "token", "revoke", "viewer-one")
     wait_for("the token to be refused",
              lambda: control.ask("GET", "/v1/status", token=token)[0] == 401)
+    local_token = control.local_token
     control.installation.stop()
     places = [path for path in control.installation.dir.rglob("*") if path.is_file()]
     assert len(places) > 10
     for path in [*places, control.installation.log_path]:
         content = path.read_bytes()
         assert token.encode() not in content, path
-        assert control.local_token.encode() not in content, path
+        assert local_token.encode() not in content, path
 
 
 def test_the_local_token_is_for_its_owner_alone(control):

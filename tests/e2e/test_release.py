@@ -7,7 +7,7 @@ import sqlite3
 import pytest
 
 import accounts
-from telltale import ROOT
+from releases import write_sources
 from test_alerts import Car
 
 HARD, SOFT = -6.0, -4.2  # over 4.41 m/s2, and only over the 3.92 of the shipped rule
@@ -20,12 +20,8 @@ DECLARED = """declared:
 
 def sources(folder, name="softer-brakes", declared=DECLARED, level="4.41"):
     """A folder with the shipped rules, one level moved."""
-    folder.mkdir()
-    rules = (ROOT / "release" / "default" / "rules.yaml").read_text(encoding="utf-8")
-    changed = rules.replace("level: {value: 3.92,", f"level: {{value: {level},")
-    (folder / "rules.yaml").write_text(changed, encoding="utf-8")
-    (folder / "release.yaml").write_text(f"version: 1\nname: {name}\n{declared}", encoding="utf-8")
-    return folder
+    moved = ("level: {value: 3.92,", f"level: {{value: {level},")
+    return write_sources(folder, name, [moved], declared=declared)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@ its end, and another one taken back while it speaks for one of two cars."""
 
 import json
 import subprocess
-import time
 
 import pytest
 
@@ -102,14 +101,10 @@ class Drives:
         self.feed = feed
         self.first, self.last = None, None
         self.brakes = 0
-        self.over_at = 0.0
 
     def brake(self):
         """Release by car of the two alerts of one more braking."""
-        # A braking is of the last 0.6 s: what came before it in time is no braking any more.
-        wait_for("the one before to be over", lambda: time.time() > self.over_at)
         self.cars.brake()
-        self.over_at = time.time() + 0.7
         self.brakes += 1
         opened = wait_for("an alert of each car", lambda: self.opened(2 * self.brakes))
         self.first, self.last = map(self.cars.ref, (FIRST_VIN, LAST_VIN))

@@ -3,10 +3,9 @@
 import json
 import pathlib
 
-from control import Control
-from telltale import ROOT, Installation
-
-DEFAULT_RULES = ROOT / "release" / "default" / "rules.yaml"
+from control_plane import Control
+from releases import write_sources
+from telltale import Installation
 
 
 def demo_policy(*stages, warm_up_s=3, window_s=3600):
@@ -65,19 +64,12 @@ class Trial:
             site.end_everything()
 
 
-def write_release(folder, name, edits=(), more_rules="", engine=None, declared=""):
-    """Sources of a release: the default rules with each (old, new) of `edits` put in place."""
-    folder = pathlib.Path(folder) / name
-    folder.mkdir(parents=True)
-    rules = DEFAULT_RULES.read_text(encoding="utf-8")
-    for old, new in edits:
-        assert old in rules, f"the default rules no longer have: {old}"
-        rules = rules.replace(old, new)
-    (folder / "rules.yaml").write_text(rules + more_rules, encoding="utf-8")
-    (folder / "release.yaml").write_text(f"version: 1\nname: {name}\n{declared}", encoding="utf-8")
+def write_release(folder, name, edits=(), more_rules="", engine=None):
+    """Sources of a release below `folder`, and the engine it is to be built with, if another."""
+    made = write_sources(pathlib.Path(folder) / name, name, edits, more_rules)
     if engine:
-        (folder.parent / f"{name}.engine").symlink_to(engine)
-    return folder
+        made.with_suffix(".engine").symlink_to(engine)
+    return made
 
 
 def build_and_push(site, folder):
