@@ -66,6 +66,7 @@ void BatchBuilder::Add(RecordHeader header, std::string_view firmware, ByteSpan 
   records_.append(AsText(payload));
   ++count_;
   has_data_ |= header.kind == RecordKind::kData || header.kind == RecordKind::kQuarantine;
+  has_config_ |= header.kind == RecordKind::kConfig;
   receipt_max_ = std::max(receipt_max_, header.receipt_time);
 }
 
@@ -85,6 +86,7 @@ void BatchBuilder::Clear(PartitionId partition) {
   partition_ = partition;
   count_ = 0;
   has_data_ = false;
+  has_config_ = false;
   receipt_max_ = Micros{};
   records_.clear();
   firmwares_used_ = 0;

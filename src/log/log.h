@@ -46,7 +46,7 @@ inline constexpr std::uint64_t kRoomLowMarkDivisor = 4;
 // one.
 inline constexpr std::chrono::milliseconds kStallPauseMin{50};
 inline constexpr std::chrono::milliseconds kStallPauseMax{2'000};
-inline constexpr std::int64_t kTickActiveUs = 1'000'000;  // while there was data in the last ...
+inline constexpr std::int64_t kTickActiveUs = 1'000'000;  // with data or config in the last ...
 inline constexpr std::int64_t kTickActiveForUs = 600'000'000;  // ... 10 minutes
 inline constexpr std::int64_t kTickIdleUs = 60'000'000;
 
@@ -98,9 +98,10 @@ class ShardWriter {
   virtual Offset next_offset(StreamIndex stream, PartitionId partition) const = 0;
 
   // Stages one tick record for every partition (of every stream) that is due: one a second while
-  // the partition had data in the last 10 minutes, then one a minute. Owner thread; call about
-  // every 100 ms with the clock's time (it becomes the partitions' log time when it is later). A
-  // clock that is set back stops no tick: log time stands until the clock has caught up.
+  // the partition had data or a config record in the last 10 minutes, then one a minute. Owner
+  // thread; call about every 100 ms with the clock's time (it becomes the partitions' log time when
+  // it is later). A clock that is set back stops no tick: log time stands until the clock has
+  // caught up.
   virtual Status Tick(Micros now_utc) = 0;
 };
 

@@ -59,6 +59,7 @@ class BatchBuilder {
   std::uint32_t count() const { return count_; }
   std::size_t bytes() const { return records_.size(); }
   bool has_data() const { return has_data_; }  // a data or quarantine record
+  bool has_config() const { return has_config_; }
   Micros receipt_max() const { return receipt_max_; }
 
  private:
@@ -68,6 +69,7 @@ class BatchBuilder {
   PartitionId partition_;
   std::uint32_t count_ = 0;
   bool has_data_ = false;  // a data or quarantine record: the partition is active
+  bool has_config_ = false;
   Micros receipt_max_;
   std::string records_;
   std::vector<std::string>

@@ -38,7 +38,7 @@ Shard::Shard(Parts parts, DurableMap& map)
     tails_.push_back(writer.tails());
     for (std::size_t i = 0; i < carried_; ++i) {
       const Micros data = writer.tails()[i].last_data;
-      if (data > Micros{}) pace_.SawData(i, data);
+      if (data > Micros{}) pace_.SawActivity(i, data);
     }
   }
   due_.reserve(carried_);
@@ -110,8 +110,8 @@ Result<CommitNumber> Shard::Append(std::span<const Staged> batches) {
     const PartitionId partition = staged.batch->partition();
     PartitionTail& tail = TailOf(staged.stream, partition);
     BatchCodec::Encode(*staged.batch, front_.commit, tail, front_.bytes[staged.stream]);
-    if (staged.batch->has_data()) {
-      pace_.SawData(CarriedIndex(partition, options_.shards), tail.last_data);
+    if (staged.batch->has_data() || staged.batch->has_config()) {
+      pace_.SawActivity(CarriedIndex(partition, options_.shards), tail.log_time);
     }
   }
   front_.total += total;

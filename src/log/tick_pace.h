@@ -12,25 +12,26 @@ namespace telltale::log {
 class TickPace {
  public:
   explicit TickPace(std::size_t carried)
-      : last_data_(carried, kBeforeAllTime), last_tick_(carried, kBeforeAllTime) {}
+      : last_activity_(carried, kBeforeAllTime), last_tick_(carried, kBeforeAllTime) {}
 
-  // A partition, by its number among those carried here, had data at `log_time`.
-  void SawData(std::size_t carried_index, Micros log_time) {
-    Micros& last = last_data_[carried_index];
+  // A partition, by its number among those carried here, had data or a config record at `log_time`:
+  // what waits for log time after a change of config is not to wait for a minute each time.
+  void SawActivity(std::size_t carried_index, Micros log_time) {
+    Micros& last = last_activity_[carried_index];
     last = std::max(last, clock_ == kBeforeAllTime ? log_time : clock_);
   }
   void MoveClock(Micros now_utc) {
     if (clock_ == kBeforeAllTime) {
       clock_ = now_utc;
       // The log's time may be ahead of the clock from an earlier jump.
-      for (Micros& last : last_data_) last = std::min(last, now_utc);
+      for (Micros& last : last_activity_) last = std::min(last, now_utc);
     } else if (now_utc > last_now_) {
       clock_ = clock_ + (now_utc - last_now_);
     }
     last_now_ = now_utc;
   }
   bool IsDue(std::size_t carried_index) const {
-    const bool is_active = clock_ - last_data_[carried_index] < Micros{kTickActiveForUs};
+    const bool is_active = clock_ - last_activity_[carried_index] < Micros{kTickActiveForUs};
     const Micros since = clock_ - last_tick_[carried_index];
     return since >= Micros{is_active ? kTickActiveUs : kTickIdleUs};
   }
@@ -39,7 +40,7 @@ class TickPace {
  private:
   // What never happened is due at once.
   static constexpr Micros kBeforeAllTime{INT64_MIN / 2};
-  std::vector<Micros> last_data_;
+  std::vector<Micros> last_activity_;
   std::vector<Micros> last_tick_;
   Micros clock_ = kBeforeAllTime;
   Micros last_now_;

@@ -51,7 +51,7 @@ KafkaShard::KafkaShard(Parts parts)
       expected.push_back(of_stream[p].next.value);
       const bool is_carried = p % options_.shards == id_.value;
       if (is_carried && of_stream[p].last_data > Micros{}) {
-        pace_.SawData(p / options_.shards, of_stream[p].last_data);
+        pace_.SawActivity(p / options_.shards, of_stream[p].last_data);
       }
     }
   }
@@ -170,9 +170,9 @@ Result<CommitNumber> KafkaShard::Append(std::span<const Staged> batches) {
   for (const Staged& staged : batches) {
     if (staged.batch->count() == 0) continue;
     RETURN_IF_ERROR(Produce(staged.stream, *staged.batch, commit));
-    if (!staged.batch->has_data()) continue;
+    if (!staged.batch->has_data() && !staged.batch->has_config()) continue;
     const PartitionId partition = staged.batch->partition();
-    pace_.SawData(partition.value / options_.shards, TailOf(staged.stream, partition).last_data);
+    pace_.SawActivity(partition.value / options_.shards, TailOf(staged.stream, partition).log_time);
   }
   return commit;
 }
