@@ -246,6 +246,7 @@ TEST_F(ControlLiveTest, AWorkerIsToldByItsCountersAndWhatServeSaysOfIt) {
          {"reason", "journal_flood"},
          {"restarts", 3},
          {"last_end", "signal 9"},
+         {"cpu_s", 1.25},
          {"pid", 0}},
         "no object"}}}.dump();
   Count("worker", {{"safety_records_total", 50}});
@@ -255,6 +256,8 @@ TEST_F(ControlLiveTest, AWorkerIsToldByItsCountersAndWhatServeSaysOfIt) {
   EXPECT_EQ(candidate["state"], "stopped");
   EXPECT_EQ(candidate["reason"], "journal_flood");
   EXPECT_EQ(candidate["restarts"], 3);
+  EXPECT_EQ(candidate["cpu_s"], 1.25);
+  EXPECT_EQ(candidate["cpu_since"], json());
   EXPECT_FALSE(candidate["alive"].get<bool>());
   EXPECT_FALSE(candidate.contains("pid"));
 }

@@ -99,6 +99,7 @@ struct World {
   bool is_log_down = false;
   bool is_publisher_down = false;
   int orders = 0;
+  std::vector<WorkerCost> costs = {};
 };
 
 class WorldInstallation final : public Installation {
@@ -122,6 +123,7 @@ class WorldInstallation final : public Installation {
     if (world_.is_publisher_down) return Error{Code::kUnavailable, "the publisher is down"};
     return world_.View();
   }
+  std::vector<WorkerCost> WorkerCosts() override { return world_.costs; }
 
  private:
   World& world_;
