@@ -345,6 +345,41 @@ TEST_F(PlaneTest, WhatTheReleasesBesideTheSpeakerCostIsAddedUpOverEveryCount) {
   EXPECT_EQ(answer.at("previous_costs"), (json{{"cpu_s", 0.5}}));
 }
 
+TEST_F(PlaneTest, OneRolloutIsAnsweredWithWhatTheLakeFoundAndTheReportTellsIt) {
+  Promote("staging", "good");
+  const auto get = [&] { return Must(Do("cn:ben", "rollouts.get", "staging-1")).at("lake"); };
+  const auto report = [&] {
+    return Must(Do("cn:ben", "rollouts.report", "staging-1")).at("markdown").get<std::string>();
+  };
+  EXPECT_EQ(get(), lake_);
+  EXPECT_EQ(lake_asked_, "/staging " + releases_["good"] + " staging-1");
+  EXPECT_NE(report().find("Nothing was compared."), std::string::npos);
+  EXPECT_NE(report().find("| candidate, on trial | not counted |"), std::string::npos);
+  lake_["features"] = {{"verdict", "differs"},
+                       {"reason", ""},
+                       {"at", "2026-11-30T10:00:00.000000Z"},
+                       {"tables",
+                        {{{"name", "wear|x"},
+                          {"status", "compared"},
+                          {"error", ""},
+                          {"same", 90},
+                          {"changed", 5},
+                          {"missing", nullptr},
+                          {"extra", 0},
+                          {"vehicles", 8},
+                          {"vehicles_affected", 3},
+                          {"worst", {{{"column", "mm"}, {"changed", 5}, {"largest", 0.2}}}}}}}};
+  lake_["telemetry"] = {
+      {"verdict", "unreadable"}, {"reason", "no JSON"}, {"at", ""}, {"tables", json::array()}};
+  const std::string text = report();
+  EXPECT_NE(text.find("features: differs at 2026-11-30T10:00:00.000000Z."), std::string::npos);
+  EXPECT_NE(text.find("| wear\\|x | compared | 90 | 5 |  | 0 | 3 of 8 | mm (5) |"),
+            std::string::npos)
+      << text;
+  EXPECT_NE(text.find("telemetry: unreadable, no JSON."), std::string::npos);
+  EXPECT_FALSE(RolloutOf("staging").contains("lake")) << "lists go without";
+}
+
 TEST_F(PlaneTest, APromotionPutTwiceIsOneRollout) {
   Promote("staging", "good");
   const json again = Promote("staging", "good");
