@@ -262,6 +262,23 @@ TEST_F(ControlLiveTest, AWorkerIsToldByItsCountersAndWhatServeSaysOfIt) {
   EXPECT_FALSE(candidate.contains("pid"));
 }
 
+TEST_F(ControlLiveTest, WhatTheLakeFoundIsOfTheReleaseOnTrialAndABrokenReportCostsNothingElse) {
+  PutInForce(1, 0);
+  EXPECT_EQ(Look()["lake"], json()) << "nothing is on trial";
+  PutInForce(2, kLots);
+  const json nothing = {{"features", nullptr}, {"telemetry", nullptr}};
+  EXPECT_EQ(Look()["lake"], nothing);
+  for (const std::string& release : {kStable, kCandidate}) {
+    std::filesystem::create_directories(paths_.lake() + "/shadow/" + release);
+  }
+  std::ofstream(paths_.lake() + "/shadow/" + kStable + "/telemetry.json") << "not this one's";
+  EXPECT_EQ(Look()["lake"], nothing);
+  std::ofstream(paths_.lake() + "/shadow/" + kCandidate + "/features.json") << "half of";
+  const json live = Look();
+  EXPECT_EQ(live["lake"]["features"]["verdict"], "unreadable");
+  EXPECT_EQ(live["releases"].size(), 2u);
+}
+
 TEST_F(ControlLiveTest, ThePublishersAnswerGivesItsLagAndTheMarksOfEachJournal) {
   PutInForce(1, kLots);
   auto listener = Must(LocalListener::Listen(paths_.run() + "/publish/orders.sock", 0600));
