@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -268,7 +269,9 @@ def put_report(layout: Layout, report: dict[str, Any]) -> Path:
     place = layout.shadow_reports / report["release"] / f"{report['kind']}.json"
     with committing(layout):
         _without(report, set(erased.read(layout)))
-        write_whole(place, json.dumps({**report, "closed_at_us": None}, indent=1))
+        made_at_us = time.time_ns() // 1000
+        whole = {**report, "made_at_us": made_at_us, "closed_at_us": None}
+        write_whole(place, json.dumps(whole, indent=1))
         write_whole(place.with_suffix(".md"), markdown(report))
     return place
 

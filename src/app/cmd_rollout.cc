@@ -53,7 +53,7 @@ Status Show(const Flags& flags) {
     PrintControlJson(rollout);
     return Ok();
   }
-  fmt::print("{}", RolloutLines(rollout));
+  fmt::print("{}{}{}", RolloutLines(rollout), CostLine(rollout), LakeLines(rollout));
   for (const json& one : rollout.value("history", json::array())) {
     fmt::print("  {}  {:<10} {:<16} {}\n", ShownOf(one, "at"), ShownOf(one, "phase"),
                ShownOf(one, "subject"), ShownOf(one, "note"));
@@ -73,10 +73,17 @@ Status Report(const Flags& flags) {
   return Ok();
 }
 
-// What is printed when it changes: without what only the clock moves.
 std::string ShownNow(const Flags& flags, const json& rollout) {
-  if (!flags.control.as_json) return RolloutLines(rollout);
+  if (!flags.control.as_json) {
+    return RolloutLines(rollout) + CostLine(rollout) + LakeLines(rollout);
+  }
   return rollout.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+// It is printed again when this changes: costs go up by the clock alone.
+std::string Telling(const Flags& flags, json rollout) {
+  for (const char* cost : {"costs", "previous_costs"}) rollout.erase(cost);
+  return ShownNow(flags, rollout);
 }
 
 // Until the way back is closed too, or it was taken. Prints what has changed.
@@ -93,9 +100,9 @@ int Watch(const Flags& flags) {
       if (lost == 1) fmt::print(stderr, "control does not answer; waiting for it\n");
     } else {
       lost = 0;
-      const std::string now = ShownNow(flags, *rollout);
+      const std::string now = Telling(flags, *rollout);
       if (now != last) {
-        fmt::print("{}", now);
+        fmt::print("{}", ShownNow(flags, *rollout));
         std::fflush(stdout);
       }
       last = now;

@@ -63,6 +63,43 @@ std::string RolloutLines(const json& rollout) {
   return lines;
 }
 
+std::string CostLine(const json& rollout) {
+  std::string sides;
+  for (const auto& [key, what] :
+       {std::pair{"candidate_cpu_s", "candidate"}, {"previous_cpu_s", "the way back"}}) {
+    const json costs = rollout.value("costs", json());
+    if (!costs.is_object() || !costs.contains(key) || !costs[key].is_number()) continue;
+    sides +=
+        fmt::format("{}{} {:.1f} s", sides.empty() ? "" : ", ", what, costs[key].get<double>());
+  }
+  return sides.empty() ? "" : "  CPU beside the speaker: " + sides + "\n";
+}
+
+std::string LakeLines(const json& rollout) {
+  std::string lines;
+  const json& lake = MemberOf(rollout, "lake");
+  for (const char* kind : {"features", "telemetry"}) {
+    const json& one = MemberOf(lake, kind);
+    if (!one.is_object()) continue;
+    lines += fmt::format("  lake, {}: {}", kind, ShownOf(one, "verdict"));
+    if (ShownOf(one, "at") != "-") lines += " at " + ShownOf(one, "at");
+    if (ShownOf(one, "reason") != "-") lines += ": " + ShownOf(one, "reason");
+    lines += "\n";
+    for (const json& table : MemberOf(one, "tables")) {
+      if (ShownOf(table, "verdict") == "same") continue;
+      lines += fmt::format("    {} {}: ", ShownOf(table, "name"), ShownOf(table, "status"));
+      if (ShownOf(table, "error") != "-") {
+        lines += ShownOf(table, "error") + "\n";
+        continue;
+      }
+      lines += fmt::format("{} changed, {} missing, {} extra, {} vehicles affected\n",
+                           ShownOf(table, "changed"), ShownOf(table, "missing"),
+                           ShownOf(table, "extra"), ShownOf(table, "vehicles_affected"));
+    }
+  }
+  return lines;
+}
+
 std::string EnvironmentLines(const json& environment) {
   std::string lines =
       fmt::format("{:<16} {:<8} runs {}", ShownOf(environment, "key"), ShownOf(environment, "kind"),
@@ -84,7 +121,7 @@ std::string EnvironmentLines(const json& environment) {
     lines += fmt::format("  held by {}: {}\n", ShownOf(hold, "by"), ShownOf(hold, "reason"));
   }
   const json& rollout = MemberOf(environment, "rollout");
-  if (rollout.is_object()) lines += "  rollout " + RolloutLines(rollout);
+  if (rollout.is_object()) lines += "  rollout " + RolloutLines(rollout) + CostLine(rollout);
   return lines;
 }
 

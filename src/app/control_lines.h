@@ -10,6 +10,11 @@ namespace telltale::app {
 std::string RolloutLine(const nlohmann::json& rollout);
 // That line, and what it waits for, a line each, indented.
 std::string RolloutLines(const nlohmann::json& rollout);
+// "  costs: candidate 12.3 s of CPU …", indented, with its end; "" where nobody counted. The clock
+// alone moves it.
+std::string CostLine(const nlohmann::json& rollout);
+// What the lake found, a line for each kind; "" where nothing was compared.
+std::string LakeLines(const nlohmann::json& rollout);
 // No way on from its phase.
 bool HasEnded(const nlohmann::json& rollout);
 // "100" lots in 10,000 as "1.00 %".

@@ -5,6 +5,7 @@
 #include <tuple>
 #include <vector>
 
+#include "app/control_lake_findings.h"
 #include "app/control_live_releases.h"
 #include "app/operations_state.h"
 #include "app/streams.h"
@@ -131,6 +132,16 @@ void AddAlerts(Result<publish::AlertStore>& store, json& live) {
   live["alerts"] = std::move(parsed["alerts"]);
 }
 
+// Of the release on trial, or of the one that was until the window began.
+json LakeOf(Disk& disk, const std::string& dir, const control::InForce& config) {
+  if (config.rollout) {
+    return LakeFindings(disk, dir,
+                        {.release = config.rollout->candidate, .salt = config.rollout->order.salt});
+  }
+  if (config.previous_release.empty()) return nullptr;
+  return LakeFindings(disk, dir, {.release = config.stable_release, .salt = ""});
+}
+
 }  // namespace
 
 struct ControlLive::Counted {
@@ -160,6 +171,7 @@ Result<json> ControlLive::Look(const std::string& dir) {
                {"rollout", nullptr},
                {"since", nullptr},
                {"releases", json::array()},
+               {"lake", nullptr},
                {"missing", json::array()}};
   auto store = publish::AlertStore::OpenReadOnly(paths.publish() + "/alerts.db");
   AddAlerts(store, live);
@@ -177,6 +189,7 @@ Result<json> ControlLive::Look(const std::string& dir) {
     Miss(live, "releases", in_force.error().ToString());
     return live;
   }
+  live["lake"] = LakeOf(disk_, dir, in_force->config);
   auto& counted = counted_[dir];
   if (counted == nullptr) counted = std::make_unique<Counted>();
   if (!counted->side_by_side || !counted->side_by_side->IsAbout(*in_force)) {

@@ -46,7 +46,7 @@ const RoleState* WorkerOf(const OperationsState& state, const std::string& relea
 json WorkerToJson(const RoleState* worker, const json& said) {
   if (worker == nullptr && said.is_null()) return nullptr;
   json out = {{"alive", worker != nullptr && worker->is_up}};
-  for (const char* name : {"state", "reason", "restarts", "last_end"}) {
+  for (const char* name : {"state", "reason", "restarts", "last_end", "cpu_s", "cpu_since"}) {
     out[name] = said.is_object() && said.contains(name) ? said[name] : json();
   }
   const auto at = [worker](std::optional<Micros> RoleState::* time) {

@@ -246,6 +246,7 @@ TEST_F(ControlLiveTest, AWorkerIsToldByItsCountersAndWhatServeSaysOfIt) {
          {"reason", "journal_flood"},
          {"restarts", 3},
          {"last_end", "signal 9"},
+         {"cpu_s", 1.25},
          {"pid", 0}},
         "no object"}}}.dump();
   Count("worker", {{"safety_records_total", 50}});
@@ -255,8 +256,27 @@ TEST_F(ControlLiveTest, AWorkerIsToldByItsCountersAndWhatServeSaysOfIt) {
   EXPECT_EQ(candidate["state"], "stopped");
   EXPECT_EQ(candidate["reason"], "journal_flood");
   EXPECT_EQ(candidate["restarts"], 3);
+  EXPECT_EQ(candidate["cpu_s"], 1.25);
+  EXPECT_EQ(candidate["cpu_since"], json());
   EXPECT_FALSE(candidate["alive"].get<bool>());
   EXPECT_FALSE(candidate.contains("pid"));
+}
+
+TEST_F(ControlLiveTest, WhatTheLakeFoundIsOfTheReleaseOnTrialAndABrokenReportCostsNothingElse) {
+  PutInForce(1, 0);
+  EXPECT_EQ(Look()["lake"], json()) << "nothing is on trial";
+  PutInForce(2, kLots);
+  const json nothing = {{"features", nullptr}, {"telemetry", nullptr}};
+  EXPECT_EQ(Look()["lake"], nothing);
+  for (const std::string& release : {kStable, kCandidate}) {
+    std::filesystem::create_directories(paths_.lake() + "/shadow/" + release);
+  }
+  std::ofstream(paths_.lake() + "/shadow/" + kStable + "/telemetry.json") << "not this one's";
+  EXPECT_EQ(Look()["lake"], nothing);
+  std::ofstream(paths_.lake() + "/shadow/" + kCandidate + "/features.json") << "half of";
+  const json live = Look();
+  EXPECT_EQ(live["lake"]["features"]["verdict"], "unreadable");
+  EXPECT_EQ(live["releases"].size(), 2u);
 }
 
 TEST_F(ControlLiveTest, ThePublishersAnswerGivesItsLagAndTheMarksOfEachJournal) {

@@ -9,6 +9,7 @@
 
 #include "app/cmd_release.h"
 #include "app/control_lake.h"
+#include "app/control_lake_findings.h"
 #include "app/control_ledger.h"
 #include "app/control_live.h"
 #include "app/control_vehicles.h"
@@ -71,6 +72,10 @@ Status ControlRole::OpenPlane() {
   options.releases = control::MakeStoreShelf(disk_, paths_, RulesCheckOfSafety());
   options.vehicles = VehiclesOfEnvironment;
   options.ledger = LedgerOfEnvironment;
+  options.lake = [this](const std::string& dir, const std::string& release,
+                        const std::string& salt) {
+    return LakeFindings(disk_, dir, {.release = release, .salt = salt});
+  };
   options.live = [this](const std::string& dir) { return live_.Look(dir); };
   ASSIGN_OR_RETURN(plane_, control::Plane::Open(std::move(options)));
   return Ok();

@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -168,6 +169,24 @@ void ChangeLimits(pid_t pid, const ProcessLimits& limits) {
             std::to_string(limits.oom_score_adj));
   if (geteuid() != 0) return;
   setpriority(PRIO_PROCESS, static_cast<id_t>(pid), getpriority(PRIO_PROCESS, 0) + limits.nice);
+}
+
+std::optional<Micros> CpuTimeOf(pid_t pid) {
+  clockid_t clock{};
+  timespec used{};
+  if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &used) != 0) {
+    return std::nullopt;
+  }
+  return Micros::Seconds(used.tv_sec) + Micros{used.tv_nsec / 1000};
+}
+
+std::optional<Ended> TakeEnded(pid_t pid) {
+  Ended ended;
+  rusage used{};
+  if (wait4(pid, &ended.wait_status, WNOHANG, &used) != pid) return std::nullopt;
+  ended.cpu = Micros::Seconds(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+              Micros{used.ru_utime.tv_usec + used.ru_stime.tv_usec};
+  return ended;
 }
 
 Result<int> WaitFor(pid_t pid) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "app/users.h"
+#include "base/ids.h"
 #include "base/result.h"
 
 namespace telltale::app {
@@ -40,6 +41,17 @@ Result<pid_t> Start(const Program& program);
 // The same for one that runs, as far as we may: what root started can be lifted again, so only root
 // changes its nice value. What cannot be changed stays until its next start.
 void ChangeLimits(pid_t pid, const ProcessLimits& limits);
+
+// User and system time that a process of ours has used so far, all its threads together; nullopt
+// when that cannot be told.
+std::optional<Micros> CpuTimeOf(pid_t pid);
+
+struct Ended {
+  int wait_status = 0;
+  Micros cpu = {};  // user and system time that it had used, all in all
+};
+// Of a child, when it has ended; it is forgotten then. Does not block.
+std::optional<Ended> TakeEnded(pid_t pid);
 
 // Blocks until it ends; gives the wait status.
 Result<int> WaitFor(pid_t pid);

@@ -15,12 +15,23 @@ namespace {
 
 constexpr Micros kConfigPace{200'000};
 constexpr Micros kJournalPace{1'000'000};
+constexpr Micros kCpuPace{1'000'000};
 constexpr Micros kSweepPace = Micros::Seconds(3'600);
 constexpr Micros kTryPace = Micros::Seconds(2);  // a part of the release may come later
 constexpr std::uint64_t kTrialFiles = 4096;
 constexpr int kTrialNice = 10;
 constexpr int kTrialOomScoreAdj = 800;
 constexpr const char* kJournalFlood = "journal_flood";
+
+// What one count of CPU time is about: a release that changes its place, or is on trial again,
+// begins at nothing.
+std::string CountedFor(Place place, const control::InForce& in_force) {
+  const bool is_trial = place == Place::kCandidate && in_force.rollout;
+  return std::string(NameOf(place)) + (is_trial ? " of " + in_force.rollout->id : "");
+}
+
+// In seconds, to the millisecond.
+double SecondsOf(Micros time) { return static_cast<double>(time.value / 1000) / 1000.0; }
 
 }  // namespace
 
@@ -137,6 +148,10 @@ void ReleaseWorkers::Look() {
     looked_at_journals_ = now;
     LookAtJournals();
   }
+  if (now - looked_at_cpu_ >= kCpuPace) {
+    looked_at_cpu_ = now;
+    LookAtCpu();
+  }
   if (now - swept_at_ >= kSweepPace) {
     swept_at_ = now;
     RemoveOldJournals();
@@ -156,6 +171,12 @@ void ReleaseWorkers::Apply() {
   for (const WantedWorker& one : wanted) {
     Worker& worker = workers_[one.release];
     worker.place = one.place;
+    CountCpu(one.release, worker);
+    const std::string counted_for = CountedFor(one.place, in_force_);
+    if (std::exchange(worker.cpu_for, counted_for) != counted_for) {
+      worker.cpu = {};
+      worker.cpu_since = clock_.NowUtc();
+    }
     worker.stopped.clear();
     worker.try_at = {};
     worker.journal_bytes = JournalBytes(options_.paths, one.release);
@@ -211,6 +232,17 @@ void ReleaseWorkers::LookAtJournals() {
         WorkerName(release), (worker.journal_bytes - worker.journal_from) >> 20);
     supervisor_.Drop(WorkerName(release));
   }
+}
+
+void ReleaseWorkers::LookAtCpu() {
+  for (auto& [release, worker] : workers_) CountCpu(release, worker);
+}
+
+void ReleaseWorkers::CountCpu(const std::string& release, Worker& worker) {
+  const Micros now = supervisor_.CpuOf(WorkerName(release)).value_or(Micros{});
+  // Less than before: the supervisor forgot it, and keeps it anew.
+  worker.cpu = worker.cpu + (now >= worker.cpu_seen ? now - worker.cpu_seen : now);
+  worker.cpu_seen = now;
 }
 
 void ReleaseWorkers::ForgetDropped() {
@@ -269,7 +301,9 @@ void ReleaseWorkers::Tell() {
                         {"pid", child ? child->pid : 0},
                         {"restarts", child ? child->restarts : 0},
                         {"last_end", child ? child->last_end : ""},
-                        {"journal_bytes", worker.journal_bytes}});
+                        {"journal_bytes", worker.journal_bytes},
+                        {"cpu_s", SecondsOf(worker.cpu)},
+                        {"cpu_since", FormatUtc(worker.cpu_since)}});
   }
   const nlohmann::ordered_json all = {{"config_seq", in_force_.config_seq.value},
                                       {"releases", releases}};

@@ -85,6 +85,11 @@ class ReleaseWorkers {
     Micros try_at;                    // monotonic
     std::uint64_t journal_bytes = 0;  // as last seen
     std::uint64_t journal_from = 0;   // with which this config came into force
+    // What it cost in this place: of every incarnation, since this count began.
+    std::string cpu_for = {};  // place and rollout that are counted
+    Micros cpu_since;          // UTC
+    Micros cpu;
+    Micros cpu_seen;  // of the supervisor's own count
   };
 
   bool TakeNewestConfig();
@@ -92,6 +97,8 @@ class ReleaseWorkers {
   void StartWaiting();
   Status StartOne(const std::string& release, Worker& worker);
   void LookAtJournals();
+  void LookAtCpu();
+  void CountCpu(const std::string& release, Worker& worker);
   void ForgetDropped();
   // Of a release that is not named any more: what would hold retention and erasure back.
   void RemoveTraces(const std::string& name);
@@ -110,6 +117,7 @@ class ReleaseWorkers {
   std::string refused_;                    // what was wrong with the newest config
   Micros looked_at_config_;                // monotonic
   Micros looked_at_journals_;
+  Micros looked_at_cpu_;
   Micros swept_at_;
   std::string told_;
 };

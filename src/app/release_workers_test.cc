@@ -216,6 +216,29 @@ TEST_F(ReleaseWorkersTest, ACandidateThatDiesIsTriedAgainAndNothingWaitsForIt) {
   EXPECT_EQ(supervisor_.early_ends(workers_.stable_name()), 0u);
 }
 
+TEST_F(ReleaseWorkersTest, CpuTimeIsAddedUpOverDeathsAndBeginsAnewInAnotherPlace) {
+  const std::string works = "n=0; while [ $n -lt 100000 ]; do n=$((n+1)); done; ";
+  const std::string stable = Install(std::string("true;") + kSleeps);
+  const std::string candidate = Install(works + kSleeps);
+  ASSERT_TRUE(Begin(stable).ok());
+  PutInForce(InForceOf(stable, "", candidate));
+  const auto cpu_s = [&] {
+    const auto number = nlohmann::json::parse(Told(candidate, "cpu_s"), nullptr, false);
+    return number.is_number() ? number.get<double>() : 0;
+  };
+  ASSERT_TRUE(LookUntil([&] { return IsTold(candidate, "running") && cpu_s() > 0.01; }));
+  const std::string since = Told(candidate, "cpu_since");
+  const double before = cpu_s();
+  kill(std::stoi(Told(candidate, "pid")), SIGKILL);
+  ASSERT_TRUE(LookUntil([&] { return Told(candidate, "restarts") == "1" && cpu_s() > before; }));
+  EXPECT_EQ(Told(candidate, "cpu_since"), since);
+  ASSERT_TRUE(LookUntil([&] { return IsTold(candidate, "running"); }));
+  PutInForce(InForceOf(candidate, stable));
+  ASSERT_TRUE(LookUntil([&] { return Told(candidate, "place") == "stable"; }));
+  EXPECT_GT(Told(candidate, "cpu_since"), since);
+  EXPECT_LT(cpu_s(), before);
+}
+
 TEST_F(ReleaseWorkersTest, OneThatFloodsItsJournalIsStoppedUntilTheConfigChanges) {
   const std::string stable = Install(std::string("true;") + kSleeps);
   const std::string candidate = Install(kSleeps);

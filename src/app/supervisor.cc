@@ -2,7 +2,6 @@
 
 #include <signal.h>
 #include <spdlog/spdlog.h>
-#include <sys/wait.h>
 
 #include <algorithm>
 #include <thread>
@@ -67,6 +66,15 @@ std::optional<Supervisor::State> Supervisor::StateOf(const std::string& name) co
   return State{child->pid, child->is_leaving, child->restarts, child->last_end};
 }
 
+std::optional<Micros> Supervisor::CpuOf(const std::string& name) {
+  Child* const child = Find(name);
+  if (child == nullptr) return std::nullopt;
+  if (child->pid != 0) {
+    child->cpu_seen = std::max(child->cpu_seen, CpuTimeOf(child->pid).value_or(Micros{}));
+  }
+  return child->cpu_of_ended + child->cpu_seen;
+}
+
 Status Supervisor::Keep(const Program& program) {
   Child child = ChildOf(program);
   RETURN_IF_ERROR(StartChild(child));
@@ -85,13 +93,16 @@ Status Supervisor::StartChild(Child& child) {
 }
 
 void Supervisor::Reap(Child& child, bool ending) {
-  int status = 0;
-  if (child.pid == 0 || waitpid(child.pid, &status, WNOHANG) != child.pid) return;
+  if (child.pid == 0) return;
+  const auto ended = TakeEnded(child.pid);
+  if (!ended) return;
   child.pid = 0;
+  child.cpu_of_ended = child.cpu_of_ended + std::max(child.cpu_seen, ended->cpu);
+  child.cpu_seen = {};
   run_files_.Remove(child.program.name + ".pid");
   // Where it listened is no longer so; with any free port it comes back on another one.
   run_files_.Remove(child.program.name + ".port");
-  child.last_end = DescribeEnd(status);
+  child.last_end = DescribeEnd(ended->wait_status);
   if (ending) return;
   ++child.restarts;
   const Micros now = clock_.NowMonotonic();

@@ -49,6 +49,9 @@ class Supervisor {
     std::string last_end;  // "exited with code 3"; "" = it never ended
   };
   std::optional<State> StateOf(const std::string& name) const;
+  // User and system time of all its incarnations since it is kept; never less than before.
+  // nullopt: no such name.
+  std::optional<Micros> CpuOf(const std::string& name);
   // Looks after ended children and starts those whose time has come. Call every 100 ms or so.
   void Look();
   // SIGTERM to all, SIGKILL to what is left after the grace. Nothing is kept afterwards.
@@ -72,6 +75,8 @@ class Supervisor {
     Micros kill_at;  // monotonic, when leaving
     std::uint32_t restarts = 0;
     std::string last_end = {};
+    Micros cpu_of_ended = {};  // of all incarnations before
+    Micros cpu_seen = {};      // of the one that runs
   };
   static Child ChildOf(const Program& program);
   const Child* Find(const std::string& name) const;

@@ -39,6 +39,15 @@ struct PartitionView {
   std::vector<Mark> marks = {};
 };
 
+// What a release's worker cost where it ran, as `serve` says it (docs/operate.md,
+// run/releases.json).
+struct WorkerCost {
+  std::string release = {};
+  std::string place = {};  // "stable", "previous", "candidate"
+  Micros cpu = {};         // user and system
+  Micros cpu_since = {};   // when this count began at nothing
+};
+
 struct PublisherView {
   ConfigSeq config_seq = {};  // newest it took
   std::vector<PartitionView> partitions = {};
@@ -59,6 +68,8 @@ class Installation {
   //   kUnavailable  not there, or no answer in time; otherwise what it answered
   virtual Result<PublisherView> Order(std::string_view signed_config) = 0;
   virtual Result<PublisherView> AskPublisher() = 0;
+  // Empty where nobody says it.
+  virtual std::vector<WorkerCost> WorkerCosts() { return {}; }
 };
 
 using InstallationOpener =

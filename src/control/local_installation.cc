@@ -3,6 +3,7 @@
 #include "base/local_socket.h"
 #include "contract/failure_wire.h"
 #include "control/installation.h"
+#include "control/rollout_costs.h"
 #include "seal/seal.h"
 
 namespace telltale::control {
@@ -14,6 +15,7 @@ using namespace std::chrono_literals;
 // A log's owner syncs a record into every partition; a publisher commits one transaction.
 constexpr std::chrono::milliseconds kAppendTimeout = 3s;
 constexpr std::chrono::milliseconds kOrderTimeout = 2s;
+constexpr std::uint64_t kCostsBytesMax = 1u << 20;
 
 PartitionView ViewOf(const wire::PartitionAuthority& in) {
   PartitionView out{.partition = in.partition(),
@@ -65,6 +67,10 @@ class LocalInstallation final : public Installation {
     wire::PublisherRequest request;
     request.mutable_status();
     return Ask(request);
+  }
+  std::vector<WorkerCost> WorkerCosts() override {
+    const auto text = ReadWholeFile(disk_, paths_.run() + "/releases.json", kCostsBytesMax);
+    return text.ok() ? WorkerCostsIn(*text) : std::vector<WorkerCost>();
   }
 
  private:

@@ -126,5 +126,30 @@ TEST_F(LocalInstallationTest, AConfigThatTheOwnerAddsIsSeenAtTheNextLook) {
   EXPECT_EQ(contracts->leader_epoch_max, 3u);
 }
 
+TEST_F(LocalInstallationTest, WhatServeSaysOfCostsIsTakenAndWhatIsNoCostIsLeftOut) {
+  auto installation = OpenLocalInstallation(disk_, paths_.root);
+  ASSERT_TRUE(installation.ok());
+  const std::string path = paths_.run() + "/releases.json";
+  EXPECT_TRUE((*installation)->WorkerCosts().empty());
+  for (const char* text : {"", "[", "[]", R"({"releases":3})",
+                           R"({"releases":[3,{"release":"a","place":"candidate"}]})",
+                           R"({"releases":[{"release":"a","place":"candidate","cpu_s":-1,
+                              "cpu_since":"2026-11-30T10:00:00Z"}]})",
+                           R"({"releases":[{"release":"a","place":"candidate","cpu_s":1,
+                              "cpu_since":"yesterday"}]})"}) {
+    CHECK(WriteFileDurably(disk_, path, text).ok());
+    EXPECT_TRUE((*installation)->WorkerCosts().empty()) << text;
+  }
+  CHECK(WriteFileDurably(disk_, path, R"({"config_seq":4,"releases":[{"release":"a","place":
+    "candidate","cpu_s":1.25,"cpu_since":"1970-01-01T00:00:02.000000Z"}]})")
+            .ok());
+  const auto costs = (*installation)->WorkerCosts();
+  ASSERT_EQ(costs.size(), 1u);
+  EXPECT_EQ(costs[0].release, "a");
+  EXPECT_EQ(costs[0].place, "candidate");
+  EXPECT_EQ(costs[0].cpu, Micros{1'250'000});
+  EXPECT_EQ(costs[0].cpu_since, Micros{2'000'000});
+}
+
 }  // namespace
 }  // namespace telltale::control

@@ -85,6 +85,7 @@ Result<json> PlaneCore::Do(const Actor& actor, std::string_view operation, const
     }
     if (operation == "ledger" || operation == "live") return AnswerFolder(call);
     if (operation == "cohorts.preview") return Preview(call);
+    if (operation == "rollouts.get") return Rollout(call);
     if (operation == "rollouts.report") return Report(call);
     if (operation == "promotion.put") return Promote(call);
     if (operation == "rollback" || operation == "halt" || operation == "pin.put") {
@@ -106,7 +107,6 @@ Result<json> PlaneCore::Answer(const Call& call) {
   if (call.operation == "promotion.get") return state_->GetPromotion(call.key);
   if (call.operation == "pin.get") return state_->GetObject("pins", call.key);
   if (call.operation == "rollouts.list") return state_->ListRollouts(call);
-  if (call.operation == "rollouts.get") return state_->GetRollout(call.key);
   if (call.operation == "rehearsals.list") return state_->ListRehearsals(call.key);
   if (call.operation == "audit") return state_->Audit(call);
   if (call.operation == "audit.verify") return state_->VerifyAudit();

@@ -32,6 +32,10 @@ struct Actor {
 // folder. Not set: the operation is kUnsupported, the report goes without.
 using FolderReader = std::function<Result<nlohmann::json>(const std::string& environment_dir)>;
 
+// What the lake of the environment in this folder found of a rollout's candidate; it never fails.
+using LakeReader = std::function<nlohmann::json(
+    const std::string& environment_dir, const std::string& release, const std::string& salt)>;
+
 struct PlaneOptions {
   std::string dir;  // the installation that control lives in: <dir>/data/control/control.db
   Disk* disk = nullptr;
@@ -45,6 +49,7 @@ struct PlaneOptions {
   FolderReader vehicles = {};  // [{"vehicle_ref", "model", "vehicle_class", "firmware"}]
   FolderReader ledger = {};    // {"items": […]}: docs/control.md, ledger
   FolderReader live = {};      // docs/control.md, live
+  LakeReader lake = {};        // docs/control.md, lake; not set: null
 };
 
 // What an operation touches: a binding for some environments alone does for these and for kAny.

@@ -4,6 +4,7 @@
 #include "control/json_reader.h"
 #include "control/objects.h"
 #include "control/plane_state.h"
+#include "control/rollout_costs.h"
 
 namespace telltale::control {
 namespace {
@@ -41,10 +42,13 @@ Result<json> PlaneState::RolloutAnswer(json rollout) {
       rollout["waits_for"].push_back({{"code", one.code}, {"message", one.message}});
     }
     rollout["partitions_pending"] = Pending(SightOf(rollout.at("environment")));
+    AddCosts(rollout, SightOf(rollout.at("environment")).costs, Now());
   }
   const bool is_over = place.phase == Phase::kWindow || place.phase == Phase::kClosed;
   rollout["shadow_per_10000"] = is_over ? 10'000 : ShareOf(wanted.shadow_lots);
   rollout["authority_per_10000"] = is_over ? 10'000 : ShareOf(wanted.authority_lots);
+  rollout["costs"] = CostsOf(rollout);
+  rollout["previous_costs"] = {{"cpu_s", rollout["costs"]["previous_cpu_s"]}};
   rollout.erase("internal");
   rollout.erase("freeze_windows");
   return rollout;

@@ -4,6 +4,7 @@
 #include "control/json_reader.h"
 #include "control/objects.h"
 #include "control/plane_state.h"
+#include "control/rollout_costs.h"
 
 namespace telltale::control {
 
@@ -13,6 +14,7 @@ using nlohmann::json;
 Status PlaneState::EndRollout(json& rollout, Phase phase, const Call& call) {
   const std::string environment = rollout.at("environment");
   const std::string reason = call.body.value("reason", "");
+  AddCosts(rollout, SightOf(environment).costs, Now());
   Enter(rollout, phase, rollout.at("stage"), call.subject, reason);
   rollout["reason"] = reason;
   ASSIGN_OR_RETURN(rollout["internal"]["audit_entry"], Note(call, environment));

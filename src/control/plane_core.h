@@ -43,6 +43,7 @@ class PlaneCore final : public Plane {
   Result<nlohmann::json> AnswerRelease(const Call& call);
   Result<nlohmann::json> AnswerFolder(const Call& call);
   Result<nlohmann::json> Preview(const Call& call);
+  Result<nlohmann::json> Rollout(const Call& call);
   Result<nlohmann::json> Report(const Call& call);
   Result<nlohmann::json> Promote(const Call& call);
   Result<nlohmann::json> GoBack(const Call& call);

@@ -106,12 +106,24 @@ Result<json> PlaneCore::Preview(const Call& call) {
   return answer;
 }
 
-Result<json> PlaneCore::Report(const Call& call) {
-  ReportParts parts;
+// With what the lake found, which the list of all goes without.
+Result<json> PlaneCore::Rollout(const Call& call) {
+  json rollout;
   {
     MutexLock lock(mutex_);
-    ASSIGN_OR_RETURN(parts.rollout, state_->GetRollout(call.key));
+    ASSIGN_OR_RETURN(rollout, state_->GetRollout(call.key));
   }
+  rollout["lake"] = nullptr;
+  const auto dir = DirOf(rollout.at("environment"));
+  if (options_.lake && dir.ok()) {
+    rollout["lake"] = options_.lake(*dir, rollout.at("candidate"), rollout.at("cohort").at("salt"));
+  }
+  return rollout;
+}
+
+Result<json> PlaneCore::Report(const Call& call) {
+  ReportParts parts;
+  ASSIGN_OR_RETURN(parts.rollout, Rollout(call));
   const std::string candidate = parts.rollout.at("candidate");
   parts.candidate = OrNull(options_.releases->Get(candidate));
   parts.diff = OrNull(options_.releases->Diff(parts.rollout.at("stable"), candidate));

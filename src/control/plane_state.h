@@ -24,6 +24,7 @@ struct Sight {
   std::optional<Contracts> contracts = std::nullopt;
   std::string publisher_reason = "control has not looked yet";
   std::optional<PublisherView> publisher = std::nullopt;
+  std::vector<WorkerCost> costs = {};
   // Of a pending rollout's candidate.
   std::string candidate = {};
   std::string contract_digest = {};

@@ -8,6 +8,7 @@
 #include "control/json_reader.h"
 #include "control/objects.h"
 #include "control/plane_state.h"
+#include "control/rollout_costs.h"
 
 namespace telltale::control {
 namespace {
@@ -70,6 +71,9 @@ Status PlaneState::StepRollout(json& rollout) {
     if (view.phase == Phase::kWindow) rollout["window_until"] = FormatUtc(Now() + view.window);
   }
   const Decision decision = Decide(view, Now());
+  if (decision.next || AreCostsDue(rollout, Now())) {
+    AddCosts(rollout, SightOf(rollout.at("environment")).costs, Now());
+  }
   if (!decision.next) return Ok();
   if (view.phase == Phase::kPending) {
     ASSIGN_OR_RETURN(rollout["rehearsed"], IsRehearsed(rollout));

@@ -305,6 +305,81 @@ TEST_F(PlaneTest, TheReportTellsWhoDidWhatAndEscapesIt) {
   EXPECT_NE(text.find("\"component\": \"rules\""), std::string::npos);
 }
 
+TEST_F(PlaneTest, WhatTheReleasesBesideTheSpeakerCostIsAddedUpOverEveryCount) {
+  const auto cost = [this](const char* release, const char* place, double seconds, Micros since) {
+    return WorkerCost{.release = releases_[release],
+                      .place = place,
+                      .cpu = Micros{static_cast<std::int64_t>(seconds * 1e6)},
+                      .cpu_since = since};
+  };
+  const auto told = [this] { return RolloutOf("staging").at("costs"); };
+  const Micros long_ago = clock_.NowUtc() - Micros::Seconds(60);
+  Promote("staging", "good");
+  const Micros began = clock_.NowUtc();
+  Must(Tick());
+  EXPECT_EQ(told(), (json{{"candidate_cpu_s", nullptr}, {"previous_cpu_s", nullptr}}));
+  Of("staging").costs = {cost("good", "candidate", 7, long_ago)};
+  Must(Tick());
+  EXPECT_EQ(told().at("candidate_cpu_s"), json()) << "it is of a rollout before";
+  Of("staging").costs = {cost("good", "candidate", 2.5, began),
+                         cost("stable", "stable", 99, began)};
+  Must(Tick());
+  EXPECT_EQ(told().at("candidate_cpu_s"), 2.5);
+  // `serve` began again: its count did, too.
+  Of("staging").costs = {cost("good", "candidate", 1.25, began + Micros{1})};
+  Must(Tick());
+  ASSERT_TRUE(Reaches("staging", "shadow"));
+  EXPECT_EQ(told().at("candidate_cpu_s"), 3.75);
+  Must(Do("cn:ben", "approve", "staging-1"));
+  ASSERT_TRUE(Reaches("staging", "window"));
+  Of("staging").costs = {cost("good", "stable", 50, began + Micros{2}),
+                         cost("stable", "previous", 0.5, began + Micros{2})};
+  Must(Tick());
+  EXPECT_EQ(RolloutOf("staging").at("previous_costs"), (json{{"cpu_s", 0.5}}));
+  ASSERT_TRUE(Reaches("staging", "closed"));
+  Of("staging").costs.clear();
+  plane_.reset();
+  Open();
+  const json answer = Must(Do("cn:ben", "rollouts.get", "staging-1"));
+  EXPECT_EQ(answer.at("costs"), (json{{"candidate_cpu_s", 3.75}, {"previous_cpu_s", 0.5}}));
+  EXPECT_EQ(answer.at("previous_costs"), (json{{"cpu_s", 0.5}}));
+}
+
+TEST_F(PlaneTest, OneRolloutIsAnsweredWithWhatTheLakeFoundAndTheReportTellsIt) {
+  Promote("staging", "good");
+  const auto get = [&] { return Must(Do("cn:ben", "rollouts.get", "staging-1")).at("lake"); };
+  const auto report = [&] {
+    return Must(Do("cn:ben", "rollouts.report", "staging-1")).at("markdown").get<std::string>();
+  };
+  EXPECT_EQ(get(), lake_);
+  EXPECT_EQ(lake_asked_, "/staging " + releases_["good"] + " staging-1");
+  EXPECT_NE(report().find("Nothing was compared."), std::string::npos);
+  EXPECT_NE(report().find("| candidate, on trial | not counted |"), std::string::npos);
+  lake_["features"] = {{"verdict", "differs"},
+                       {"reason", ""},
+                       {"at", "2026-11-30T10:00:00.000000Z"},
+                       {"tables",
+                        {{{"name", "wear|x"},
+                          {"status", "compared"},
+                          {"error", ""},
+                          {"same", 90},
+                          {"changed", 5},
+                          {"missing", nullptr},
+                          {"extra", 0},
+                          {"vehicles", 8},
+                          {"vehicles_affected", 3},
+                          {"worst", {{{"column", "mm"}, {"changed", 5}, {"largest", 0.2}}}}}}}};
+  lake_["telemetry"] = {
+      {"verdict", "unreadable"}, {"reason", "no JSON"}, {"at", ""}, {"tables", json::array()}};
+  const std::string text = report();
+  EXPECT_NE(text.find("features: differs at 2026-11-30T10:00:00.000000Z."), std::string::npos);
+  EXPECT_NE(text.find("| wear\\|x | compared | 90 | 5 |  | 0 | 3 of 8 | mm (5) |"),
+            std::string::npos)
+      << text;
+  EXPECT_NE(text.find("telemetry: unreadable, no JSON."), std::string::npos);
+  EXPECT_FALSE(RolloutOf("staging").contains("lake")) << "lists go without";
+}
+
 TEST_F(PlaneTest, APromotionPutTwiceIsOneRollout) {
   Promote("staging", "good");
   const json again = Promote("staging", "good");

@@ -99,6 +99,7 @@ struct World {
   bool is_log_down = false;
   bool is_publisher_down = false;
   int orders = 0;
+  std::vector<WorkerCost> costs = {};
 };
 
 class WorldInstallation final : public Installation {
@@ -122,6 +123,7 @@ class WorldInstallation final : public Installation {
     if (world_.is_publisher_down) return Error{Code::kUnavailable, "the publisher is down"};
     return world_.View();
   }
+  std::vector<WorkerCost> WorkerCosts() override { return world_.costs; }
 
  private:
   World& world_;
@@ -179,6 +181,11 @@ class PlaneTest : public ::testing::Test {
     options.vfs = &vfs_;
     options.holder = holder;
     options.releases = MakeFolderShelf(disk_, Paths("/control"));
+    options.lake = [this](const std::string& dir, const std::string& release,
+                          const std::string& salt) {
+      lake_asked_ = dir + " " + release + " " + salt;
+      return lake_;
+    };
     options.open_installation =
         [this](const std::string& dir) -> Result<std::unique_ptr<Installation>> {
       return std::unique_ptr<Installation>(std::make_unique<WorldInstallation>(*worlds_.at(dir)));
@@ -235,6 +242,8 @@ class PlaneTest : public ::testing::Test {
   std::map<std::string, std::string> releases_;
   std::map<std::string, std::unique_ptr<World>> worlds_;
   std::unique_ptr<Plane> plane_;
+  std::string lake_asked_;
+  json lake_ = {{"features", nullptr}, {"telemetry", nullptr}};
 };
 
 }  // namespace telltale::control

@@ -102,6 +102,7 @@ Sight PlaneCore::Look(const PlaneState::Place& place, Link& link) {
   } else {
     sight.reason = contracts.error().ToString();
   }
+  sight.costs = link.installation->WorkerCosts();
   AskPublisher(link);
   sight.publisher = link.publisher;
   sight.publisher_reason =

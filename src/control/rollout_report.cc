@@ -124,6 +124,56 @@ std::string Flips(const ReportParts& parts) {
   return text;
 }
 
+// Whole seconds of CPU, or that nobody counted.
+std::string Costs(const json& rollout) {
+  const auto costs = rollout.find("costs");
+  std::string text = "\n## What it cost\n\n| beside the speaker | CPU, s |\n| --- | --- |\n";
+  for (const auto& [key, what] : {std::pair{"candidate_cpu_s", "candidate, on trial"},
+                                  {"previous_cpu_s", "the way back, in the window"}}) {
+    const json seconds = costs != rollout.end() ? costs->value(key, json()) : json();
+    const std::string shown =
+        seconds.is_number() ? fmt::format("{:.1f}", seconds.get<double>()) : "not counted";
+    text += fmt::format("| {} | {} |\n", what, shown);
+  }
+  return text;
+}
+
+std::string LakeTables(const json& finding) {
+  std::string text =
+      "\n| table | status | same | changed | missing | extra | vehicles affected | worst |\n"
+      "| --- | --- | --- | --- | --- | --- | --- | --- |\n";
+  for (const json& one : finding.at("tables")) {
+    std::string worst = TextOf(one, "error");
+    for (const json& column : one.at("worst")) {
+      if (!worst.empty()) worst += ", ";
+      worst += TextOf(column, "column") + " (" + TextOf(column, "changed") + ")";
+    }
+    text += fmt::format("| {} | {} | {} | {} | {} | {} | {} of {} | {} |\n", Cell(one, "name"),
+                        Cell(one, "status"), Cell(one, "same"), Cell(one, "changed"),
+                        Cell(one, "missing"), Cell(one, "extra"), Cell(one, "vehicles_affected"),
+                        Cell(one, "vehicles"), Cell(std::move(worst)));
+  }
+  return text;
+}
+
+std::string Lake(const json& rollout) {
+  std::string text = "\n## What the lake found\n\n";
+  const auto lake = rollout.find("lake");
+  bool is_any = false;
+  for (const char* kind : {"features", "telemetry"}) {
+    if (lake == rollout.end() || !lake->is_object()) break;
+    const json& one = lake->value(kind, json());
+    if (!one.is_object()) continue;
+    text += fmt::format("{}{}: {}", is_any ? "\n" : "", kind, Cell(one, "verdict"));
+    is_any = true;
+    if (!TextOf(one, "at").empty()) text += " at " + Cell(one, "at");
+    if (!TextOf(one, "reason").empty()) text += ", " + Cell(one, "reason");
+    text += ".\n";
+    if (!one.at("tables").empty()) text += LakeTables(one);
+  }
+  return is_any ? text : text + "Nothing was compared.\n";
+}
+
 std::string Waits(const json& rollout) {
   std::string text;
   for (const json& one : rollout.at("waits_for")) {
@@ -140,7 +190,7 @@ std::string Waits(const json& rollout) {
 
 std::string RolloutReport(const ReportParts& parts) {
   std::string text = Head(parts.rollout) + Changes(parts) + Stages(parts.rollout) + Flips(parts) +
-                     Waits(parts.rollout);
+                     Costs(parts.rollout) + Lake(parts.rollout) + Waits(parts.rollout);
   if (const auto& evidence = parts.rollout.at("evidence"); !evidence.is_null()) {
     text += "\n## Evidence\n\n```json\n" +
             evidence.dump(2, ' ', false, json::error_handler_t::replace) + "\n```\n";

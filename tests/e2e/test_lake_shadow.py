@@ -87,6 +87,16 @@ def test_a_candidates_feature_is_compared_in_its_rollout_and_closed_with_it(tria
     compared = found["crank_dip"]["comparison"]
     assert compared["changed"] == 1 and compared["missing"] == compared["extra"] == 0
     assert [one["name"] for one in compared["columns"]] == ["invalid_reason"]
+    for told in (control.get(f"/v1/rollouts/{second['id']}"),
+                 control.get("/v1/environments/prod/live")):
+        finding = told["lake"]["features"]
+        assert finding["verdict"] == "differs" and finding["at"]
+        worst = finding["tables"][0]
+        assert (worst["name"], worst["changed"], worst["vehicles_affected"]) == ("crank_dip", 1, 1)
+        assert worst["worst"][0]["column"] == "invalid_reason"
+        assert told["lake"]["telemetry"] is None
+    written = control.get(f"/v1/rollouts/{second['id']}/report").decode()
+    assert "| crank\\_dip | compared |" in written
     (table,) = lake(site, "shadow", "list")
     assert table["release"] == candidate and table["rows"] == 1 and table["closed_at_us"] is None
 

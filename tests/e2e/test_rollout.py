@@ -136,7 +136,11 @@ def test_a_release_goes_its_way_and_the_next_one_is_taken_back(control, tmp_path
         phases, code = seen_by(watch(control, begun["id"]))
         assert (phases[-1], code) == ("closed", 0), rollout(control, begun["id"])
         assert environment(control)["stable"] == new
-        assert "# " in control.tell("rollout", "report", begun["id"]).stdout
+        costs = rollout(control, begun["id"])["costs"]
+        assert costs["candidate_cpu_s"] > 0, "it ran beside the speaker"
+        assert "CPU beside the speaker: candidate" in control.tell("rollout", "show",
+                                                                   begun["id"]).stdout
+        assert "## What it cost" in control.tell("rollout", "report", begun["id"]).stdout
         both = {drives.first, drives.last}
         assert drives.brake() == dict.fromkeys(both, new)
 

@@ -128,6 +128,7 @@ def test_a_candidate_computes_its_lots_from_the_config_on_and_goes_with_it(insta
     seen = status(installation)
     assert seen["ready"] and seen["roles"][name]["place"] == "candidate"
     assert seen["counters"]["episodes_opened_total"] == 6, "a second release counts nothing twice"
+    wait_for("its CPU time", lambda: told(installation)[candidate]["cpu_s"] > 0)
 
     releases.put_in_force(installation, stable)
     wait_for("it to be gone", lambda: candidate not in told(installation))

@@ -44,8 +44,34 @@ def running(release, role, column, behind):
                       "lots_computed": 10_002 if role == "stable" else 1_001},
             "worker": {"alive": True, "started_at": ago(5400), "counted_at": ago(0.4),
                        "state": "running", "reason": "", "last_end": "",
-                       "restarts": 0 if role == "stable" else 2, "records_read": 812_345,
+                       "restarts": 0 if role == "stable" else 2,
+                       "cpu_s": 41.5 if role == "stable" else 12.25, "cpu_since": ago(5400),
+                       "records_read": 812_345,
                        "episodes_opened": 458, "episodes_closed": 431}}
+
+
+def lake_table(name, status="compared", verdict="same", **more):
+    counts = dict.fromkeys(("rows_stable", "rows_candidate", "same", "changed", "missing", "extra",
+                            "vehicles", "vehicles_affected"))
+    return {"name": name, "status": status, "verdict": verdict, "error": "", "worst": [],
+            "columns_only_stable": [], "columns_only_candidate": [], "columns_retyped": [],
+            **counts, **more}
+
+
+def lake():
+    wear = lake_table(
+        "brake_wear", verdict="differs", rows_stable=1_240, rows_candidate=1_238, same=1_200,
+        changed=38, missing=2, extra=0, vehicles=48, vehicles_affected=7,
+        columns_only_candidate=["pads"],
+        worst=[{"column": "wear_mm", "changed": 38, "largest": 0.42}])
+    failed = lake_table("fuel_trim_drift", status="failed", verdict="failed",
+                        error="no column engine_load")
+    return {"features": {"verdict": "failed", "reason": "", "at": ago(600), "closed_at": "",
+                         "lots": 1_001, "vehicles": {"cohort": 48, "seen": 512},
+                         "tables": [failed, wear], "tables_left_out": 0},
+            "telemetry": {"verdict": "unreadable", "reason": "it is no JSON object", "at": "",
+                          "closed_at": "", "lots": None, "vehicles": None, "tables": [],
+                          "tables_left_out": 0}}
 
 
 def live():
@@ -69,7 +95,7 @@ def live():
             "alerts": [alert(number) for number in range(50)],
             "rollout": {"id": "prod-7", "candidate": CANDIDATE, "shadow_lots": 1_001,
                         "authority_lots": 101, "lots": 10_002, "began_at": ago(5400)},
-            "since": ago(5400), "missing": [],
+            "since": ago(5400), "missing": [], "lake": lake(),
             "releases": [running(STABLE, "stable", 1, 12),
                          running(CANDIDATE, "candidate", 2, 1_904)]}
 
@@ -78,7 +104,7 @@ def quiet_live():
     """Of an installation where nothing has happened."""
     return {"looked_at": ago(0), "serving": True, "ready": True, "causes": [], "warnings": [],
             "arrivals": None, "drops": [], "lag": [], "alerts": [], "rollout": None,
-            "since": None, "missing": [], "releases": []}
+            "since": None, "missing": [], "lake": None, "releases": []}
 
 
 def rollout():
@@ -106,7 +132,8 @@ def rollout():
                          "note": "all partitions are warm"}],
             "requested_by": "cn:deployer", "created_at": ago(5400), "closed_at": "",
             "config_seq": 17, "began_config_seq": 15, "break_glass": False, "rehearsed": False,
-            "window_until": "", "previous_costs": {"cpu_s": None}, "reason": "",
+            "window_until": "", "previous_costs": {"cpu_s": None},
+            "costs": {"candidate_cpu_s": 12.25, "previous_cpu_s": None}, "reason": "",
             "evidence": None}
 
 

@@ -110,6 +110,22 @@ def test_the_rollout_is_shown_with_stages_cohort_and_what_it_waits_for(open_page
         ["control", "1", "warming", ""], ["cn:deployer", "1", "pending", "promoted"]]
 
 
+def test_what_the_lake_found_and_what_the_candidate_cost_is_shown(open_page, control):
+    tab = open_page()
+    assert "candidate 12 s" in tab.text("#rollout .facts")
+    assert ["CPU time", "42 s in 90 min", "12 s in 90 min"] in tab.rows("#rollout .two")
+    said = tab.text("#rollout .lake ul")
+    assert "features: failed, computed" in said and "48 of 512 vehicles" in said
+    assert "telemetry: unreadable: it is no JSON object" in said
+    assert tab.rows("#rollout .lake") == [
+        ["fuel_trim_drift", "failed", "–", "–", "–", "–", "–", "no column engine_load"],
+        ["brake_wear", "compared", "1,200", "38", "2", "0", "7",
+         "wear_mm 38 (by up to 0.4); only in the candidate: pads"]]
+    control.world["live"]["prod"]["lake"] = None
+    ask_now(tab)
+    tab.wait("document.querySelector('#rollout .lake') === null")
+
+
 def test_both_releases_stand_side_by_side(open_page):
     tab = open_page()
     running, rules = tab.evaluate("""[...document.querySelectorAll('.two table')].map(table =>

@@ -78,6 +78,13 @@ function cohortBar(order) {
         h("strong", null, f.percent(share)), ` ${text}`))));
 }
 
+function costs(rollout) {
+  const sides = [["candidate", rollout.costs?.candidate_cpu_s],
+    ["way back", rollout.costs?.previous_cpu_s]];
+  return sides.filter(([, seconds]) => typeof seconds === "number")
+    .map(([name, seconds]) => `${name} ${f.duration(seconds)}`).join(", ");
+}
+
 function facts(rollout, live) {
   const isLong = (name) => ["Waits for", "Reason"].includes(name);
   const fact = (name, ...value) => h("div", { class: isLong(name) ? "two-wide" : null },
@@ -99,6 +106,7 @@ function facts(rollout, live) {
     fact("Wanted by", rollout.requested_by, " ", f.time(rollout.created_at)),
     fact("Policy", rollout.policy || rollout.policy_kind || "–",
       rollout.break_glass ? ", break-glass" : "", rollout.rehearsed ? ", rehearsed" : ""),
+    costs(rollout) ? fact("CPU beside the speaker", costs(rollout)) : null,
     rollout.window_until ? fact("Way back until", f.time(rollout.window_until)) : null,
     rollout.reason ? fact("Reason", rollout.reason) : null);
 }
@@ -150,6 +158,14 @@ function difference(stable, candidate) {
   return stable === 0 ? text : `${text} (${sign}${f.percent(Math.abs(by) / stable)})`;
 }
 
+// What it used in this place, and over how long.
+function cpuText({ worker }, nowMs) {
+  if (typeof worker?.cpu_s !== "number") return "–";
+  const over = f.secondsSince(worker.cpu_since, nowMs);
+  return [f.duration(worker.cpu_s), Number.isFinite(over)
+    ? h("span", { class: "muted" }, ` in ${f.duration(over)}`) : null];
+}
+
 // A column for each release, a row for each thing that can be compared.
 function runningTable(releases, nowMs) {
   const columns = [{ name: "" }, ...releases.map((one) => ({
@@ -166,6 +182,7 @@ function runningTable(releases, nowMs) {
     row("lots", "Vehicles computed", (one) =>
       (one.marks ? f.percent(one.marks.lots_computed / 10_002) : "–")),
     row("all", "Counted to the end", (one) => (one.counted_all ? "yes" : "not yet")),
+    row("cpu", "CPU time", (one) => cpuText(one, nowMs)),
   ];
   return table("Releases side by side", columns, rows);
 }
@@ -202,6 +219,45 @@ function sideBySide(live, nowMs) {
     h("div", { class: "two" }, runningTable(releases, nowMs), rulesTable(releases)));
 }
 
+function findingLine(kind, one) {
+  const vehicles = one.vehicles
+    ? `, ${f.whole(one.vehicles.cohort)} of ${f.whole(one.vehicles.seen)} vehicles` : "";
+  return h("li", { "data-key": `lake:${kind}` }, `${f.words(kind)}: `,
+    h("strong", null, f.words(one.verdict)), one.at ? [", computed ", f.time(one.at)] : null,
+    vehicles, one.reason ? `: ${one.reason}` : null,
+    one.tables_left_out ? `; ${f.whole(one.tables_left_out)} more tables are not shown` : null);
+}
+
+function worstOf(one) {
+  if (one.error) return h("span", { class: "bad-text" }, one.error);
+  const columns = (one.worst ?? []).map(({ column, changed, largest }) =>
+    `${column} ${f.whole(changed)}${typeof largest === "number"
+      ? ` (by up to ${f.tenth(largest)})` : ""}`);
+  const also = [["only in stable", one.columns_only_stable],
+    ["only in the candidate", one.columns_only_candidate], ["another type", one.columns_retyped]]
+    .filter(([, names]) => names?.length).map(([words, names]) => `${words}: ${names.join(", ")}`);
+  return [...columns, ...also].join("; ") || "–";
+}
+
+// The candidate's tables beside stable's, over the same rows: docs/lake.md.
+function lakeFound(live) {
+  const found = ["features", "telemetry"].map((kind) => [kind, live?.lake?.[kind]])
+    .filter(([, one]) => one);
+  if (found.length === 0) return null;
+  const number = (name) => ({ name, class: "number" });
+  const rows = found.flatMap(([kind, one]) => (one.tables ?? []).map((table) => ({
+    key: `lake:${kind}:${table.name}`,
+    cells: [table.name, f.words(table.status), f.whole(table.same), f.whole(table.changed),
+      f.whole(table.missing), f.whole(table.extra), f.whole(table.vehicles_affected),
+      worstOf(table)] })));
+  return h("div", { class: "pair lake" }, h("h3", null, "What the lake found"),
+    h("ul", null, found.map(([kind, one]) => findingLine(kind, one))),
+    rows.length ? table("The candidate's tables beside stable's", [{ name: "Table" },
+      { name: "Status" }, number("Same"), number("Changed"), number("Missing"), number("Extra"),
+      number("Vehicles affected"), { name: "Rows changed by column", class: "wrap" }], rows)
+      : null);
+}
+
 export function renderRollout(place, { rollout, rollouts, live, diff, effective, nowMs }) {
   const parts = [];
   if (rollout) {
@@ -215,7 +271,7 @@ export function renderRollout(place, { rollout, rollouts, live, diff, effective,
   }
   if (live?.rollout) parts.push(cohortBar(live.rollout));
   if (rollout) parts.push(facts(rollout, live));
-  parts.push(sideBySide(live, nowMs));
+  parts.push(sideBySide(live, nowMs), lakeFound(live));
   if (rollout) {
     parts.push(listed("Evidence against it", rollout.evidence, "None was given."),
       renderDiff(diff), history(rollout), earlier(rollouts, live));
