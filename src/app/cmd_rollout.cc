@@ -73,7 +73,15 @@ Status Report(const Flags& flags) {
   return Ok();
 }
 
-// What is printed when it changes: without what only the clock moves.
+// What has to differ for another print: not the seconds that are left of a time.
+json WithoutCountdown(json rollout) {
+  if (!rollout.contains("waits_for")) return rollout;
+  for (json& wait : rollout["waits_for"]) {
+    if (wait.is_object() && ShownOf(wait, "code").ends_with("_time")) wait.erase("message");
+  }
+  return rollout;
+}
+
 std::string ShownNow(const Flags& flags, const json& rollout) {
   if (!flags.control.as_json) return RolloutLines(rollout);
   return rollout.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
@@ -93,12 +101,12 @@ int Watch(const Flags& flags) {
       if (lost == 1) fmt::print(stderr, "control does not answer; waiting for it\n");
     } else {
       lost = 0;
-      const std::string now = ShownNow(flags, *rollout);
+      std::string now = ShownNow(flags, WithoutCountdown(*rollout));
       if (now != last) {
-        fmt::print("{}", now);
+        fmt::print("{}", ShownNow(flags, *rollout));
         std::fflush(stdout);
       }
-      last = now;
+      last = std::move(now);
       if (HasEnded(*rollout)) return ShownOf(*rollout, "phase") == "closed" ? 0 : kEndedBadly;
     }
     if (WaitForStop(kLook)) return 0;
