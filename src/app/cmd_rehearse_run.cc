@@ -53,6 +53,9 @@ json Identity(const json& line) {
 // Up to where outputs are published: what lies behind cannot be compared.
 Result<Offsets> ReadPublished(const Paths& paths, Micros from, RehearsedAlerts& alerts) {
   auto store = publish::AlertStore::OpenReadOnly(paths.publish() + "/alerts.db");
+  if (!store.ok() && store.error().code == Code::kNotFound) {
+    return Error{Code::kNotFound, "nothing was published here yet: `telltale serve` it first"};
+  }
   if (!store.ok()) return Annotate(store.error(), "what was published");
   // First the places, then the alerts: there is no alert missing below a place.
   ASSIGN_OR_RETURN(Offsets places, store->ReadPositions());
