@@ -43,9 +43,9 @@ std::vector<WantedWorker> WorkersOf(const control::InForce& in_force) {
                                       [&](const auto& one) { return one.release == release; });
     if (!release.empty() && !is_there) workers.push_back({release, place});
   };
-  add(in_force.stable_release, Place::kStable);
-  add(in_force.previous_release, Place::kPrevious);
-  if (in_force.rollout) add(in_force.rollout->candidate, Place::kCandidate);
+  add(in_force.SpeakerOfStable(), Place::kStable);
+  add(in_force.SpeakerOfPrevious(), Place::kPrevious);
+  add(in_force.SpeakerOfCandidate(), Place::kCandidate);
   return workers;
 }
 
@@ -116,7 +116,7 @@ Status ReleaseWorkers::StartStable() {
   for (const std::string& name : StrayWorkers(disk_, options_.paths, WorkersOf(in_force_))) {
     RemoveTraces(name);
   }
-  const std::string& release = in_force_.stable_release;
+  const std::string& release = in_force_.SpeakerOfStable();
   ASSIGN_OR_RETURN(const std::string engine,
                    EngineOf(disk_, options_.paths, options_.layout, options_.config, release));
   Program program = options_.program(release);

@@ -45,6 +45,7 @@ Result<json> PlaneState::RolloutAnswer(json rollout) {
   const bool is_over = place.phase == Phase::kWindow || place.phase == Phase::kClosed;
   rollout["shadow_per_10000"] = is_over ? 10'000 : ShareOf(wanted.shadow_lots);
   rollout["authority_per_10000"] = is_over ? 10'000 : ShareOf(wanted.authority_lots);
+  for (const char* name : {"speaker", "stable_speaker"}) rollout.emplace(name, "");
   rollout.erase("internal");
   rollout.erase("freeze_windows");
   return rollout;
