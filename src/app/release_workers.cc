@@ -245,6 +245,17 @@ void ReleaseWorkers::RemoveOldJournals() {
   }
 }
 
+// Other releases that the config names and this one's worker computes for.
+nlohmann::ordered_json ReleaseWorkers::SpokenForBy(const std::string& release) const {
+  nlohmann::ordered_json others = nlohmann::ordered_json::array();
+  const std::string candidate = in_force_.rollout ? in_force_.rollout->candidate : "";
+  for (const std::string& one : {in_force_.stable_release, candidate, in_force_.previous_release}) {
+    if (one.empty() || one == release || in_force_.SpeakerOf(one) != release) continue;
+    others.push_back(one);
+  }
+  return others;
+}
+
 // docs/operate.md, run/releases.json.
 void ReleaseWorkers::Tell() {
   nlohmann::ordered_json releases = nlohmann::ordered_json::array();
@@ -264,6 +275,7 @@ void ReleaseWorkers::Tell() {
     releases.push_back({{"release", release},
                         {"name", name},
                         {"place", NameOf(worker.place)},
+                        {"speaks_for", SpokenForBy(release)},
                         {"state", state},
                         {"reason", worker.stopped.empty() ? worker.waits_for : worker.stopped},
                         {"pid", child ? child->pid : 0},

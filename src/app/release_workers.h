@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <map>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -96,6 +97,7 @@ class ReleaseWorkers {
   // Of a release that is not named any more: what would hold retention and erasure back.
   void RemoveTraces(const std::string& name);
   void RemoveOldJournals();
+  nlohmann::ordered_json SpokenForBy(const std::string& release) const;
   void Tell();
 
   const Options options_;

@@ -235,6 +235,7 @@ TEST_F(ReleaseWorkersTest, OneWorkerRunsThroughoutForReleasesOfOneSafetyPath) {
   in_force = InForceOf(features, speaker);
   in_force.stable_speaker = speaker;
   PutInForce(in_force);
+  ASSERT_TRUE(LookUntil([&] { return Told(speaker, "speaks_for") == "[\"" + features + "\"]"; }));
   in_force.previous_release.clear();
   PutInForce(in_force);
   for (int n = 0; n < 20; ++n, clock_.Advance(Micros{100'000})) Look();

@@ -27,12 +27,18 @@ Cohort OrderOf(const json& cohort) {
   return order;
 }
 
+// In the history of a rollout whose candidate has stable's speaker.
+constexpr const char* kSilent = "alerts do not change: stable's worker computes for both";
+
+std::string SpeakerOfStableIn(const json& rollout) {
+  const std::string speaker = rollout.value("stable_speaker", "");
+  return speaker.empty() ? rollout.at("stable").get<std::string>() : speaker;
+}
+
 // Whose worker computes the candidate's safety path. Found once, as the rollout begins.
 std::string SpeakerFor(const json& rollout, const Sight& sight) {
   const std::string candidate = rollout.at("candidate");
-  const std::string stable_speaker = rollout.value("stable_speaker", "");
-  const std::string speaker =
-      stable_speaker.empty() ? rollout.at("stable").get<std::string>() : stable_speaker;
+  const std::string speaker = SpeakerOfStableIn(rollout);
   return candidate == speaker || sight.has_stable_path ? speaker : candidate;
 }
 
@@ -81,12 +87,14 @@ Status PlaneState::StepRollout(json& rollout) {
   }
   const Decision decision = Decide(view, Now());
   if (!decision.next) return Ok();
+  std::string note;
   if (view.phase == Phase::kPending) {
     ASSIGN_OR_RETURN(rollout["rehearsed"], IsRehearsed(rollout));
     rollout["speaker"] = SpeakerFor(rollout, SightOf(rollout.at("environment")));
+    if (rollout["speaker"] == json(SpeakerOfStableIn(rollout))) note = kSilent;
   }
   if (view.is_break_glass) rollout["break_glass"] = true;
-  Enter(rollout, *decision.next, decision.stage, "control", "");
+  Enter(rollout, *decision.next, decision.stage, "control", note);
   const std::string environment = rollout.at("environment");
   ASSIGN_OR_RETURN(rollout["internal"]["audit_entry"],
                    db_.Note({.subject = "control",

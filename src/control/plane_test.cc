@@ -51,6 +51,7 @@ TEST_F(PlaneTest, AReleaseWithStablesSafetyPathArrivesWithoutAWorkerOfItsOwn) {
   EXPECT_EQ(config.rollout->candidate, releases_["features"]);
   EXPECT_EQ(config.SpeakerOfCandidate(), releases_["stable"]);
   EXPECT_EQ(RolloutOf("staging").at("speaker"), releases_["stable"]);
+  EXPECT_NE(RolloutOf("staging").at("history").at(1).at("note"), "");
   ASSERT_TRUE(Reaches("staging", "authority"));
   Must(Tick(2));
   EXPECT_EQ(Of("staging").Newest().rollout->authority_lots, 101u) << "soaks by lots all the same";
