@@ -269,6 +269,31 @@ TEST_F(PlaneTest, AContractThatTheOperatorPutInForceBetweenIsKept) {
   EXPECT_EQ(Of("staging").Newest().stable_release, releases_["good"]);
 }
 
+// What cannot be compared runs twice.
+TEST_F(PlaneTest, UnderAnotherContractTheDiffSaysWhetherStableSpeaks) {
+  auto shelf = MakeFolderShelf(disk_, Paths("/control"));
+  const std::string later = Push(*shelf, "stable", {{"contract", "a later contract"}});
+  InForce config = Of("staging").Newest();
+  config.config_seq = ConfigSeq{2};
+  config.contract_number = 2;
+  config.contract_digest = HexEncode(seal::Sha256("a later contract"));
+  ASSERT_TRUE(Of("staging").Append(Must(SignConfig(config, Of("staging").key))).ok());
+  const auto speaker_of = [&](const std::string& release) -> std::string {
+    Must(Do("cn:anna", "promotion.put", "staging", {{"release", release}}));
+    EXPECT_TRUE(Reaches("staging", "shadow"));
+    const std::string speaker = RolloutOf("staging").at("speaker");
+    Must(Do("cn:anna", "rollback", "staging"));
+    Must(Tick(2));
+    return speaker;
+  };
+  EXPECT_EQ(speaker_of(later), releases_["stable"]);
+  const std::string manifest = "/control/data/control/releases/" + releases_["stable"];
+  ASSERT_TRUE(disk_.Remove(manifest + "/manifest.json").ok());
+  const std::string latest =
+      Push(*shelf, "stable", {{"contract", "a later contract"}, {"features", "others"}});
+  EXPECT_EQ(speaker_of(latest), latest);
+}
+
 TEST_F(PlaneTest, BreakGlassSkipsUpstreamAndApprovalsUntilNobodyElseSigns) {
   Put("role-bindings", "dora", {{"subject", "cn:dora"}, {"role", "break_glass"}});
   const json wish = {{"release", releases_["good"]},
