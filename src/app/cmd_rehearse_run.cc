@@ -154,6 +154,8 @@ Status Stage::WriteOrder() {
   order.config_seq = ConfigSeq{1};
   order.contract_digest = content_.components.at("contract");
   order.stable_release = content_.id();
+  order.stable_speaker.clear();
+  order.previous_speaker.clear();
   order.next_contract.reset();
   order.rollout.reset();
   order.previous_release.clear();
