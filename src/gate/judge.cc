@@ -325,9 +325,15 @@ void HaltByMetric(const Case& c, const Judged& most) {
 }
 
 void Conclude(const Case& c) {
+  // The gravest first; alike, as they were found.
   auto& holds = c.report.holds;
-  std::stable_sort(holds.begin(), holds.end(),
-                   [](const Hold& a, const Hold& b) { return a.rule < b.rule; });
+  std::multimap<Rule, Hold> by_rule;
+  for (Hold& hold : holds) {
+    const Rule rule = hold.rule;
+    by_rule.emplace(rule, std::move(hold));
+  }
+  holds.clear();
+  for (auto& [rule, hold] : by_rule) holds.push_back(std::move(hold));
   if (IsHaltRule(c.report.verdict.rule)) return;
   TakeExamples(c, "");
   if (!holds.empty()) {

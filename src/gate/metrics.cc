@@ -92,6 +92,17 @@ void TakeEvidence(Judged& judged, const Asked& asked, const GateSettings& settin
   judged.report.detectable = Detectable(alone, asked.halting.n, settings.power);
 }
 
+// A part of the fleet that differs more than the whole may is not promoted past, however few
+// vehicles it has to say so.
+std::size_t FirstAboveMargin(const Asked& asked, const GateSettings& settings) {
+  std::size_t i = 0;
+  while (i < asked.strata.size() && (asked.strata[i].k < settings.distinct_min ||
+                                     IsExactlyWithin(asked.strata[i], asked.margin))) {
+    ++i;
+  }
+  return i;
+}
+
 void HoldUnlessInside(Judged& judged, const Asked& asked, const GateSettings& settings) {
   MetricReport& report = judged.report;
   const std::string what = report.metric + " " + report.side;
@@ -100,6 +111,14 @@ void HoldUnlessInside(Judged& judged, const Asked& asked, const GateSettings& se
   report.is_inside =
       report.is_small ? IsExactlyWithin(asked.halting, asked.max) : report.bound <= asked.margin;
   if (!asked.is_guardrail) return;
+  const std::size_t stratum = FirstAboveMargin(asked, settings);
+  if (stratum < asked.strata.size()) {
+    const Votes& votes = asked.strata[stratum];
+    judged.holds.push_back(HoldOf(
+        Rule::kSuspect, report.metric,
+        fmt::format("{}, {}: {} differ, {} may in any part of the fleet", what,
+                    asked.names[stratum], ShareInWords(votes.k, votes.n), Percent(asked.margin))));
+  }
   const bool is_above = !IsExactlyWithin(asked.halting, asked.max);
   if (is_above || report.log_e >= kLogSuspect) {
     judged.holds.push_back(
