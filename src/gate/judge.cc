@@ -374,8 +374,9 @@ Report Judge(const Evidence& evidence, const GateSettings& settings, std::int64_
   LookAtSources(c);
   LookAtSilence(c, seen);
   const bool is_balanced = LookAtBalance(c);
-  const auto judged =
-      JudgeMetrics(evidence, settings, {.extra = seen.is_stable_unwell, .rates = !is_balanced});
+  const auto judged = JudgeMetrics(
+      evidence, settings,
+      {.is_extra_suspended = seen.is_stable_unwell, .are_rates_suspended = !is_balanced});
   const Judged* most = TakeMetrics(c, judged);
   AddTimes(c, judged);
   LookAtMetricsNotInPlay(c);
