@@ -81,8 +81,11 @@ class Rollout {
       }
     }
     for (const Car& car : cars_) end.affected += car.is_different ? 1 : 0;
-    end.outcome =
-        end.is_halted ? Outcome::kHalt : Judge(evidence_, settings_, kNow).verdict.outcome;
+    if (end.is_halted) {
+      end.outcome = Outcome::kHalt;
+    } else if (case_.is_judged_at_end) {
+      end.outcome = Judge(evidence_, settings_, kNow).verdict.outcome;
+    }
     return end;
   }
 

@@ -23,13 +23,14 @@ struct RolloutCase {
   double extra = 0;            // share of vehicles that get an alert more
   bool is_field_lost = false;  // one field is null for all of model b
   double silent = 0;           // share of vehicles the candidate says nothing of
+  bool is_judged_at_end = false;  // by the whole judge, where nothing halted
 };
 
 struct RolloutEnd {
   bool is_halted = false;
   double hours = 0;                  // of event time since it began, when it halted
   int affected = 0;                  // vehicles with a difference by then
-  Outcome outcome = Outcome::kHold;  // of the whole judge, at the end
+  Outcome outcome = Outcome::kHold;  // at the end
   std::string stratum = {};          // that carried most when it halted
 };
 RolloutEnd RunRollout(const RolloutCase& rollout, std::uint64_t seed);
