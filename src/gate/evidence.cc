@@ -460,6 +460,7 @@ Status CheckEvidence(const Evidence& evidence) {
 Result<Evidence> EvidenceFromJson(const Json& json) {
   Evidence evidence;
   Fields fields(json, "evidence");
+  RETURN_IF_ERROR(fields.Version(Format::kGateEvidence, "this gate evidence"));
   ReadBasis(fields, evidence.basis);
   ReadExposure(fields, evidence.exposure);
   ReadInvariants(fields, evidence.invariants);
@@ -476,6 +477,7 @@ Result<Evidence> EvidenceFromJson(const Json& json) {
 ordered_json ToJson(const Evidence& evidence) {
   const Basis& basis = evidence.basis;
   ordered_json json;
+  json["format"] = VersionOf(Format::kGateEvidence).written;
   json["basis"] = {{"environment", basis.environment}, {"rollout", basis.rollout},
                    {"candidate", basis.candidate},     {"stable", basis.stable},
                    {"gate_digest", basis.gate_digest}, {"as_of_us", basis.as_of_us}};

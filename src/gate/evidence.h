@@ -209,7 +209,7 @@ struct Evidence {
 Status CheckEvidence(const Evidence& evidence);
 
 // Members are named as above; enums are their names. Every count must be there: kInvalid names the
-// member that is missing, not a number, or fails CheckEvidence.
+// member that is missing, not a number, or fails CheckEvidence. kUnsupported: a newer format.
 // Members it does not know are refused too: a misspelt count would otherwise read as nothing seen.
 Result<Evidence> EvidenceFromJson(const nlohmann::json& json);
 nlohmann::ordered_json ToJson(const Evidence& evidence);

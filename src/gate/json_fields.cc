@@ -84,6 +84,13 @@ void Fields::MayFlag(std::string_view name, bool& into) {
   into = found->get<bool>();
 }
 
+Status Fields::Version(Format format, std::string_view what) {
+  std::int64_t version = 1;
+  MayCount("format", version);
+  return CheckReadable(format, what, static_cast<std::uint64_t>(version),
+                       static_cast<std::uint64_t>(version));
+}
+
 void Fields::Each(std::string_view name, const std::function<void(const nlohmann::json&)>& read) {
   const nlohmann::json* found = Find(name, true);
   if (found == nullptr) return;

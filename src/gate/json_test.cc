@@ -45,6 +45,17 @@ TEST(GateJsonTest, EveryMemberThatIsNotKnownIsRefused) {
   }
 }
 
+TEST(GateJsonTest, ANewerFormatIsRefusedAndNotGuessed) {
+  nlohmann::json evidence = ToJson(testing::GoodEvidence(testing::GoodSettings()));
+  nlohmann::json settings = ToJson(testing::GoodSettings());
+  nlohmann::json report = ToJson(Judge({}, testing::GoodSettings(), testing::kNow));
+  ASSERT_TRUE(VerdictFromJson(report).ok());
+  for (nlohmann::json* one : {&evidence, &settings, &report}) (*one)["format"] = 2;
+  EXPECT_EQ(EvidenceFromJson(evidence).error().code, Code::kUnsupported);
+  EXPECT_EQ(SettingsFromJson(settings).error().code, Code::kUnsupported);
+  EXPECT_EQ(VerdictFromJson(report).error().code, Code::kUnsupported);
+}
+
 TEST(GateJsonTest, SaysInWordsWhatIsMissing) {
   const GateSettings settings = testing::GoodSettings();
   Evidence evidence = testing::GoodEvidence(settings);

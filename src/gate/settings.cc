@@ -271,6 +271,7 @@ Status CheckSettings(const GateSettings& settings) {
 Result<GateSettings> SettingsFromJson(const Json& json) {
   GateSettings settings;
   Fields fields(json, "gate settings");
+  RETURN_IF_ERROR(fields.Version(Format::kGateSettings, "this gate"));
   fields.MayText("name", settings.name);
   fields.MayText("environment", settings.environment);
   fields.MayText("rollout", settings.rollout);
@@ -304,7 +305,8 @@ Result<GateSettings> SettingsFromJson(const Json& json) {
 }
 
 ordered_json ToJson(const GateSettings& settings) {
-  ordered_json json = {{"name", settings.name},
+  ordered_json json = {{"format", VersionOf(Format::kGateSettings).written},
+                       {"name", settings.name},
                        {"environment", settings.environment},
                        {"rollout", settings.rollout},
                        {"candidate", settings.candidate},
