@@ -1,5 +1,6 @@
 #include "gate/evidence.h"
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 
@@ -455,6 +456,42 @@ Status CheckEvidence(const Evidence& evidence) {
   RETURN_IF_ERROR(CheckExposure(evidence.exposure));
   RETURN_IF_ERROR(CheckPaired(evidence));
   return CheckMeasured(evidence);
+}
+
+namespace {
+
+bool IsForward(const PairedCounts& before, const PairedCounts& now) {
+  return now.stable_fired >= before.stable_fired && now.missing >= before.missing &&
+         now.exposed >= before.exposed && now.settled >= before.settled &&
+         now.extra >= before.extra && now.candidate_fired >= before.candidate_fired;
+}
+
+}  // namespace
+
+Status CheckForward(const Evidence& before, const Evidence& now) {
+  if (before.basis.rollout != now.basis.rollout || before.basis.candidate != now.basis.candidate) {
+    return Ok();
+  }
+  for (const PairedEvidence& then : before.paired) {
+    const auto found =
+        std::find_if(now.paired.begin(), now.paired.end(),
+                     [&](const PairedEvidence& one) { return one.metric == then.metric; });
+    if (found == now.paired.end()) return Inconsistent(then.metric, "was counted and is gone");
+    // Another component: what was counted is void, and it begins anew.
+    if (found->component_digest != then.component_digest) continue;
+    if (!IsForward(then.counts, found->counts)) {
+      return Inconsistent(then.metric, "counts went back");
+    }
+  }
+  for (const InvariantEvidence& then : before.invariants) {
+    const auto found =
+        std::find_if(now.invariants.begin(), now.invariants.end(),
+                     [&](const InvariantEvidence& one) { return one.invariant == then.invariant; });
+    if (found == now.invariants.end() || found->candidate.breaches < then.candidate.breaches) {
+      return Inconsistent(std::string(InvariantName(then.invariant)), "counts went back");
+    }
+  }
+  return Ok();
 }
 
 Result<Evidence> EvidenceFromJson(const Json& json) {

@@ -208,6 +208,10 @@ struct Evidence {
 // (kInvalid).
 Status CheckEvidence(const Evidence& evidence);
 
+// Whether `now` goes on from `before`, of the same rollout: a count that is lower was lost, and a
+// difference that was lost could let a release pass (kInvalid). Ask it before judging.
+Status CheckForward(const Evidence& before, const Evidence& now);
+
 // Members are named as above; enums are their names. Every count must be there: kInvalid names the
 // member that is missing, not a number, or fails CheckEvidence. kUnsupported: a newer format.
 // Members it does not know are refused too: a misspelt count would otherwise read as nothing seen.

@@ -370,6 +370,22 @@ TEST_F(FailClosedTest, CountsThatCannotBeAreNoEvidence) {
   ExpectHalt(Rule::kContractFailure);  // what cannot be does not hide what was
 }
 
+TEST_F(FailClosedTest, ACounterThatWasLostIsNotACleanRelease) {
+  Evidence later = evidence;
+  later.paired[0].counts.stable_fired += 5;
+  later.paired[0].counts.missing = 3;
+  EXPECT_TRUE(CheckForward(evidence, later).ok());
+  EXPECT_FALSE(CheckForward(later, evidence).ok());
+  later = evidence;
+  later.paired.erase(later.paired.begin());
+  EXPECT_FALSE(CheckForward(evidence, later).ok());
+  later = evidence;
+  evidence.invariants[5].candidate.breaches = 1;
+  EXPECT_FALSE(CheckForward(evidence, later).ok());
+  later.basis.candidate = "other";
+  EXPECT_TRUE(CheckForward(evidence, later).ok());  // begins anew
+}
+
 TEST_F(FailClosedTest, VehiclesWithoutAnExtraCountForItOnlyAfterTheyWereWatched) {
   evidence.paired[0].counts.settled = 250;
   ExpectHold(Rule::kUnderpowered);

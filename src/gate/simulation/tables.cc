@@ -50,7 +50,8 @@ void AddShare(ordered_json& row, const std::string& name, std::int64_t k, std::i
 double Quantile(std::vector<double> values, double share) {
   if (values.empty()) return 0;
   std::sort(values.begin(), values.end());
-  const auto at = static_cast<std::size_t>(share * static_cast<double>(values.size() - 1) + 0.5);
+  const auto at =
+      static_cast<std::size_t>(std::lround(share * static_cast<double>(values.size() - 1)));
   return Rounded(values[at]);
 }
 
