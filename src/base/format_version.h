@@ -43,6 +43,7 @@ enum class Format {
   kControlDb,
   kShadowReport,
   kShadowRun,
+  kGateState,
 };
 
 struct FormatVersion {
@@ -86,6 +87,7 @@ inline constexpr std::array kFormats = {
     FormatVersion{Format::kControlDb, "control.db", 1, 1, 1},
     FormatVersion{Format::kShadowReport, "shadow report", 1, 1, 1},
     FormatVersion{Format::kShadowRun, "shadow run", 1, 1, 1},
+    FormatVersion{Format::kGateState, "gate state", 1, 1, 1},
 };
 
 constexpr const FormatVersion& VersionOf(Format format) {
