@@ -1,5 +1,8 @@
 #include "gate/evidence.h"
 
+#include <cmath>
+#include <set>
+
 #include "gate/json_fields.h"
 #include "gate/names.h"
 
@@ -69,10 +72,6 @@ PairedCounts ReadCounts(Fields& parent) {
   fields.Count("settled", counts.settled);
   fields.Count("extra", counts.extra);
   fields.Count("candidate_fired", counts.candidate_fired);
-  if (counts.missing > counts.stable_fired) fields.Mistake("missing is more than stable_fired");
-  if (counts.settled > counts.exposed) fields.Mistake("settled is more than exposed");
-  if (counts.extra > counts.settled) fields.Mistake("extra is more than settled");
-  if (counts.extra > counts.candidate_fired) fields.Mistake("extra is more than candidate_fired");
   parent.Take(fields.Done());
   return counts;
 }
@@ -119,7 +118,6 @@ void ReadBlocks(Fields& parent, std::vector<BlockEvidence>& into) {
       Fields inner(block, "blocks blocks");
       inner.Number("difference", one.difference);
       inner.Flag("candidate_first", one.candidate_first);
-      if (one.difference < -1 || one.difference > 1) inner.Mistake("difference is not in [-1, 1]");
       fields.Take(inner.Done());
       read.blocks.push_back(one);
     });
@@ -137,9 +135,6 @@ ArmSums ReadArm(Fields& parent, std::string_view name) {
   fields.Number("yy", sums.yy);
   fields.Number("ye", sums.ye);
   fields.Number("ee", sums.ee);
-  if (sums.y < 0 || sums.e < 0 || sums.yy < 0 || sums.ye < 0 || sums.ee < 0) {
-    fields.Mistake("a sum is negative");
-  }
   parent.Take(fields.Done());
   return sums;
 }
@@ -169,6 +164,7 @@ void ReadExposure(Fields& parent, Exposure& into) {
   fields.Count("vehicles", into.vehicles);
   fields.Count("silent_candidate", into.silent_candidate);
   fields.Count("silent_stable", into.silent_stable);
+  fields.Count("silent_both", into.silent_both);
   fields.Number("driving_s", into.driving_s);
   fields.Number("metres", into.metres);
   fields.Count("event_from_us", into.event_from_us);
@@ -182,7 +178,6 @@ void ReadExposure(Fields& parent, Exposure& into) {
     inner.Count("vehicles", one.vehicles);
     inner.Number("driving_s", one.driving_s);
     inner.Number("metres", one.metres);
-    if (one.fleet_share < 0 || one.fleet_share > 1) inner.Mistake("fleet_share is not in [0, 1]");
     fields.Take(inner.Done());
     into.strata.push_back(std::move(one));
   });
@@ -310,6 +305,7 @@ ordered_json ExposureToJson(const Exposure& exposure) {
                        {"vehicles", exposure.vehicles},
                        {"silent_candidate", exposure.silent_candidate},
                        {"silent_stable", exposure.silent_stable},
+                       {"silent_both", exposure.silent_both},
                        {"driving_s", exposure.driving_s},
                        {"metres", exposure.metres},
                        {"event_from_us", exposure.event_from_us},
@@ -355,6 +351,110 @@ void AddPeople(const Evidence& evidence, ordered_json& json) {
 
 std::string_view InvariantName(Invariant invariant) { return NameIn(kInvariantNames, invariant); }
 
+namespace {
+
+bool IsWhole(std::int64_t part, std::int64_t whole) { return part >= 0 && part <= whole; }
+
+Error Inconsistent(const std::string& where, const std::string& what) {
+  return {Code::kInvalid, "evidence: " + where + ": " + what};
+}
+
+Status CheckCounts(const std::string& metric, const PairedCounts& counts) {
+  if (!IsWhole(counts.missing, counts.stable_fired)) {
+    return Inconsistent(metric, "missing is more than stable_fired");
+  }
+  if (!IsWhole(counts.settled, counts.exposed)) {
+    return Inconsistent(metric, "settled is more than exposed");
+  }
+  if (!IsWhole(counts.extra, counts.settled) || !IsWhole(counts.extra, counts.candidate_fired)) {
+    return Inconsistent(metric, "extra is more than settled or candidate_fired");
+  }
+  return Ok();
+}
+
+Status CheckPaired(const Evidence& evidence) {
+  for (const PairedEvidence& paired : evidence.paired) {
+    RETURN_IF_ERROR(CheckCounts(paired.metric, paired.counts));
+    for (const PairedStratum& stratum : paired.strata) {
+      RETURN_IF_ERROR(CheckCounts(paired.metric + " " + stratum.name, stratum.counts));
+    }
+  }
+  return Ok();
+}
+
+Status CheckMeasured(const Evidence& evidence) {
+  for (const BlockEvidence& item : evidence.blocks) {
+    for (const Block& block : item.blocks) {
+      if (!(block.difference >= -1 && block.difference <= 1)) {
+        return Inconsistent(item.metric, "a difference is not in [-1, 1]");
+      }
+    }
+  }
+  for (const RateEvidence& item : evidence.rates) {
+    for (const RateLook& look : item.looks) {
+      for (const ArmSums* arm : {&look.candidate, &look.control}) {
+        for (const double sum : {arm->y, arm->e, arm->yy, arm->ye, arm->ee}) {
+          if (!(sum >= 0 && std::isfinite(sum)) || arm->vehicles < 0) {
+            return Inconsistent(item.metric, "a sum is negative or not finite");
+          }
+        }
+      }
+    }
+  }
+  return Ok();
+}
+
+Status CheckExposure(const Exposure& exposure) {
+  const bool is_whole = IsWhole(exposure.vehicles, exposure.cohort_vehicles) &&
+                        exposure.silent_candidate >= 0 && exposure.silent_stable >= 0 &&
+                        exposure.silent_both >= 0 &&
+                        exposure.silent_candidate <= exposure.vehicles - exposure.silent_stable &&
+                        exposure.silent_both <=
+                            exposure.vehicles - exposure.silent_stable - exposure.silent_candidate;
+  if (!is_whole) return Inconsistent("exposure", "silent, exposed and assigned do not go together");
+  for (const StratumExposure& stratum : exposure.strata) {
+    if (!(stratum.fleet_share >= 0 && stratum.fleet_share <= 1) ||
+        !IsWhole(stratum.vehicles, exposure.vehicles)) {
+      return Inconsistent("exposure", "stratum " + stratum.name + " is larger than the whole");
+    }
+  }
+  return Ok();
+}
+
+Status CheckNames(const Evidence& evidence) {
+  std::set<std::string> names;
+  const auto is_new = [&](const std::string& name) { return names.insert(name).second; };
+  for (const auto& one : evidence.paired) {
+    if (!is_new(one.metric)) return Inconsistent(one.metric, "stands twice");
+  }
+  for (const auto& one : evidence.blocks) {
+    if (!is_new(one.metric)) return Inconsistent(one.metric, "stands twice");
+  }
+  for (const auto& one : evidence.rates) {
+    if (!is_new(one.metric)) return Inconsistent(one.metric, "stands twice");
+  }
+  for (const auto& one : evidence.invariants) {
+    const std::string name(InvariantName(one.invariant));
+    if (!is_new("invariant " + name)) return Inconsistent(name, "stands twice");
+    if (one.candidate.breaches < 0 || one.candidate.vehicles < 0 || one.stable.breaches < 0) {
+      return Inconsistent(name, "a count is negative");
+    }
+  }
+  for (const auto& [name, vehicles] : evidence.arms) {
+    if (vehicles < 0) return Inconsistent(name, "a count is negative");
+  }
+  return Ok();
+}
+
+}  // namespace
+
+Status CheckEvidence(const Evidence& evidence) {
+  RETURN_IF_ERROR(CheckNames(evidence));
+  RETURN_IF_ERROR(CheckExposure(evidence.exposure));
+  RETURN_IF_ERROR(CheckPaired(evidence));
+  return CheckMeasured(evidence);
+}
+
 Result<Evidence> EvidenceFromJson(const Json& json) {
   Evidence evidence;
   Fields fields(json, "evidence");
@@ -367,6 +467,7 @@ Result<Evidence> EvidenceFromJson(const Json& json) {
   ReadSourcesAndArms(fields, evidence);
   ReadPeople(fields, evidence);
   RETURN_IF_ERROR(fields.Done());
+  RETURN_IF_ERROR(CheckEvidence(evidence));
   return evidence;
 }
 

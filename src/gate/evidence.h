@@ -103,8 +103,8 @@ struct PairedEvidence {
   std::vector<PairedExample> examples = {};  // at most kExamplesMax
 };
 
-// Candidate minus stable, of one block (a partition in an interval), in [-1, 1]: the difference of
-// shares over the objective, or a difference of a gauge divided by MetricSettings::scale and cut.
+// Candidate minus stable, of one block (a partition in an interval): a difference of shares over
+// the objective, or of a gauge, divided by MetricSettings::scale and cut to [-1, 1].
 struct Block {
   double difference = 0;
   // By the lot drawn for this block beforehand, the candidate ran on the first host (false:
@@ -151,10 +151,13 @@ struct StratumExposure {
 
 // Denominators, all from ingest: no release can make them smaller.
 struct Exposure {
-  std::int64_t cohort_vehicles = 0;   // assigned by lot
-  std::int64_t vehicles = 0;          // of these, with input since the candidate was warm
-  std::int64_t silent_candidate = 0;  // of these, no output or mark of the candidate in time
+  std::int64_t cohort_vehicles = 0;  // assigned by lot
+  std::int64_t vehicles = 0;         // of these, with input since the candidate was warm
+  // Of these, in time no output and no mark of progress of the candidate alone, of stable alone, of
+  // both.
+  std::int64_t silent_candidate = 0;
   std::int64_t silent_stable = 0;
+  std::int64_t silent_both = 0;
   double driving_s = 0;
   double metres = 0;
   std::int64_t event_from_us = 0;  // event time covered, by the slowest partition
@@ -200,8 +203,12 @@ struct Evidence {
   std::vector<Confirmation> confirmations = {};
 };
 
+// Counts that cannot be: a part larger than its whole, negative, not finite, a name twice
+// (kInvalid).
+Status CheckEvidence(const Evidence& evidence);
+
 // Members are named as above; enums are their names. Every count must be there: kInvalid names the
-// member that is missing, negative, not finite or larger than its whole (missing > stable_fired).
+// member that is missing, not a number, or fails CheckEvidence.
 // Members it does not know are refused too: a misspelt count would otherwise read as nothing seen.
 Result<Evidence> EvidenceFromJson(const nlohmann::json& json);
 nlohmann::ordered_json ToJson(const Evidence& evidence);

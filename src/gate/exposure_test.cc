@@ -1,7 +1,7 @@
 // How long and how far vehicles drove, whatever a release says.
 #include "gate/exposure.h"
 
-#include "gate/gate_testing.h"
+#include "gate/observer_testing.h"
 
 namespace telltale::gate {
 namespace {

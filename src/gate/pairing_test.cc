@@ -1,7 +1,7 @@
 // What a vehicle votes, by what two releases concluded of the same input.
 #include "gate/pairing.h"
 
-#include "gate/gate_testing.h"
+#include "gate/observer_testing.h"
 
 namespace telltale::gate {
 namespace {

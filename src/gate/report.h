@@ -58,9 +58,10 @@ struct Report {
   Basis basis = {};
 };
 
-// Pure. Never PASS without evidence: what is absent, old, void or contradictory is a HOLD. A HALT
+// Pure; `now_us` is the caller's clock, against which evidence and sources are old. Not one PASS
+// without evidence: what is absent, old, void or contradictory is a HOLD. A HALT
 // needs evidence that stands (an invariant, or the merged e-value at or above 1 / alpha_halt).
-Report Judge(const Evidence& evidence, const GateSettings& settings);
+Report Judge(const Evidence& evidence, const GateSettings& settings, std::int64_t now_us);
 
 // Members as above; names of enums; numbers with 9 digits, infinite ones cut at 1e300.
 nlohmann::ordered_json ToJson(const Report& report);

@@ -76,6 +76,16 @@ Status CheckMetrics(const GateSettings& settings) {
   return Ok();
 }
 
+Status CheckStrata(const GateSettings& settings) {
+  std::set<std::pair<std::string, std::string>> names;
+  for (const StratumName& stratum : settings.strata) {
+    if (!names.insert({stratum.dimension, stratum.name}).second) {
+      return Wrong("strata", "have " + stratum.dimension + " " + stratum.name + " twice");
+    }
+  }
+  return Ok();
+}
+
 Status CheckArms(const GateSettings& settings) {
   if (settings.arms.empty()) return Ok();
   double sum = 0;
@@ -210,6 +220,10 @@ void AddRules(const GateSettings& settings, ordered_json& json) {
   for (const ArmShare& arm : settings.arms) {
     json["arms"].push_back({{"name", arm.name}, {"share", arm.share}});
   }
+  json["strata"] = ordered_json::array();
+  for (const StratumName& stratum : settings.strata) {
+    json["strata"].push_back({{"dimension", stratum.dimension}, {"name", stratum.name}});
+  }
   json["metrics"] = ordered_json::array();
   for (const MetricSettings& metric : settings.metrics) {
     json["metrics"].push_back(MetricToJson(metric));
@@ -245,6 +259,7 @@ Status CheckSettings(const GateSettings& settings) {
   }
   if (settings.sources.empty()) return Wrong("sources", "are empty: nothing could be stale");
   RETURN_IF_ERROR(CheckArms(settings));
+  RETURN_IF_ERROR(CheckStrata(settings));
   return CheckMetrics(settings);
 }
 
@@ -266,6 +281,14 @@ Result<GateSettings> SettingsFromJson(const Json& json) {
     inner.Number("share", arm.share);
     fields.Take(inner.Done());
     settings.arms.push_back(std::move(arm));
+  });
+  fields.Each("strata", [&](const nlohmann::json& item) {
+    StratumName stratum;
+    Fields inner(item, "gate settings strata");
+    inner.Text("dimension", stratum.dimension);
+    inner.Text("name", stratum.name);
+    fields.Take(inner.Done());
+    settings.strata.push_back(std::move(stratum));
   });
   fields.Each("metrics", [&](const nlohmann::json& item) {
     settings.metrics.push_back(ReadMetric(fields, item));

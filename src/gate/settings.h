@@ -47,11 +47,16 @@ struct MetricSettings {
 
   // blocks
   double block_margin = 0.01;  // of the mean difference, in units of Block::difference
-  double scale = 1;            // what a gauge was divided by; for the words only
+  double scale = 1;            // the difference that counts as 1: smaller sees smaller ones sooner
 
   // rate
   double ratio_margin = 1.2;         // candidate's rate by control's
   std::vector<double> planned = {};  // share of the information at each look, rising to 1
+};
+
+struct StratumName {
+  std::string dimension = {};
+  std::string name = {};
 };
 
 struct ArmShare {
@@ -86,6 +91,9 @@ struct GateSettings {
   std::int64_t dead_letter_vehicles_min = 2;
   std::int64_t approvals_required = 0;
   std::vector<std::string> sources = {"ingest", "stable_journal", "candidate_journal", "counters"};
+  // Whose votes are looked at by themselves too, with half the weight of their metric in common:
+  // a fault of one model is seen there first. Fixed like the metrics.
+  std::vector<StratumName> strata = {};
   std::vector<ArmShare> arms = {};  // expected shares, sum 1; empty: balance is not looked at
   std::vector<MetricSettings> metrics = {};  // in play. Nothing joins later
 };
