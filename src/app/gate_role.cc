@@ -147,7 +147,7 @@ void GateRole::Say(const Status& status) {
   if (what != trouble_ && !what.empty()) spdlog::warn("gate: {}; it is tried again", what);
   if (what != trouble_ && what.empty()) spdlog::info("gate: goes on");
   trouble_ = what;
-  if (!status.ok()) counters_.Get("gate_turns_failed_total").Add();
+  if (!status.ok()) counters_.Get("turns_failed").Add();
 }
 
 void GateRole::WriteCounts(Micros now) {

@@ -59,6 +59,7 @@ void Observer::Begin(Micros not_before) {
   ingest_ = std::make_unique<Ingest>(parts_.streams, options_.shards, options_.partitions,
                                      options_.rollout.began);
   invariants_ = std::make_unique<Invariants>(window);
+  looks_ = std::make_unique<Looks>();
 }
 
 // What was counted holds for these alone.
@@ -77,7 +78,7 @@ Status Observer::LookAtSettings(bool& has_changed) {
   auto settings = json.is_discarded() ? Result<GateSettings>(Error{Code::kInvalid, "no JSON"})
                                       : SettingsFromJson(json);
   if (!settings.ok()) {
-    parts_.counters.Get("gate_settings_refused").Add();
+    parts_.counters.Get("settings_refused").Add();
     return Ok();  // those before stay, and so does their digest
   }
   std::string digest = GateDigest(*settings);
@@ -125,9 +126,27 @@ Status Observer::LookAround() {
   const Micros at = parts_.clock.NowUtc();
   if (sights.workers[0].is_told && sights.workers[1].is_told) counters_at_ = at;
   const Micros now = parts_.clock.NowMonotonic();
+  LookAtBlocks(sights, now);
   if (invariants_->Look(*comparison_, sights, now, at)) told_at_ = Micros{INT64_MIN / 2};
   Count();
   return Ok();
+}
+
+void Observer::LookAtBlocks(const Sights& sights, Micros now) {
+  std::int64_t in_shadow = 0;
+  const auto& vehicles = ingest_->tally().vehicles();
+  for (const auto& [ref, vehicle] : vehicles) in_shadow += vehicle.has_input ? 1 : 0;
+  looks_->Look({.comparison = *comparison_,
+                .sights = sights,
+                .now = now,
+                .vehicles = {static_cast<std::int64_t>(vehicles.size()), in_shadow}});
+}
+
+double Observer::ScaleOf(std::string_view metric) const {
+  for (const MetricSettings& one : settings_.metrics) {
+    if (one.name == metric && one.scale > 0) return one.scale;
+  }
+  return 1;
 }
 
 void Observer::Count() {
@@ -138,11 +157,11 @@ void Observer::Count() {
   };
   std::uint64_t stopped = 0;
   for (const JournalSight& one : comparison_->sights()) stopped += one.stopped.empty() ? 0 : 1;
-  set("gate_journals_stopped", stopped);
-  set("gate_vehicles", ingest_->tally().vehicles().size());
-  set("gate_overflows", (comparison_->pairing().overflow().empty() ? 0 : 1) +
-                            (ingest_->tally().overflow().empty() ? 0 : 1));
-  set("gate_reports_unreadable", ingest_->unreadable());
+  set("journals_stopped", stopped);
+  set("vehicles", ingest_->tally().vehicles().size());
+  set("overflows", (comparison_->pairing().overflow().empty() ? 0 : 1) +
+                       (ingest_->tally().overflow().empty() ? 0 : 1));
+  set("reports_unreadable", ingest_->unreadable());
 }
 
 gate::Evidence Observer::Evidence() const {
@@ -164,6 +183,7 @@ gate::Evidence Observer::Evidence() const {
        .model_of =
            [this](const VehicleRef& vehicle) { return parts_.surroundings.ModelOf(vehicle); }},
       evidence);
+  evidence.blocks = looks_->Blocks([this](std::string_view metric) { return ScaleOf(metric); });
   if (counters_at_) {
     evidence.sources.push_back({.name = "counters", .newest_us = counters_at_->value});
   }
@@ -174,7 +194,7 @@ Status Observer::WriteEvidence() {
   told_at_ = parts_.clock.NowMonotonic();
   const std::string text = ToJson(Evidence()).dump(1) + "\n";
   RETURN_IF_ERROR(WriteFileDurably(parts_.disk, options_.folder + "/evidence.json", text, 0640));
-  parts_.counters.Get("gate_evidence_written_total").Add();
+  parts_.counters.Get("evidence_written").Add();
   return Ok();
 }
 
@@ -184,9 +204,10 @@ Status Observer::SaveState() {
   comparison_->Encode(body);
   ingest_->Encode(body);
   invariants_->Encode(body);
+  looks_->Encode(body);
   RETURN_IF_ERROR(WriteFileDurably(parts_.disk, options_.folder + "/state",
                                    EncodeState(Binding(), body), 0640));
-  parts_.counters.Get("gate_states_saved_total").Add();
+  parts_.counters.Get("states_saved").Add();
   return Ok();
 }
 
@@ -198,6 +219,7 @@ Status Observer::Restore() {
   RETURN_IF_ERROR(comparison_->Restore(in));
   RETURN_IF_ERROR(ingest_->Restore(in));
   RETURN_IF_ERROR(invariants_->Restore(in));
+  RETURN_IF_ERROR(looks_->Restore(in));
   if (in.remaining() != 0) return Error{Code::kCorrupt, "gate state: more than it says"};
   if (state.binding != Binding()) Begin(comparison_->pairing().NewestLogTime());
   comparison_->pairing().Forget(erased_);

@@ -13,6 +13,7 @@
 #include "gate/comparison.h"
 #include "gate/ingest.h"
 #include "gate/invariants.h"
+#include "gate/looks.h"
 #include "gate/settings.h"
 #include "gate/sights.h"
 
@@ -72,6 +73,8 @@ class Observer {
   Status LookAround();
   Status Restore();
   void Count();
+  void LookAtBlocks(const Sights& sights, Micros now);
+  double ScaleOf(std::string_view metric) const;
 
   Parts parts_;
   ObserverOptions options_;
@@ -84,6 +87,7 @@ class Observer {
   std::unique_ptr<Comparison> comparison_;
   std::unique_ptr<Ingest> ingest_;
   std::unique_ptr<Invariants> invariants_;
+  std::unique_ptr<Looks> looks_;
   std::optional<Micros> counters_at_;         // UTC, when the surroundings were seen last
   Micros looked_at_ = Micros{INT64_MIN / 2};  // monotonic, as all below
   Micros told_at_ = Micros{INT64_MIN / 2};

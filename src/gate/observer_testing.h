@@ -111,11 +111,15 @@ class Journal {
     Append(partition, entry);
   }
 
+  void SayBroken(std::uint16_t partition) { AppendBytes(partition, "\xff"); }
+
  private:
   void Append(std::uint16_t partition, const internal::v1::JournalEntry& entry) {
+    AppendBytes(partition, entry.SerializeAsString());
+  }
+  void AppendBytes(std::uint16_t partition, const std::string& payload) {
     log::BatchBuilder batch(PartitionId{partition});
-    const std::string payload = entry.SerializeAsString();
-    batch.Add({.kind = log::RecordKind::kData}, "", AsBytes(payload));
+    batch.Add(log::RecordHeader{}, "", AsBytes(payload));
     log::ShardWriter& shard = log_->shard(log::ShardOf(PartitionId{partition}, kShards));
     const log::ShardWriter::Staged staged{0, &batch};
     Must(shard.Append({&staged, 1}));

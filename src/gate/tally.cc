@@ -69,16 +69,21 @@ void Add(const PairedCounts& from, PairedCounts& to) {
   to.candidate_fired += from.candidate_fired;
 }
 
+// By how far the stream was read: a mark that stands while the other's goes on, or both stand.
 void Tally::FindSilent() {
+  const auto at = input_.ingest.log_time();
   for (std::uint16_t p = 0; p < input_.comparison.options().partitions; ++p) {
-    const auto stable = input_.comparison.NewestMark(PartitionId{p}, Side::kStable);
-    const auto candidate = input_.comparison.NewestMark(PartitionId{p}, Side::kCandidate);
-    if (stable && (!candidate || stable->log_time - candidate->log_time > kSilentAfter)) {
-      silent_[1].insert(PartitionId{p});
-    }
-    if (candidate && (!stable || candidate->log_time - stable->log_time > kSilentAfter)) {
-      silent_[0].insert(PartitionId{p});
-    }
+    const PartitionId partition{p};
+    const auto stable = input_.comparison.NewestMark(partition, Side::kStable);
+    const auto candidate = input_.comparison.NewestMark(partition, Side::kCandidate);
+    Micros newest = at.value_or(Micros{INT64_MIN});
+    if (stable) newest = std::max(newest, stable->log_time);
+    if (candidate) newest = std::max(newest, candidate->log_time);
+    const auto is_silent = [&](const std::optional<journal::Mark>& mark) {
+      return !mark || newest - mark->log_time > kSilentAfter;
+    };
+    if (is_silent(stable)) silent_[0].insert(partition);
+    if (is_silent(candidate)) silent_[1].insert(partition);
   }
 }
 
@@ -112,8 +117,11 @@ void Tally::Drive() {
     ++exposure.vehicles;
     driving_us += vehicle.driving_us;
     millimetres += vehicle.millimetres;
-    if (silent_[1].contains(vehicle.partition)) ++exposure.silent_candidate;
-    if (silent_[0].contains(vehicle.partition)) ++exposure.silent_stable;
+    const bool is_stable_silent = silent_[0].contains(vehicle.partition);
+    const bool is_candidate_silent = silent_[1].contains(vehicle.partition);
+    if (is_candidate_silent && !is_stable_silent) ++exposure.silent_candidate;
+    if (is_stable_silent && !is_candidate_silent) ++exposure.silent_stable;
+    if (is_stable_silent && is_candidate_silent) ++exposure.silent_both;
   }
   exposure.cohort_vehicles = in_cohort;
   exposure.driving_s = static_cast<double>(driving_us) / kUsInSecond;
