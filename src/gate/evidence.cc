@@ -353,7 +353,9 @@ std::string_view InvariantName(Invariant invariant) { return NameIn(kInvariantNa
 
 namespace {
 
-bool IsWhole(std::int64_t part, std::int64_t whole) { return part >= 0 && part <= whole; }
+bool IsWhole(std::int64_t part, std::int64_t whole) {
+  return part >= 0 && part <= whole && whole <= kVehiclesMax;
+}
 
 Error Inconsistent(const std::string& where, const std::string& what) {
   return {Code::kInvalid, "evidence: " + where + ": " + what};
@@ -441,7 +443,7 @@ Status CheckNames(const Evidence& evidence) {
     }
   }
   for (const auto& [name, vehicles] : evidence.arms) {
-    if (vehicles < 0) return Inconsistent(name, "a count is negative");
+    if (!IsWhole(vehicles, kVehiclesMax)) return Inconsistent(name, "is no count of vehicles");
   }
   return Ok();
 }

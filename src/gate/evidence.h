@@ -65,6 +65,7 @@ struct InvariantEvidence {
   std::vector<std::string> vehicles = {};  // at most kExamplesMax references
 };
 inline constexpr std::size_t kExamplesMax = 20;
+inline constexpr std::int64_t kVehiclesMax = 1'000'000'000;
 
 // Vehicles, counted once each (fleet-level outputs: blocks of cell and hour). "First" is by event
 // time since the candidate was warm. Only what lies below both releases' durable offsets and the
