@@ -9,6 +9,7 @@
 #include "app/release_workers.h"
 #include "contract/contract.h"
 #include "control/release.h"
+#include "gate/evidence.h"
 #include "safety/release.h"
 
 namespace telltale::app {

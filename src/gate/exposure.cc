@@ -74,7 +74,7 @@ bool ExposureTally::IsNew(VehicleExposure& vehicle, const InputReport& report) {
 }
 
 void ExposureTally::Take(const InputReport& report, const WarmSince& warm_since) {
-  if (vehicles_.size() >= kVehiclesMax && !vehicles_.contains(report.vehicle)) {
+  if (vehicles_.size() >= kDrivenVehiclesMax && !vehicles_.contains(report.vehicle)) {
     overflow_ = kVehiclesOverflow;
     return;
   }

@@ -22,7 +22,7 @@ namespace telltale::gate {
 // Between two reports further apart a car was out of coverage or parked: of such a gap only so much
 // counts as driven. Ours: the longest pause that a car's own reporting leaves while it drives.
 inline constexpr Micros kReportGapMax = Micros::Seconds(30);
-inline constexpr std::size_t kVehiclesMax = 2'000'000;
+inline constexpr std::size_t kDrivenVehiclesMax = 2'000'000;
 inline constexpr std::size_t kFirmwaresMax = 4'096;  // names; the others are one, "other"
 inline constexpr std::size_t kBootsPerVehicleMax = 4;
 inline constexpr std::size_t kHours = 24;  // of the day, UTC, by event time

@@ -111,7 +111,7 @@ Status Observer::LookAround() {
   RETURN_IF_ERROR(LookAtSettings(has_changed));
   if (has_changed) {
     spdlog::info("gate: {}: another gate: what was counted is void", options_.rollout.id);
-    Begin(comparison_->pairing().NewestLogTime());
+    Begin(comparison_->pairing().NewestLogTime() + Micros{1});
     told_at_ = Micros{INT64_MIN / 2};
   }
   ASSIGN_OR_RETURN(const bool was_erased, erased_.Refresh());
@@ -221,7 +221,7 @@ Status Observer::Restore() {
   RETURN_IF_ERROR(invariants_->Restore(in));
   RETURN_IF_ERROR(looks_->Restore(in));
   if (in.remaining() != 0) return Error{Code::kCorrupt, "gate state: more than it says"};
-  if (state.binding != Binding()) Begin(comparison_->pairing().NewestLogTime());
+  if (state.binding != Binding()) Begin(comparison_->pairing().NewestLogTime() + Micros{1});
   comparison_->pairing().Forget(erased_);
   ingest_->Forget(erased_);
   invariants_->Forget(erased_);

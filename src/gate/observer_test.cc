@@ -6,6 +6,7 @@
 
 #include "base/test_rounds.h"
 #include "contract/wire.h"
+#include "gate/gate_testing.h"
 #include "gate/kept_evidence.h"
 #include "gate/observer_testing.h"
 
@@ -263,7 +264,7 @@ TEST_F(ObserverOfOneTest, ACandidateThatStandsStillLetsNoVehicleDriveWithoutADif
 TEST_F(ObserverOfOneTest, AnotherGateTakesNothingOfWhatWasCounted) {
   Work(0, 60, false);
   EXPECT_GT(MetricOf(Now(), "rule/hard_braking").counts.missing, 0);
-  GateSettings settings;
+  GateSettings settings = testing::GoodSettings();
   settings.name = "stricter";
   Must(WriteFileDurably(world.disk, "/gate/prod-1/settings.json", ToJson(settings).dump()));
   const Evidence evidence = Now();
@@ -280,7 +281,7 @@ TEST_F(ObserverOfOneTest, WhoIsErasedLeavesCountsExamplesAndTheFilesOfRolloutsTh
   Must(observer->WriteEvidence());
   Must(observer->SaveState());
   Must(world.disk.MakeFolders("/erased"));
-  const VehicleRef gone = CarOf(0, 0);
+  const VehicleRef gone = CarOf(0, 1);
   EXPECT_TRUE(Must(AppendErasure(world.disk, "/erased/list", gone)));
   const auto has = [&](const std::string& name) {
     const auto text = Must(ReadWholeFile(world.disk, "/gate/prod-1/" + name));

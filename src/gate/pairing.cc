@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <optional>
+#include <tuple>
 #include <utility>
 
 #include "gate/bytes_of.h"
@@ -234,21 +235,34 @@ void Pairing::Vote(const Key& key, std::uint8_t bits) {
   ++votes_;
 }
 
+// Of each side those that came first by event time, one of a vehicle: whichever partition was
+// looked at first, they are the same.
 void Pairing::AddExample(const Key& key, std::string_view side, Micros event_at, std::string what) {
   if (!rules_.contains(key.first) && rules_.size() >= kRulesMax) return;
   auto& examples = rules_[key.first].examples;
-  const std::string vehicle = key.second.ToHex();
+  PairedExample example{.side = std::string(side),
+                        .vehicle = key.second.ToHex(),
+                        .event_at_us = event_at.value,
+                        .what = std::move(what)};
+  const auto place_of = [](const PairedExample& one) {
+    return std::tie(one.side, one.event_at_us, one.vehicle);
+  };
   std::size_t same = 0;
-  for (const PairedExample& one : examples) {
-    if (one.side != side) continue;
-    if (one.vehicle == vehicle) return;  // of each vehicle the first
+  auto last = examples.end();
+  for (auto one = examples.begin(); one != examples.end(); ++one) {
+    if (one->side != side) continue;
+    if (one->vehicle == example.vehicle) return;
     ++same;
+    last = one;  // they are in order
   }
-  if (same >= kExamplesOfSideMax) return;
-  examples.push_back({.side = std::string(side),
-                      .vehicle = vehicle,
-                      .event_at_us = event_at.value,
-                      .what = std::move(what)});
+  if (same >= kExamplesOfSideMax) {
+    if (place_of(*last) < place_of(example)) return;
+    examples.erase(last);
+  }
+  const auto at = std::find_if(examples.begin(), examples.end(), [&](const PairedExample& one) {
+    return place_of(example) < place_of(one);
+  });
+  examples.insert(at, std::move(example));
 }
 
 Offset Pairing::DoneTo(PartitionId id) const {
