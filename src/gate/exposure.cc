@@ -88,7 +88,7 @@ void ExposureTally::Take(const InputReport& report, const WarmSince& warm_since)
   const auto warm = warm_since(report.partition, report.vehicle);
   const bool is_compared = warm && report.log_time >= *warm;
   if (is_compared) {
-    vehicle.has_input = true;
+    if (!std::exchange(vehicle.has_input, true)) ++compared_;
     event_from_ = std::min(event_from_, report.event_at);
     event_to_ = std::max(event_to_, report.event_at);
   }
@@ -121,7 +121,11 @@ std::uint16_t ExposureTally::NumberOf(const std::string& firmware) {
 
 void ExposureTally::Forget(const ErasureList& erased) {
   if (erased.empty()) return;
-  std::erase_if(vehicles_, [&](const auto& one) { return erased.Contains(one.first); });
+  std::erase_if(vehicles_, [&](const auto& one) {
+    if (!erased.Contains(one.first)) return false;
+    compared_ -= one.second.has_input ? 1 : 0;
+    return true;
+  });
 }
 
 void ExposureTally::Encode(std::string& out) const {
@@ -179,6 +183,7 @@ Result<ExposureTally> ExposureTally::Decode(ByteReader& in) {
     vehicle.firmware = in.Get<std::uint16_t>();
     vehicle.vehicle_class = in.Get<std::uint8_t>();
     vehicle.has_input = in.Get<std::uint8_t>() != 0;
+    tally.compared_ += vehicle.has_input ? 1 : 0;
     vehicle.partition = PartitionId{in.Get<std::uint16_t>()};
     vehicle.driving_us = in.Get<std::int64_t>();
     vehicle.millimetres = in.Get<std::int64_t>();

@@ -66,6 +66,7 @@ class ExposureTally {
 
   using Vehicles = std::unordered_map<VehicleRef, VehicleExposure, VehicleRefHash>;
   const Vehicles& vehicles() const { return vehicles_; }
+  std::int64_t compared() const { return compared_; }  // vehicles with input since they are
   std::string_view FirmwareName(std::uint16_t number) const { return firmwares_.at(number); }
   // Of the compared vehicles, by hour of the day.
   const std::array<std::int64_t, kHours>& hour_driving_us() const { return hour_driving_us_; }
@@ -83,6 +84,7 @@ class ExposureTally {
   static bool IsNew(VehicleExposure& vehicle, const InputReport& report);
 
   Vehicles vehicles_;
+  std::int64_t compared_ = 0;
   std::vector<std::string> firmwares_ = {""};
   std::array<std::int64_t, kHours> hour_driving_us_{};
   std::array<std::int64_t, kHours> hour_millimetres_{};

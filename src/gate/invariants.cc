@@ -210,7 +210,9 @@ void Invariants::LookAtSilence(const Comparison& comparison, Micros at) {
   for (const auto& [name, rule] : comparison.pairing().rules()) {
     for (const auto& [vehicle, bits] : rule.vehicles) {
       if ((bits & kStableSpoke) != 0) ++spoken_of;
-      if ((bits & kCandidateSpoke) != 0) has_spoken = true;
+      if ((bits & kCandidateSpoke) == 0) continue;
+      has_spoken = true;
+      break;
     }
     if (has_spoken) break;
   }

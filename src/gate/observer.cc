@@ -13,6 +13,7 @@ namespace telltale::gate {
 namespace {
 
 constexpr std::uint64_t kSettingsBytesMax = 1u << 20;
+constexpr std::int64_t kEvidenceRest = 10;  // times as long as writing took
 constexpr Micros kWindowMin = Micros::Seconds(300);
 constexpr double kUsInSecond = 1e6;
 
@@ -133,13 +134,12 @@ Status Observer::LookAround() {
 }
 
 void Observer::LookAtBlocks(const Sights& sights, Micros now) {
-  std::int64_t in_shadow = 0;
-  const auto& vehicles = ingest_->tally().vehicles();
-  for (const auto& [ref, vehicle] : vehicles) in_shadow += vehicle.has_input ? 1 : 0;
-  looks_->Look({.comparison = *comparison_,
-                .sights = sights,
-                .now = now,
-                .vehicles = {static_cast<std::int64_t>(vehicles.size()), in_shadow}});
+  const ExposureTally& tally = ingest_->tally();
+  looks_->Look(
+      {.comparison = *comparison_,
+       .sights = sights,
+       .now = now,
+       .vehicles = {static_cast<std::int64_t>(tally.vehicles().size()), tally.compared()}});
 }
 
 double Observer::ScaleOf(std::string_view metric) const {
@@ -191,9 +191,13 @@ gate::Evidence Observer::Evidence() const {
 }
 
 Status Observer::WriteEvidence() {
-  told_at_ = parts_.clock.NowMonotonic();
+  const Micros began = parts_.clock.NowMonotonic();
+  told_at_ = began;  // also when it fails
   const std::string text = ToJson(Evidence()).dump(1) + "\n";
   RETURN_IF_ERROR(WriteFileDurably(parts_.disk, options_.folder + "/evidence.json", text, 0640));
+  // Of a large fleet it takes a while: then it comes less often, so that reading goes on.
+  const Micros took = parts_.clock.NowMonotonic() - began;
+  told_at_ = began + Micros{took.value * kEvidenceRest};
   parts_.counters.Get("evidence_written").Add();
   return Ok();
 }

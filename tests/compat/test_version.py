@@ -87,12 +87,13 @@ def test_the_newest_golden_files_have_the_versions_that_it_says(version, newest)
         assert (versions == written[name]) == (name not in YOUNGER), name
     # Inside of segments, and of Kafka; not written any more; the vault's others are read by its own
     # tests (src/vault/golden_test.cc), and so are those of releases and of control
-    # (src/control/*_test.cc) and of a candidate's rows (tests/python/test_shadow.py).
+    # (src/control/*_test.cc), of a candidate's rows (tests/python/test_shadow.py) and of the gate
+    # (src/gate/observer_test.cc).
     assert set(written) - set(found) == {
         "batch", "sealed envelope", "kafka message", "vault state", "vault hour key",
         "transport bundle", "transport key", "presence ledger", "kept answer",
         "release declaration", "release signature", "control tokens", "control.db", "shadow run",
-        "shadow report"}
+        "shadow report", "gate state"}
 
 
 def test_outside_a_checkout_the_commit_is_unknown_and_the_file_is_left_alone(tmp_path):
