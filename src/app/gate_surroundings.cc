@@ -170,7 +170,8 @@ Status GateSurroundings::CheckAuthority() {
   }
   std::map<PartitionId, std::vector<std::pair<std::uint32_t, std::uint32_t>>> in_force;
   for (const publish::LedgerRow& row : ledger) {
-    if (!row.to) in_force[row.partition].emplace_back(row.lot_from, row.lot_to);
+    auto& lots = in_force[row.partition];  // also of one in which nobody speaks any more
+    if (!row.to) lots.emplace_back(row.lot_from, row.lot_to);
   }
   std::int64_t not_single = 0;
   for (const auto& [partition, lots] : in_force) {

@@ -227,6 +227,7 @@ TEST(SubjectStoresTest, SnapshotsAndHandoffsAreProvedByTheirBytes) {
   const std::string raw(16, 'A');
   world.Put("/d/data/worker/rel/shard-0.snapshot", std::string(3'000'000, 'x') + raw);
   world.Put("/d/data/lake/handoff/7.state", "x" + RefOf('A').ToHex());
+  ASSERT_TRUE(world.disk.MakeFolders("/d/data/gate/r-1").ok());
   world.Put("/d/data/gate/r-1/evidence.json", "x" + RefOf('A').ToHex());
   // Across the border of two pieces.
   world.Put("/d/data/lake/handoff/8.state", std::string((1 << 20) - 5, 'x') + raw + "x");
