@@ -97,12 +97,13 @@ void Observer::SetRollout(const contract::Rollout& rollout) {
 Result<bool> Observer::RunOnce() {
   bool more = comparison_->Read(kTurnRecordsMax);
   more |= ingest_->Read(comparison_->pairing(), erased_, kTurnRecordsMax);
+  has_caught_up_ = has_caught_up_ || !more;
   const Micros now = parts_.clock.NowMonotonic();
   if (now - looked_at_ >= kLookPace) {
     looked_at_ = now;
     RETURN_IF_ERROR(LookAround());
   }
-  if (now - told_at_ >= kEvidencePace) RETURN_IF_ERROR(WriteEvidence());
+  if (has_caught_up_ && now - told_at_ >= kEvidencePace) RETURN_IF_ERROR(WriteEvidence());
   if (now - saved_at_ >= kStatePace) RETURN_IF_ERROR(SaveState());
   return more;
 }

@@ -88,6 +88,8 @@ class Observer {
   std::unique_ptr<Ingest> ingest_;
   std::unique_ptr<Invariants> invariants_;
   std::unique_ptr<Looks> looks_;
+  // What was read before is read again: until then its counts would go back.
+  bool has_caught_up_ = false;
   std::optional<Micros> counters_at_;         // UTC, when the surroundings were seen last
   Micros looked_at_ = Micros{INT64_MIN / 2};  // monotonic, as all below
   Micros told_at_ = Micros{INT64_MIN / 2};
