@@ -4,6 +4,7 @@
 
 #include "app/commands.h"
 #include "app/control_role.h"
+#include "app/gate_role.h"
 #include "app/operations.h"
 #include "base/config.h"
 #include "base/role.h"
@@ -74,6 +75,8 @@ void AddRoleCommand(CLI::App& app, int& exit_code) {
          [](const Flags& flags) { return RunOperationsRole(flags.role); });
   AddOne(*roles, "control", "Releases, environments and rollouts, and their API over HTTP",
          exit_code, [](const Flags& flags) { return RunControlRole(flags.role); });
+  AddOne(*roles, "gate", "Compares the releases of a rollout", exit_code,
+         [](const Flags& flags) { return RunGateRole(flags.role, log::kafka::OpenStreams); });
   AddOne(*roles, "first-authority", "Give a release authority over a new alert store; ends at once",
          exit_code, [](const Flags& flags) { return ToExitCode(InstallFirstAuthority(flags)); });
 }

@@ -9,6 +9,9 @@ namespace {
 // Below DIR; folders are what lies above a file. Formats: docs/formats/.
 constexpr auto kKnown = std::to_array<std::string_view>({
     "data/control/**",
+    "data/gate/*/state",
+    "data/gate/*/evidence.json",
+    "data/gate/*/settings.json",
     "data/contracts/*.desc",
     "data/contracts/*.approvals.yaml",
     "data/releases/*/**",

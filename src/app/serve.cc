@@ -232,6 +232,7 @@ Status Service::StartAll() {
   for (const char* role : {"publisher", "worker", "lake-feed", "lake", "committer", "vault"}) {
     RETURN_IF_ERROR(Keep(role));
   }
+  RETURN_IF_ERROR(Keep("gate"));
   return WaitUntil("not every role got ready", [&] {
     if (Wanted("publisher") && !run_files_.Exists("publisher.port")) return false;
     if (Wanted("control") && !run_files_.Exists("control.port")) return false;

@@ -13,7 +13,7 @@ namespace telltale::app {
 // Names of the roles, in the order they start.
 inline constexpr const char* kRoles[] = {"operations", "registry",  "gateway", "publisher",
                                          "worker",     "lake-feed", "lake",    "committer",
-                                         "vault",      "control"};
+                                         "vault",      "control",   "gate"};
 
 struct ServeOptions {
   std::string dir;

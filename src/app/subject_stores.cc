@@ -242,6 +242,10 @@ std::vector<StoreStep> ErasureSteps(SubjectParts& parts) {
     return AreFree(parts, view, parts.paths.worker(),
                    "a worker that runs writes them anew within seconds");
   };
+  const auto gate = [&parts](const StepView& view) {
+    return AreFree(parts, view, parts.paths.data() + "/gate",
+                   "the role gate that runs takes it out within seconds");
+  };
   const auto handoffs = [&parts](const StepView& view) {
     return AreFree(parts, view, parts.paths.lake() + "/handoff",
                    "the committer takes them when the lake goes on");
@@ -257,6 +261,7 @@ std::vector<StoreStep> ErasureSteps(SubjectParts& parts) {
       StepOf(parts, store_name::kAlerts, EraseAlerts),
       StepOf(parts, store_name::kLake, EraseInLake),
       {.store = store_name::kSnapshots, .needs_vehicle = true, .act = snapshots},
+      {.store = store_name::kGate, .needs_vehicle = true, .act = gate},
       {.store = store_name::kHandoffs, .needs_vehicle = true, .act = handoffs},
       StepOf(parts, store_name::kVaultFiles, EraseVaultFiles),
       StreamStep(parts, store_name::kSafety, "safety", parts.config.log_retention_hours),

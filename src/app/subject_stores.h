@@ -23,6 +23,7 @@ inline constexpr const char* kRecipients = "recipients";
 inline constexpr const char* kAlerts = "alerts";
 inline constexpr const char* kLake = "lake";
 inline constexpr const char* kSnapshots = "worker_snapshots";
+inline constexpr const char* kGate = "gate_evidence";
 inline constexpr const char* kHandoffs = "lake_handoffs";
 inline constexpr const char* kSafety = "stream_safety";
 inline constexpr const char* kTelemetry = "stream_telemetry";

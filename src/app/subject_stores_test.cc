@@ -127,9 +127,9 @@ LineState StateOf(const ErasureJob& job, const char* store) {
 TEST(SubjectStoresTest, EveryStoreIsGoneThroughAndNeighboursStay) {
   World world;
   const ErasureJob job = world.MustErase();
-  for (const char* store :
-       {store_name::kList, store_name::kVaultKeys, store_name::kVaultFiles, store_name::kRegistry,
-        store_name::kAlerts, store_name::kLake, store_name::kSnapshots, store_name::kHandoffs}) {
+  for (const char* store : {store_name::kList, store_name::kVaultKeys, store_name::kVaultFiles,
+                            store_name::kRegistry, store_name::kAlerts, store_name::kLake,
+                            store_name::kSnapshots, store_name::kGate, store_name::kHandoffs}) {
     EXPECT_EQ(StateOf(job, store), LineState::kDone) << store << job.Find(store)->last_error;
   }
   for (const char* store :
@@ -227,18 +227,23 @@ TEST(SubjectStoresTest, SnapshotsAndHandoffsAreProvedByTheirBytes) {
   const std::string raw(16, 'A');
   world.Put("/d/data/worker/rel/shard-0.snapshot", std::string(3'000'000, 'x') + raw);
   world.Put("/d/data/lake/handoff/7.state", "x" + RefOf('A').ToHex());
+  ASSERT_TRUE(world.disk.MakeFolders("/d/data/gate/r-1").ok());
+  world.Put("/d/data/gate/r-1/evidence.json", "x" + RefOf('A').ToHex());
   // Across the border of two pieces.
   world.Put("/d/data/lake/handoff/8.state", std::string((1 << 20) - 5, 'x') + raw + "x");
   ErasureJob job = world.MustErase();
   EXPECT_EQ(StateOf(job, store_name::kSnapshots), LineState::kOpen);
   EXPECT_EQ(StateOf(job, store_name::kHandoffs), LineState::kOpen);
+  EXPECT_EQ(StateOf(job, store_name::kGate), LineState::kOpen);
   EXPECT_EQ(FilesHolding(world.disk, "/d/data/lake/handoff", RefOf('A'))->size(), 2u);
   world.Put("/d/data/worker/rel/shard-0.snapshot", "anew");
   ASSERT_TRUE(world.disk.Remove("/d/data/lake/handoff/7.state").ok());
+  world.Put("/d/data/gate/r-1/evidence.json", "anew");
   ASSERT_TRUE(world.disk.Remove("/d/data/lake/handoff/8.state").ok());
   job = world.MustErase();
   EXPECT_EQ(StateOf(job, store_name::kSnapshots), LineState::kDone);
   EXPECT_EQ(StateOf(job, store_name::kHandoffs), LineState::kDone);
+  EXPECT_EQ(StateOf(job, store_name::kGate), LineState::kDone);
   EXPECT_EQ(job.vehicle_ref, "") << "who only waits for people and dates needs no reference";
 }
 

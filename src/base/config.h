@@ -89,6 +89,8 @@ struct Config {
   // releases: what a release on trial may take (docs/operate.md)
   std::uint32_t releases_candidate_memory_mib = 2048;
   std::uint32_t releases_candidate_journal_mib = 1024;
+  // gate: how a rollout is compared
+  std::uint32_t gate_lateness_s = 300;
   // control: the API of releases and rollouts; the port in use is in run/control.port
   std::string control_http = "off";  // off | on
   std::string control_listen = "127.0.0.1";

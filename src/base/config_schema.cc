@@ -257,6 +257,9 @@ std::vector<ConfigKey> MakeKeys() {
       {16, 1u << 20, "MiB"},
       "What a candidate's journal may grow by while one config is in force; one that writes more "
       "is stopped until the config changes."));
+  keys.push_back(Number("gate", "lateness_s", &Config::gate_lateness_s, {0, 86'400, "s"},
+                        "Log time that an output of one release of a rollout waits for the other's "
+                        "like before it counts as missing or extra."));
   keys.push_back(Choice("logging", "format", &Config::logging_format, {"logfmt", "json"},
                         "Form of the lines that processes write to stderr."));
   keys.push_back(Choice("logging", "level", &Config::logging_level,

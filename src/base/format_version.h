@@ -46,6 +46,7 @@ enum class Format {
   kGateEvidence,
   kGateSettings,
   kGateReport,
+  kGateState,
 };
 
 struct FormatVersion {
@@ -92,6 +93,7 @@ inline constexpr std::array kFormats = {
     FormatVersion{Format::kGateEvidence, "gate evidence", 1, 1, 1},
     FormatVersion{Format::kGateSettings, "gate settings", 1, 1, 1},
     FormatVersion{Format::kGateReport, "gate report", 1, 1, 1},
+    FormatVersion{Format::kGateState, "gate state", 1, 1, 1},
 };
 
 constexpr const FormatVersion& VersionOf(Format format) {

@@ -18,12 +18,7 @@ namespace telltale::publish {
 
 inline constexpr std::size_t kAlertsListedMax = 1000;
 
-// What a journal says of one partition, ready to be committed.
-struct Part {
-  Offset next;       // outputs of all input offsets from `from` to below it are in `outputs`
-  Offset from = {};  // lanes of the release that are not there yet miss something: refused
-  std::vector<internal::v1::JournalEntry::Output> outputs = {};  // in input order
-};
+using journal::Part;
 
 struct Commitment {
   std::string release;

@@ -12,6 +12,7 @@
 #include "base/cohort.h"
 #include "base/ids.h"
 #include "contract/rollout_wire.h"
+#include "journal/journal.h"
 
 namespace telltale::publish {
 
@@ -73,15 +74,7 @@ struct Wanted {
   std::optional<Rollout> rollout = std::nullopt;
 };
 
-// What a release's newest progress mark says of a partition.
-struct Mark {
-  Offset below = {};  // all its outputs of lower input offsets are there
-  Micros log_time = {};
-  ConfigSeq config_seq = {};
-  std::uint32_t lots = 0;  // computes vehicles of lower lots
-  Micros lots_since = {};  // log time from which all of them
-  friend bool operator==(const Mark&, const Mark&) = default;
-};
+using journal::Mark;
 
 // What is known of the rollout's candidate in one partition.
 struct Candidate {

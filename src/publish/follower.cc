@@ -4,6 +4,8 @@
 
 namespace telltale::publish {
 
+using journal::JournalPlace;
+
 Result<bool> Follower::Read(AlertStore& store, std::size_t records_max) {
   if (!journal_.is_open()) {
     if (!begins_) {

@@ -7,8 +7,9 @@
 #include <string>
 
 #include "base/clock.h"
-#include "publish/checkpoints.h"
-#include "publish/journal_follower.h"
+#include "journal/checkpoints.h"
+#include "journal/journal_follower.h"
+#include "publish/alert_store.h"
 
 namespace telltale::publish {
 
@@ -51,10 +52,10 @@ class Follower {
  private:
   const std::string release_;
   const ShardId shard_;
-  JournalFollower journal_;
+  journal::JournalFollower journal_;
   std::map<PartitionId, Part> parts_;
-  Checkpoints checkpoints_;
-  std::optional<JournalPlace> begins_;  // instead of what the store keeps
+  journal::Checkpoints checkpoints_;
+  std::optional<journal::JournalPlace> begins_;  // instead of what the store keeps
 };
 
 }  // namespace telltale::publish

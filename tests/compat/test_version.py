@@ -95,11 +95,11 @@ def test_the_newest_golden_files_have_the_versions_that_it_says(version, newest)
         assert (versions == written[name]) == (name not in YOUNGER), name
     # Inside of segments, and of Kafka; not written any more; the vault's others are read by its own
     # tests (src/vault/golden_test.cc), and so are those of a candidate's rows
-    # (tests/python/test_shadow.py).
+    # (tests/python/test_shadow.py) and of the gate's (src/gate/*_test.cc).
     assert set(written) - set(found) == {
         "batch", "sealed envelope", "kafka message", "vault state", "vault hour key",
         "transport bundle", "transport key", "presence ledger", "kept answer",
-        "shadow run", "shadow report"}
+        "shadow run", "shadow report", "gate evidence", "gate settings", "gate report", "gate state"}
 
 
 def test_outside_a_checkout_the_commit_is_unknown_and_the_file_is_left_alone(tmp_path):

@@ -26,6 +26,7 @@ ROLES = {
     "lake": re.compile(r"/telltale-lake\b"),
     "committer": re.compile(r"-m telltale_lake commit\b"),
     "vault": re.compile(r"/telltale-vault\b"),
+    "gate": re.compile(r"\brole gate\b"),
 }
 # Run beside them where the streams are on Kafka, control.http is on, releases were pushed.
 MORE_ROLES = {

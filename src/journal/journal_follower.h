@@ -7,11 +7,10 @@
 #include <utility>
 
 #include "base/disk.h"
+#include "journal/journal.h"
 #include "log/log.h"
-#include "publish/alert_store.h"
-#include "publish/authority_map.h"
 
-namespace telltale::publish {
+namespace telltale::journal {
 
 // Outputs that wait for a mark. A worker writes marks all the time: more than this is no journal.
 inline constexpr std::size_t kWaitingBytesMax = 64u << 20;
@@ -26,9 +25,11 @@ struct JournalPlace {
 
 class JournalFollower {
  public:
+  // For who wants to know where each mark lay: a Part has all of them.
+  enum class Marks { kNewest, kAll };
   // `disk` must outlive it.
-  JournalFollower(Disk& disk, std::string journal_dir, ShardId shard)
-      : disk_(disk), dir_(std::move(journal_dir)), shard_(shard) {}
+  JournalFollower(Disk& disk, std::string journal_dir, ShardId shard, Marks marks = Marks::kNewest)
+      : disk_(disk), dir_(std::move(journal_dir)), shard_(shard), marks_(marks) {}
 
   // Begins there, whatever was read before. Newest marks are kept.
   //   kNotFound  no journal yet: try again later
@@ -59,6 +60,7 @@ class JournalFollower {
   Disk& disk_;
   const std::string dir_;
   const ShardId shard_;
+  const Marks marks_;
   std::unique_ptr<log::Reader> reader_;
 
   using Place = std::pair<std::uint64_t, std::uint32_t>;  // input offset, index
@@ -70,10 +72,11 @@ class JournalFollower {
     std::map<Place, Held> outputs;
     Offset mark;
     Offset taken;
+    std::vector<Mark> marks = {};  // above `taken`
   };
   std::map<PartitionId, Waiting> waiting_;
   std::size_t waiting_bytes_ = 0;
   std::map<PartitionId, Mark> newest_;
 };
 
-}  // namespace telltale::publish
+}  // namespace telltale::journal

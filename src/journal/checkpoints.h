@@ -4,9 +4,9 @@
 #include <map>
 #include <vector>
 
-#include "publish/journal_follower.h"
+#include "journal/journal_follower.h"
 
-namespace telltale::publish {
+namespace telltale::journal {
 
 inline constexpr std::size_t kCheckpointsMax = 128;
 
@@ -49,4 +49,4 @@ class Checkpoints {
   std::vector<JournalPlace> places_;
 };
 
-}  // namespace telltale::publish
+}  // namespace telltale::journal

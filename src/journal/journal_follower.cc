@@ -1,16 +1,16 @@
-#include "publish/journal_follower.h"
+#include "journal/journal_follower.h"
 
 #include <algorithm>
 
 #include "base/check.h"
 
-namespace telltale::publish {
+namespace telltale::journal {
 
 Status JournalFollower::Open(const JournalPlace& from) {
   Close();
   ASSIGN_OR_RETURN(reader_, log::Reader::Open(disk_, dir_, "journal", shard_, from.position));
   for (const auto& [partition, offset] : from.complete_from) {
-    waiting_[partition] = {.outputs = {}, .mark = offset, .taken = offset};
+    waiting_[partition] = {.outputs = {}, .mark = offset, .taken = offset, .marks = {}};
   }
   return Ok();
 }
@@ -69,6 +69,7 @@ Status JournalFollower::AcceptMark(const internal::v1::JournalEntry::Progress& p
                   .lots = progress.lots(),
                   .lots_since = Micros{progress.lots_since_us()}};
   Waiting& waiting = waiting_[partition];
+  if (marks_ == Marks::kAll && mark.below > waiting.mark) waiting.marks.push_back(mark);
   waiting.mark = std::max(waiting.mark, mark.below);
   const auto [at, is_first] = newest_.try_emplace(partition, mark);
   if (!is_first && mark.below >= at->second.below) at->second = mark;
@@ -82,6 +83,7 @@ std::map<PartitionId, Part> JournalFollower::TakeReady() {
     Part& part = ready[partition];
     part.from = waiting.taken;
     part.next = waiting.mark;
+    part.marks = std::exchange(waiting.marks, {});
     auto at = waiting.outputs.begin();
     while (at != waiting.outputs.end() && Offset{at->first.first} < waiting.mark) {
       waiting_bytes_ -= at->second.bytes;
@@ -111,4 +113,4 @@ JournalPlace JournalFollower::Here() const {
   return place;
 }
 
-}  // namespace telltale::publish
+}  // namespace telltale::journal

@@ -1,0 +1,275 @@
+#include "gate/invariants.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "gate/bytes_of.h"
+
+namespace telltale::gate {
+namespace {
+
+constexpr std::array kSides = {Side::kStable, Side::kCandidate};
+
+const char* NameOf(Side side) { return side == Side::kStable ? "stable" : "candidate"; }
+std::string InPartition(PartitionId partition) {
+  return "partition " + std::to_string(partition.value);
+}
+
+// Ends that somebody else brought about say nothing of the release. A release that takes too much
+// memory ends by itself: its address space is limited.
+bool IsItsOwn(const std::string& last_end) {
+  return last_end.find("signal 9 ") == std::string::npos &&
+         last_end.find("signal 15 ") == std::string::npos && last_end != "exited with code 0";
+}
+
+InvariantSide& SideOf(InvariantEvidence& seen, Side side) {
+  return side == Side::kStable ? seen.stable : seen.candidate;
+}
+
+}  // namespace
+
+bool Invariants::Look(const Comparison& comparison, const Sights& sights, Micros now, Micros at) {
+  is_new_ = false;
+  LookAtJournals(comparison, at);
+  LookAtPublished(sights.authority, at);
+  LookAtDrops(sights, at);
+  LookAtProgress(comparison, sights, now, at);
+  LookAtLag(comparison, sights, now, at);
+  LookAtCrashes(sights, now, at);
+  LookAtSilence(comparison, at);
+  if (sights.has_contracts) {
+    Watched(Invariant::kSealedToOpen, at);
+    if (!sights.opened_fields.empty()) {
+      Raise(Invariant::kSealedToOpen, Side::kCandidate,
+            static_cast<std::int64_t>(sights.opened_fields.size()), 0,
+            "field " + sights.opened_fields.front());
+    }
+  }
+  return is_new_;
+}
+
+void Invariants::Raise(Invariant invariant, Side side, std::int64_t breaches, std::int64_t vehicles,
+                       const std::string& what) {
+  InvariantEvidence& seen = seen_[static_cast<std::size_t>(invariant)];
+  InvariantSide& of = SideOf(seen, side);
+  if (breaches <= of.breaches && vehicles <= of.vehicles) return;
+  if (of.breaches == 0 && breaches > 0) is_new_ = true;
+  if (seen.what.empty() || (side == Side::kCandidate && of.breaches == 0)) {
+    seen.what = std::string(NameOf(side)) + ": " + what;
+  }
+  of.breaches = std::max(of.breaches, breaches);
+  of.vehicles = std::max(of.vehicles, vehicles);
+}
+
+void Invariants::Add(Invariant invariant, Side side, const std::string& what) {
+  const InvariantSide of = SideOf(seen_[static_cast<std::size_t>(invariant)], side);
+  Raise(invariant, side, of.breaches + 1, of.vehicles, what);
+}
+
+void Invariants::AddVehicles(Invariant invariant, const std::vector<VehicleRef>& vehicles) {
+  auto& told = seen_[static_cast<std::size_t>(invariant)].vehicles;
+  for (const VehicleRef& vehicle : vehicles) {
+    const std::string name = vehicle.ToHex();
+    const bool is_told = std::find(told.begin(), told.end(), name) != told.end();
+    if (!is_told && told.size() < kExamplesMax) told.push_back(name);
+  }
+}
+
+void Invariants::Watched(Invariant invariant, Micros at) {
+  auto& to_us = seen_[static_cast<std::size_t>(invariant)].watched_to_us;
+  to_us = std::max(to_us, at.value);
+}
+
+void Invariants::LookAtJournals(const Comparison& comparison, Micros at) {
+  for (const Side side : kSides) {
+    std::int64_t broken = 0;
+    std::string what;
+    for (const JournalSight& one : comparison.sights()) {
+      if (one.side != side || !one.is_broken) continue;
+      ++broken;
+      if (what.empty()) what = one.stopped;
+    }
+    Raise(Invariant::kContractFailure, side, broken, 0, what);
+  }
+  const Pairing& pairing = comparison.pairing();
+  Raise(Invariant::kOutputOutsideCohort, Side::kCandidate, pairing.outside_cohort(),
+        static_cast<std::int64_t>(pairing.outside_vehicles().size()),
+        "outputs of vehicles that no config gave it");
+  AddVehicles(Invariant::kOutputOutsideCohort, pairing.outside_vehicles());
+  Watched(Invariant::kContractFailure, at);
+  Watched(Invariant::kOutputOutsideCohort, at);
+}
+
+void Invariants::LookAtPublished(const AuthoritySight& authority, Micros at) {
+  if (!authority.is_told) return;
+  Raise(Invariant::kOutputWithoutAuthority, Side::kCandidate, authority.outputs_without,
+        static_cast<std::int64_t>(authority.vehicles.size()), authority.what);
+  AddVehicles(Invariant::kOutputWithoutAuthority, authority.vehicles);
+  Raise(Invariant::kAuthorityNotSingle, Side::kCandidate, authority.not_single, 0, authority.what);
+  Watched(Invariant::kOutputWithoutAuthority, at);
+  Watched(Invariant::kAuthorityNotSingle, at);
+}
+
+// Counters know no vehicles: two of a kind stand for two vehicles, rather once too often.
+void Invariants::LookAtDrops(const Sights& sights, Micros at) {
+  const WorkerSight& stable = sights.workers[0];
+  const WorkerSight& candidate = sights.workers[1];
+  if (!stable.is_told || !candidate.is_told) return;
+  for (const auto& [reason, count] : candidate.drops) {
+    const auto same = stable.drops.find(reason);
+    if (count == 0 || (same != stable.drops.end() && same->second > 0)) continue;
+    const auto dropped = static_cast<std::int64_t>(count);
+    Raise(Invariant::kNewDeadLetterReason, Side::kCandidate, dropped,
+          std::min<std::int64_t>(dropped, 2), reason);
+  }
+  for (const Side side : kSides) {
+    const WorkerSight& worker = sights.workers[static_cast<std::size_t>(side)];
+    Raise(Invariant::kContractFailure, side, static_cast<std::int64_t>(worker.partitions_stopped),
+          0, "partitions that its worker stopped at");
+  }
+  Watched(Invariant::kNewDeadLetterReason, at);
+}
+
+void Invariants::LookAtProgress(const Comparison& comparison, const Sights& sights, Micros now,
+                                Micros at) {
+  if (sights.safety_ends.empty()) return;
+  for (std::uint16_t p = 0; p < sights.safety_ends.size(); ++p) {
+    for (const Side side : kSides) {
+      const PartitionId partition{p};
+      const auto mark = comparison.NewestMark(partition, side);
+      const Offset below = mark ? mark->below : Offset{};
+      const auto [stuck, is_first] = stuck_.try_emplace({partition, side});
+      if (is_first || stuck->second.below != below || below >= sights.safety_ends[p]) {
+        stuck->second = {.below = below, .since = now, .is_noted = false};
+      } else if (!stuck->second.is_noted && now - stuck->second.since >= kStuckAfter) {
+        stuck->second.is_noted = true;
+        Add(Invariant::kStuckProgress, side,
+            InPartition(partition) + " at input " + std::to_string(below.value));
+      }
+    }
+  }
+  Watched(Invariant::kStuckProgress, at);
+}
+
+void Invariants::LookAtLag(const Comparison& comparison, const Sights& sights, Micros now,
+                           Micros at) {
+  if (sights.safety_ends.empty()) return;
+  for (const Side side : kSides) {
+    std::uint64_t behind = 0;
+    for (std::uint16_t p = 0; p < sights.safety_ends.size(); ++p) {
+      const auto mark = comparison.NewestMark(PartitionId{p}, side);
+      const Offset below = mark ? mark->below : Offset{};
+      if (below < sights.safety_ends[p]) behind += sights.safety_ends[p].value - below.value;
+    }
+    Lag& lag = lags_[static_cast<std::size_t>(side)];
+    if (lag.noted_at != Micros{} && now - lag.noted_at < kLagPace) continue;
+    lag.noted_at = now;
+    if (behind <= lag.records || behind < kLagRecordsMin) {
+      lag.grows_since = now;
+      lag.at_start = behind;
+      lag.is_noted = false;
+    } else if (!lag.is_noted && now - lag.grows_since > window_) {
+      lag.is_noted = true;
+      Add(Invariant::kLagBeyondWindow, side,
+          std::to_string(behind) + " records behind, " + std::to_string(lag.at_start) + " before");
+    }
+    lag.records = behind;
+  }
+  Watched(Invariant::kLagBeyondWindow, at);
+}
+
+void Invariants::LookAtCrashes(const Sights& sights, Micros now, Micros at) {
+  if (!sights.workers[1].is_told) return;
+  for (const Side side : kSides) {
+    const WorkerSight& worker = sights.workers[static_cast<std::size_t>(side)];
+    if (!worker.is_told) continue;
+    Crashes& crashes = crashes_[static_cast<std::size_t>(side)];
+    // What stable did before the rollout is not looked at; the candidate began with it.
+    if (!crashes.has_seen && side == Side::kStable) crashes.restarts = worker.restarts;
+    crashes.has_seen = true;
+    const std::uint64_t fresh =
+        worker.restarts > crashes.restarts ? worker.restarts - crashes.restarts : 0;
+    crashes.restarts = worker.restarts;
+    if (IsItsOwn(worker.last_end)) {
+      for (std::uint64_t n = 0; n < std::min(fresh, kCrashesMax); ++n) crashes.at.push_back(now);
+    }
+    std::erase_if(crashes.at, [&](Micros one) { return now - one > kCrashWindow; });
+    const bool is_looping = crashes.at.size() >= kCrashesMax;
+    const bool is_stopped = worker.state == "stopped";
+    if ((is_looping || is_stopped) && !crashes.is_noted) {
+      Add(Invariant::kCrashLoop, side, is_stopped ? worker.reason : worker.last_end);
+    }
+    crashes.is_noted = is_looping || is_stopped;
+  }
+  Watched(Invariant::kCrashLoop, at);
+}
+
+void Invariants::LookAtSilence(const Comparison& comparison, Micros at) {
+  std::int64_t spoken_of = 0;
+  bool has_spoken = false;
+  for (const auto& [name, rule] : comparison.pairing().rules()) {
+    for (const auto& [vehicle, bits] : rule.vehicles) {
+      if ((bits & kStableSpoke) != 0) ++spoken_of;
+      if ((bits & kCandidateSpoke) == 0) continue;
+      has_spoken = true;
+      break;
+    }
+    if (has_spoken) break;
+  }
+  if (!has_spoken && spoken_of >= kSilenceVehiclesMin) {
+    Raise(Invariant::kSilence, Side::kCandidate, 1, spoken_of,
+          "no output at all, where stable spoke of " + std::to_string(spoken_of) + " vehicles");
+  }
+  Watched(Invariant::kSilence, at);
+}
+
+std::vector<InvariantEvidence> Invariants::Evidence() const {
+  std::vector<InvariantEvidence> all(seen_.begin(), seen_.end());
+  for (std::size_t n = 0; n < all.size(); ++n) all[n].invariant = static_cast<Invariant>(n);
+  return all;
+}
+
+void Invariants::Forget(const ErasureList& erased) {
+  for (InvariantEvidence& seen : seen_) {
+    std::erase_if(seen.vehicles, [&](const std::string& name) {
+      const auto ref = VehicleRef::FromHex(name);
+      return !ref.ok() || erased.Contains(*ref);
+    });
+  }
+}
+
+void Invariants::Encode(std::string& out) const {
+  PutLe(out, static_cast<std::uint32_t>(seen_.size()));
+  for (const InvariantEvidence& seen : seen_) {
+    for (const InvariantSide& side : {seen.candidate, seen.stable}) {
+      PutLe(out, side.breaches);
+      PutLe(out, side.vehicles);
+    }
+    PutLe(out, seen.watched_to_us);
+    PutBlob(out, seen.what);
+    PutLe(out, static_cast<std::uint32_t>(seen.vehicles.size()));
+    for (const std::string& one : seen.vehicles) PutBlob(out, one);
+  }
+}
+
+Status Invariants::Restore(ByteReader& in) {
+  std::array<InvariantEvidence, kInvariants> read = {};
+  bool is_whole = GetCount(in, 44) == read.size();
+  for (InvariantEvidence& seen : read) {
+    for (InvariantSide* side : {&seen.candidate, &seen.stable}) {
+      side->breaches = in.Get<std::int64_t>();
+      side->vehicles = in.Get<std::int64_t>();
+      is_whole = is_whole && side->breaches >= 0 && side->vehicles >= 0;
+    }
+    seen.watched_to_us = in.Get<std::int64_t>();
+    seen.what = GetText(in);
+    for (auto left = GetCount(in, 4); left > 0 && in.ok(); --left) {
+      seen.vehicles.push_back(GetText(in));
+    }
+  }
+  if (!in.ok() || !is_whole) return Error{Code::kCorrupt, "gate state: the invariants are cut"};
+  seen_ = std::move(read);
+  return Ok();
+}
+
+}  // namespace telltale::gate
