@@ -108,6 +108,20 @@ std::optional<Micros> Pairing::WarmSince(PartitionId id, const VehicleRef& vehic
   return std::nullopt;
 }
 
+// Of the candidate every opening counts: an extra one may come on any day.
+bool Pairing::IsFirst(const Key& key, Side side) {
+  if (side == Side::kCandidate) return true;
+  const auto rule = rules_.find(key.first);
+  if (rule != rules_.end()) {
+    const auto vehicle = rule->second.vehicles.find(key.second);
+    if (vehicle != rule->second.vehicles.end() && (vehicle->second & kStableBegan) != 0) {
+      return false;
+    }
+  }
+  Vote(key, kStableBegan);
+  return true;
+}
+
 Micros Pairing::ToleranceOf(const std::string& rule) const {
   const auto hold = options_.holds.find(rule);
   return (hold == options_.holds.end() ? Micros{} : hold->second) + kToleranceMore;
@@ -130,13 +144,14 @@ void Pairing::TakeOutput(Partition& partition, Side side,
   if (alert.state() != internal::v1::EPISODE_STATE_OPEN) return;
   const Offset input{output.input_offset()};
   const Key key{alert.rule(), vehicle};
-  const Waiting opening{
-      .side = side,
-      .is_counted = IsWarm(partition, lot, input) && partition.log_time >= options_.not_before,
-      .input = input,
-      .index = output.index(),
-      .event_at = Micros{output.event_time_us()},
-      .told = ToldOf(alert)};
+  const bool is_compared =
+      IsWarm(partition, lot, input) && partition.log_time >= options_.not_before;
+  const Waiting opening{.side = side,
+                        .is_counted = is_compared && IsFirst(key, side),
+                        .input = input,
+                        .index = output.index(),
+                        .event_at = Micros{output.event_time_us()},
+                        .told = ToldOf(alert)};
   auto& waiting = partition.waiting[key];
   const Micros tolerance = ToleranceOf(key.first);
   auto nearest = waiting.end();

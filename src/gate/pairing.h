@@ -37,12 +37,15 @@ struct PairingOptions {
 };
 
 // What a vehicle has said of a rule; bits.
-inline constexpr std::uint8_t kStableSpoke = 1;     // and it is decided
-inline constexpr std::uint8_t kMissed = 2;          // at least once without its like
+// Whether stable's is missing is decided by the vehicle's first opening alone: a vehicle with a
+// hundred of them would else miss one in the end, however seldom a twin does.
+inline constexpr std::uint8_t kStableSpoke = 1;     // its first is decided
+inline constexpr std::uint8_t kMissed = 2;          // that one has no like
 inline constexpr std::uint8_t kCandidateSpoke = 4;  // decided, too
 inline constexpr std::uint8_t kInvented = 8;
 inline constexpr std::uint8_t kBothSpoke = 16;
-inline constexpr std::uint8_t kToldOtherwise = 32;  // a pair with another payload
+inline constexpr std::uint8_t kToldOtherwise = 32;  // the first, with another payload
+inline constexpr std::uint8_t kStableBegan = 64;    // its first was seen, and may be waiting
 
 struct RuleVotes {
   std::unordered_map<VehicleRef, std::uint8_t, VehicleRefHash> vehicles = {};
@@ -97,7 +100,7 @@ class Pairing {
   };
   struct Waiting {
     Side side = Side::kStable;
-    bool is_counted = false;  // the vehicle was warm there
+    bool is_counted = false;  // the vehicle was warm there; of stable: and it is its first
     Offset input = {};
     std::uint32_t index = 0;
     Micros event_at = {};
@@ -143,6 +146,7 @@ class Pairing {
   void Vote(const Key& key, std::uint8_t bits);
   void AddExample(const Key& key, std::string_view side, Micros event_at, std::string what);
   bool IsWarm(const Partition& partition, std::uint32_t lot, Offset input) const;
+  bool IsFirst(const Key& key, Side side);
   Micros ToleranceOf(const std::string& rule) const;
   static Told ToldOf(const internal::v1::Alert& alert);
   static std::string Difference(const Told& a, const Told& b);  // names of members; "" = none

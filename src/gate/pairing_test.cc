@@ -42,7 +42,7 @@ class PairingTest : public ::testing::Test {
     const auto rule = pairing_->rules().find("hard_braking");
     if (rule == pairing_->rules().end()) return 0;
     const auto vote = rule->second.vehicles.find(vehicle);
-    return vote == rule->second.vehicles.end() ? 0 : vote->second;
+    return vote == rule->second.vehicles.end() ? 0 : vote->second & ~kStableBegan;
   }
   std::unique_ptr<Pairing> pairing_;
 };
@@ -85,6 +85,21 @@ TEST_F(PairingTest, AVehicleVotesOnceHoweverOftenItsOutputsAreMissing) {
   ASSERT_EQ(rule.examples.size(), 1u);
   EXPECT_EQ(rule.examples[0].vehicle, kCar.ToHex());
   EXPECT_EQ(rule.examples[0].side, "missing");
+}
+
+TEST_F(PairingTest, OfStablesOutputsTheFirstDecidesWhicheverIsDecidedFirst) {
+  const VehicleRef other = CarOf(0, 2);
+  Say(Side::kStable, {.input = 5, .event_ms = 3'000});  // waits, and nothing comes
+  Say(Side::kStable, {.input = 6, .vehicle = other, .event_ms = 3'000});
+  Say(Side::kCandidate, {.input = 6, .vehicle = other, .event_ms = 3'000});
+  Say(Side::kStable, {.input = 8, .event_ms = 6'000});
+  Say(Side::kCandidate, {.input = 8, .event_ms = 6'000});
+  Say(Side::kStable, {.input = 9, .vehicle = other, .event_ms = 6'000});
+  Both(10, 7'000);
+  EXPECT_EQ(VoteOf(), kCandidateSpoke) << "its first is not decided";
+  Both(20, 90'000);
+  EXPECT_EQ(VoteOf(), kStableSpoke | kMissed | kCandidateSpoke);
+  EXPECT_EQ(VoteOf(other), kStableSpoke | kCandidateSpoke | kBothSpoke);
 }
 
 TEST_F(PairingTest, APairThatTellsOtherwiseSaysInWhat) {
