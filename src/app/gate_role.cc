@@ -89,7 +89,10 @@ Status GateRole::LookAtConfig() {
 }
 
 Status GateRole::TakeConfig(const control::InForce& in_force) {
-  if (!in_force.rollout) return LeaveRollout();
+  // Where one worker speaks for both there are no two journals that could differ.
+  const bool has_two =
+      in_force.rollout && in_force.SpeakerOfCandidate() != in_force.SpeakerOfStable();
+  if (!has_two) return LeaveRollout();
   const control::Rollout& rollout = *in_force.rollout;
   if (!IsName(rollout.id)) return Error{Code::kInvalid, "a rollout's id is no name"};
   if (observer_ && observer_->options().rollout.id == rollout.id &&
@@ -107,6 +110,7 @@ Status GateRole::TakeConfig(const control::InForce& in_force) {
                             .surroundings = *surroundings_},
       gate::ObserverOptions{.environment = in_force.environment,
                             .stable = in_force.stable_release,
+                            .stable_speaker = in_force.SpeakerOfStable(),
                             .rollout = rollout,
                             .journals = paths_.journal(),
                             .folder = Folder() + "/" + rollout.id,

@@ -49,7 +49,7 @@ void Observer::Begin(Micros not_before) {
   for (const auto& [rule, hold] : holds_) window = std::max(window, hold);
   comparison_ = std::make_unique<Comparison>(
       parts_.disk, ComparisonOptions{.journals = options_.journals,
-                                     .stable = options_.stable,
+                                     .stable = options_.stable_speaker,
                                      .candidate = options_.rollout.candidate,
                                      .shards = options_.shards,
                                      .partitions = options_.partitions,
@@ -124,7 +124,8 @@ Status Observer::LookAround() {
     RETURN_IF_ERROR(SaveState());
     RETURN_IF_ERROR(WriteEvidence());
   }
-  const Sights sights = parts_.surroundings.Look(options_.stable, options_.rollout.candidate);
+  const Sights sights =
+      parts_.surroundings.Look(options_.stable_speaker, options_.rollout.candidate);
   const Micros at = parts_.clock.NowUtc();
   if (sights.workers[0].is_told && sights.workers[1].is_told) counters_at_ = at;
   const Micros now = parts_.clock.NowMonotonic();

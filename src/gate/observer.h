@@ -28,6 +28,7 @@ inline constexpr std::uint64_t kStateBytesMax = 1u << 30;
 struct ObserverOptions {
   std::string environment = {};
   std::string stable = {};
+  std::string stable_speaker = {};  // whose worker computes for it (docs/releases.md)
   contract::Rollout rollout = {};
   std::string journals = {};  // the folder of all releases' journals
   std::string folder = {};    // data/gate/<rollout>; made when needed

@@ -96,6 +96,7 @@ class World {
                                                                .surroundings = surroundings},
                                                ObserverOptions{.environment = "prod",
                                                                .stable = testing::kStableId,
+                                                               .stable_speaker = testing::kStableId,
                                                                .rollout = testing::RolloutOfAll(),
                                                                .journals = "/journal",
                                                                .folder = folder,

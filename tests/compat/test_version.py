@@ -99,7 +99,8 @@ def test_the_newest_golden_files_have_the_versions_that_it_says(version, newest)
     assert set(written) - set(found) == {
         "batch", "sealed envelope", "kafka message", "vault state", "vault hour key",
         "transport bundle", "transport key", "presence ledger", "kept answer",
-        "shadow run", "shadow report", "gate evidence", "gate settings", "gate report", "gate state"}
+        "shadow run", "shadow report", "gate evidence", "gate settings", "gate report",
+        "gate state"}
 
 
 def test_outside_a_checkout_the_commit_is_unknown_and_the_file_is_left_alone(tmp_path):
