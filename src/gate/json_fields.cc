@@ -1,0 +1,124 @@
+#include "gate/json_fields.h"
+
+#include <cmath>
+
+namespace telltale::gate {
+namespace {
+
+const nlohmann::json& EmptyObject() {
+  static const nlohmann::json empty = nlohmann::json::object();
+  return empty;
+}
+
+}  // namespace
+
+Fields::Fields(const nlohmann::json& json, std::string what) : json_(json), what_(std::move(what)) {
+  if (!json.is_object()) Mistake("is not an object");
+}
+
+bool Fields::Has(std::string_view name) const { return json_.is_object() && json_.contains(name); }
+
+const nlohmann::json* Fields::Find(std::string_view name, bool may_miss) {
+  if (!json_.is_object()) return nullptr;
+  const auto found = json_.find(name);
+  if (found == json_.end()) {
+    if (!may_miss) Mistake(std::string(name) + " is missing");
+    return nullptr;
+  }
+  read_.insert(std::string(name));
+  return &*found;
+}
+
+void Fields::Count(std::string_view name, std::int64_t& into) {
+  if (Find(name, false) != nullptr) MayCount(name, into);
+}
+
+void Fields::MayCount(std::string_view name, std::int64_t& into) {
+  const nlohmann::json* found = Find(name, true);
+  if (found == nullptr) return;
+  constexpr std::int64_t kMost = std::int64_t{1} << 62;
+  if (found->is_number_unsigned() && found->get<std::uint64_t>() <= std::uint64_t{kMost}) {
+    into = found->get<std::int64_t>();
+  } else if (found->is_number_integer() && !found->is_number_unsigned() &&
+             found->get<std::int64_t>() >= 0) {
+    into = found->get<std::int64_t>();
+  } else {
+    Mistake(std::string(name) + " is not a whole number of 0 or more");
+  }
+}
+
+void Fields::Number(std::string_view name, double& into) {
+  if (Find(name, false) != nullptr) MayNumber(name, into);
+}
+
+void Fields::MayNumber(std::string_view name, double& into) {
+  const nlohmann::json* found = Find(name, true);
+  if (found == nullptr) return;
+  if (!found->is_number() || !std::isfinite(found->get<double>())) {
+    return Mistake(std::string(name) + " is not a finite number");
+  }
+  into = found->get<double>();
+}
+
+void Fields::Text(std::string_view name, std::string& into) {
+  if (Find(name, false) != nullptr) MayText(name, into);
+}
+
+void Fields::MayText(std::string_view name, std::string& into) {
+  const nlohmann::json* found = Find(name, true);
+  if (found == nullptr) return;
+  if (!found->is_string() || found->get_ref<const std::string&>().size() > kTextBytesMax) {
+    return Mistake(std::string(name) + " is not a text of at most 1024 bytes");
+  }
+  into = found->get<std::string>();
+}
+
+void Fields::Flag(std::string_view name, bool& into) {
+  if (Find(name, false) != nullptr) MayFlag(name, into);
+}
+
+void Fields::MayFlag(std::string_view name, bool& into) {
+  const nlohmann::json* found = Find(name, true);
+  if (found == nullptr) return;
+  if (!found->is_boolean()) return Mistake(std::string(name) + " is neither true nor false");
+  into = found->get<bool>();
+}
+
+void Fields::Each(std::string_view name, const std::function<void(const nlohmann::json&)>& read) {
+  const nlohmann::json* found = Find(name, true);
+  if (found == nullptr) return;
+  if (!found->is_array() || found->size() > kItemsMax) {
+    return Mistake(std::string(name) + " is not a list of at most 100000");
+  }
+  for (const nlohmann::json& item : *found) read(item);
+}
+
+const nlohmann::json& Fields::Object(std::string_view name) {
+  const nlohmann::json* found = Find(name, false);
+  if (found != nullptr && found->is_object()) return *found;
+  if (found != nullptr) Mistake(std::string(name) + " is not an object");
+  return EmptyObject();
+}
+
+void Fields::Mistake(const std::string& message) {
+  if (mistake_.empty()) mistake_ = what_ + ": " + message;
+}
+
+void Fields::Take(const Status& status) {
+  if (!status.ok() && mistake_.empty()) mistake_ = status.error().message;
+}
+
+Status Fields::Done() {
+  if (mistake_.empty()) {
+    for (const auto& [name, value] : json_.items()) {
+      if (!read_.contains(name)) {
+        Mistake(name.substr(0, 64) + " is not known here");
+        break;
+      }
+    }
+  }
+  if (!mistake_.empty()) return Error{Code::kInvalid, mistake_};
+  return Ok();
+}
+
+}  // namespace telltale::gate
