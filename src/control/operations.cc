@@ -75,6 +75,7 @@ constexpr std::array kOperations = {
     Read("rollouts.list"),
     Read("rollouts.get"),
     Read("rollouts.report"),
+    Read("rollouts.gate"),
     Change("approve", kApprovers, Scope::kRollout),
     Change("halt", kDeployers, Scope::kRollout),
     Read("audit"),

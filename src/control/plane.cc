@@ -106,6 +106,7 @@ Result<json> PlaneCore::Answer(const Call& call) {
   if (call.operation == "status") return state_->StatusOf();
   if (call.operation == "promotion.get") return state_->GetPromotion(call.key);
   if (call.operation == "pin.get") return state_->GetObject("pins", call.key);
+  if (call.operation == "rollouts.gate") return state_->GateAnswer(call.key);
   if (call.operation == "rollouts.list") return state_->ListRollouts(call);
   if (call.operation == "rehearsals.list") return state_->ListRehearsals(call.key);
   if (call.operation == "audit") return state_->Audit(call);

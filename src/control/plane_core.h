@@ -34,6 +34,7 @@ class PlaneCore final : public Plane {
     std::string publisher_reason = {};
     std::optional<PublisherView> publisher = {};
     std::string installed = {};  // candidate whose files are there
+    GateWatch gate = {};
   };
 
   Result<nlohmann::json> Answer(const Call& call) REQUIRES(mutex_);

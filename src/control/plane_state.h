@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "control/control_db.h"
+#include "control/gate_watch.h"
 #include "control/installation.h"
 #include "control/plane.h"
 #include "control/rollout_machine.h"
@@ -29,6 +30,7 @@ struct Sight {
   std::string candidate = {};
   std::string contract_digest = {};
   std::string install_reason = "its files are not there yet";
+  std::optional<GateSight> gate = std::nullopt;  // of a rollout under an evidence gate
 };
 
 // A config record on its way, and which end hears of it first.
@@ -111,6 +113,7 @@ class PlaneState {
     std::string key;
     std::string dir;
     std::string pending_candidate;  // to be made ready; "" = none
+    std::optional<GateQuestion> gate = std::nullopt;
   };
   Result<std::vector<Place>> Places();
   Result<Place> PlaceOf(const std::string& environment);
@@ -120,6 +123,13 @@ class PlaneState {
   // lacks, or what one end has not heard of. Nothing in a standby.
   Result<std::optional<Sending>> Step(const std::string& environment, const Signer& sign);
   Status NoteSent(const ConfigRow& row);
+
+  // plane_gate.cc
+  // What the gate of kind evidence asks of the environment's open rollout; nullopt: it has none.
+  Result<std::optional<GateQuestion>> QuestionOf(const nlohmann::json& rollout);
+  // The gate has seen what halts: the call of `halt` in its name. nullopt in a standby.
+  Result<std::optional<Call>> GateHalts(const std::string& environment);
+  Result<nlohmann::json> GateAnswer(const std::string& rollout);
 
  private:
   PlaneState(Options options, ControlDb db)
@@ -147,6 +157,16 @@ class PlaneState {
   Result<RolloutView> ViewOf(const nlohmann::json& rollout);
   Status ViewObjects(const nlohmann::json& rollout, RolloutView& view);
   Status ViewBreakGlass(const nlohmann::json& rollout, RolloutView& view);
+  Status ViewGate(const nlohmann::json& rollout, RolloutView& view);
+  // What was seen of this rollout under the gate as it is now; or null.
+  Result<const GateSight*> GateSightOf(const nlohmann::json& rollout);
+  Result<std::optional<nlohmann::json>> EvidenceGateOf(const nlohmann::json& stages);
+  Status CheckOneEvidenceGate(const nlohmann::json& stages);
+  Status ChangeGate(const nlohmann::json& before, const nlohmann::json* after);
+  // What an approval with this comment confirms of a cohort too small for bounds; null: nothing.
+  Result<nlohmann::json> ConfirmationOf(const nlohmann::json& rollout, const std::string& comment);
+  Status NoteGate(nlohmann::json& rollout);
+  Result<nlohmann::json> GateInShort(const nlohmann::json& rollout);
   Status ViewConfig(const nlohmann::json& rollout, RolloutView& view);
   Result<std::string> UpstreamMissing(const nlohmann::json& rollout);
   Result<bool> IsRehearsed(const nlohmann::json& rollout);

@@ -49,6 +49,9 @@ Result<PlaneState::Place> PlaneState::PlaceOf(const std::string& environment) {
   if (rollout && PhaseIn(*rollout) == Phase::kPending) {
     place.pending_candidate = rollout->at("candidate");
   }
+  if (rollout && IsOpen(PhaseIn(*rollout))) {
+    ASSIGN_OR_RETURN(place.gate, QuestionOf(*rollout));
+  }
   return place;
 }
 
@@ -70,6 +73,7 @@ Status PlaneState::StepRollout(json& rollout) {
     view.settled = Now();
     if (view.phase == Phase::kWindow) rollout["window_until"] = FormatUtc(Now() + view.window);
   }
+  RETURN_IF_ERROR(NoteGate(rollout));
   const Decision decision = Decide(view, Now());
   if (decision.next || AreCostsDue(rollout, Now())) {
     AddCosts(rollout, SightOf(rollout.at("environment")).costs, Now());

@@ -66,11 +66,17 @@ Status PlaneCore::TickPlace(const PlaneState::Place& place) {
   Link& link = links_[place.key];
   if (link.dir != place.dir) link = Link{.dir = place.dir};
   Sight sight = Look(place, link);
-  std::optional<Sending> sending;
+  std::optional<Call> halt;
   {
     MutexLock lock(mutex_);
     state_->See(place.key, std::move(sight));
     if (!link.installation) return Ok();
+    ASSIGN_OR_RETURN(halt, state_->GateHalts(place.key));
+  }
+  if (halt) RETURN_IF_ERROR(GoBack(*halt));
+  std::optional<Sending> sending;
+  {
+    MutexLock lock(mutex_);
     auto stepped = state_->Step(
         place.key, [&](const InForce& config) { return link.installation->Sign(config); });
     if (!stepped.ok()) return stepped.error();
@@ -108,6 +114,12 @@ Sight PlaneCore::Look(const PlaneState::Place& place, Link& link) {
   sight.publisher_reason =
       link.publisher_reason.empty() ? link.order_reason : link.publisher_reason;
   if (!place.pending_candidate.empty()) MakeReady(place, link, sight);
+  if (place.gate && sight.contracts) {
+    GateQuestion question = *place.gate;
+    question.names.environment = sight.contracts->in_force.environment;
+    sight.gate = link.gate.Look(*options_.disk, Paths(place.dir), *link.installation, question,
+                                options_.clock->NowUtc());
+  }
   return sight;
 }
 

@@ -1,0 +1,128 @@
+#include "control/gate_watch.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "control/json_reader.h"
+#include "seal/seal.h"
+
+namespace telltale::control {
+namespace {
+
+using nlohmann::json;
+
+constexpr Micros kAgain = Micros::Seconds(1);
+
+}  // namespace
+
+gate::Report HoldReport(const gate::GateSettings& settings, gate::Rule rule, std::string words) {
+  gate::Report report;
+  report.verdict = {gate::Outcome::kHold, rule, words};
+  report.holds.push_back({.rule = rule, .words = std::move(words)});
+  report.basis = {.environment = settings.environment,
+                  .rollout = settings.rollout,
+                  .candidate = settings.candidate,
+                  .stable = settings.stable};
+  return report;
+}
+
+std::vector<gate::Confirmation> ConfirmationsIn(const GateQuestion& question) {
+  std::vector<gate::Confirmation> confirmations;
+  const json& confirmers = question.gate.at("confirmers");
+  for (const json& one : question.approvals) {
+    const auto confirmed = one.find("confirms");
+    if (one.at("stage") != json(question.stage) || confirmed == one.end()) continue;
+    const std::string by = one.at("subject");
+    const bool may = confirmers.empty() ||
+                     std::find(confirmers.begin(), confirmers.end(), json(by)) != confirmers.end();
+    if (!may || !confirmed->is_object()) continue;
+    confirmations.push_back({.by = by,
+                             .at_us = ParseUtc(one.at("at").get<std::string>()).value().value,
+                             .release = question.names.candidate,
+                             .gate_digest = confirmed->at("gate_digest"),
+                             .discordant_seen = confirmed->at("discordant"),
+                             .detectable_shown = confirmed->at("detectable")});
+  }
+  return confirmations;
+}
+
+json WithoutVehicles(json report) {
+  report.erase("vehicles");
+  report.erase("examples");
+  return report;
+}
+
+// Settings for the observer: written before the first evidence, and whenever they are others.
+bool GateWatch::Prepare(Disk& disk, const Paths& environment, Installation& installation,
+                        const GateQuestion& question) {
+  const auto hold = [&](gate::Rule rule, std::string words) {
+    sight_.report = HoldReport(sight_.settings, rule, std::move(words));
+    judged_.clear();
+    return false;
+  };
+  if (sight_.rollout != question.names.rollout) {
+    *this = GateWatch();
+    sight_.rollout = question.names.rollout;
+  }
+  sight_.gate = question.gate;
+  if (!parts_) {
+    auto parts = ReadGateParts(disk, environment, question.names.stable, question.names.candidate);
+    if (!parts.ok()) {
+      return hold(gate::Rule::kSettingsInvalid,
+                  "the releases cannot be read: " + parts.error().ToString());
+    }
+    parts_ = std::move(*parts);
+  }
+  sight_.settings = SettingsFor(question.gate, *parts_, question.names);
+  if (const auto valid = gate::CheckSettings(sight_.settings); !valid.ok()) {
+    return hold(gate::Rule::kSettingsInvalid, valid.error().message);
+  }
+  std::string text = gate::ToJson(sight_.settings).dump(1) + "\n";
+  if (text == written_) return true;
+  if (const Status written = installation.WriteGateSettings(sight_.rollout, text); !written.ok()) {
+    return hold(gate::Rule::kSettingsInvalid,
+                "the observer cannot be told what to count: " + written.error().ToString());
+  }
+  written_ = std::move(text);
+  return true;
+}
+
+void GateWatch::Judge(const Result<std::string>& text, const GateQuestion& question, Micros now) {
+  if (!text.ok()) {
+    const bool is_missing = text.error().code == Code::kNotFound;
+    sight_.report = HoldReport(
+        sight_.settings, is_missing ? gate::Rule::kSourceStale : gate::Rule::kEvidenceInconsistent,
+        is_missing ? "there is no evidence yet: the role gate of the environment counts it"
+                   : "the evidence cannot be read: " + text.error().ToString());
+    return;
+  }
+  const json parsed = json::parse(*text, nullptr, /*allow_exceptions=*/false);
+  auto evidence = parsed.is_discarded()
+                      ? Result<gate::Evidence>(Error{Code::kInvalid, "it is no JSON"})
+                      : gate::EvidenceFromJson(parsed);
+  if (!evidence.ok()) {
+    sight_.report = HoldReport(sight_.settings, gate::Rule::kEvidenceInconsistent,
+                               "the evidence cannot be read: " + evidence.error().message);
+    return;
+  }
+  // Who said what is known here, and not by who counts.
+  evidence->approvals.clear();
+  evidence->confirmations = ConfirmationsIn(question);
+  sight_.report = gate::Judge(*evidence, sight_.settings, now.value);
+}
+
+GateSight GateWatch::Look(Disk& disk, const Paths& environment, Installation& installation,
+                          const GateQuestion& question, Micros now) {
+  if (!Prepare(disk, environment, installation, question)) return sight_;
+  const auto text = installation.GateEvidence(sight_.rollout);
+  const std::string about = (text.ok() ? seal::Sha256(*text) : text.error().ToString()) + written_ +
+                            question.approvals.dump() + std::to_string(question.stage);
+  if (about == judged_ && now - judged_at_ < kAgain) return sight_;
+  Judge(text, question, now);
+  judged_ = about;
+  judged_at_ = now;
+  return sight_;
+}
+
+}  // namespace telltale::control
