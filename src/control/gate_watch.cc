@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "control/json_reader.h"
 #include "seal/seal.h"
@@ -51,6 +52,30 @@ json WithoutVehicles(json report) {
   report.erase("vehicles");
   report.erase("examples");
   return report;
+}
+
+void AddVehicles(const std::string& text, json& report) {
+  const json parsed = json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (parsed.is_discarded()) return;
+  const auto evidence = gate::EvidenceFromJson(parsed);
+  if (!evidence.ok()) return;
+  std::set<std::string> vehicles;
+  for (const gate::InvariantEvidence& one : evidence->invariants) {
+    if (one.candidate.breaches > 0) vehicles.insert(one.vehicles.begin(), one.vehicles.end());
+  }
+  for (const gate::PairedEvidence& paired : evidence->paired) {
+    for (const gate::PairedExample& one : paired.examples) {
+      vehicles.insert(one.vehicle);
+      if (report["examples"].size() >= gate::kExamplesMax) continue;
+      report["examples"].push_back({{"side", one.side},
+                                    {"vehicle", one.vehicle},
+                                    {"event_at_us", one.event_at_us},
+                                    {"what", one.what}});
+    }
+  }
+  for (const std::string& vehicle : vehicles) {
+    if (report["vehicles"].size() < gate::kExamplesMax) report["vehicles"].push_back(vehicle);
+  }
 }
 
 // Settings for the observer: written before the first evidence, and whenever they are others.

@@ -55,5 +55,7 @@ gate::Report HoldReport(const gate::GateSettings& settings, gate::Rule rule, std
 std::vector<gate::Confirmation> ConfirmationsIn(const GateQuestion& question);
 // Without vehicles: what control keeps for good. Whoever was erased must not stay in it.
 nlohmann::json WithoutVehicles(nlohmann::json report);
+// And back, as far as the observer's file still has them.
+void AddVehicles(const std::string& evidence, nlohmann::json& report);
 
 }  // namespace telltale::control

@@ -76,6 +76,7 @@ constexpr std::array kOperations = {
     Read("rollouts.get"),
     Read("rollouts.report"),
     Read("rollouts.gate"),
+    Read("rollouts.repair_draft"),
     Change("approve", kApprovers, Scope::kRollout),
     Change("halt", kDeployers, Scope::kRollout),
     Read("audit"),

@@ -131,7 +131,11 @@ Result<json> PlaneState::StatusOf() {
     ASSIGN_OR_RETURN(json status, EnvironmentStatus(one));
     items.push_back(std::move(status));
   }
-  return json{{"at", FormatUtc(Now())}, {"leader", leader}, {"environments", std::move(items)}};
+  ASSIGN_OR_RETURN(json events, EventsInShort());
+  return json{{"at", FormatUtc(Now())},
+              {"leader", leader},
+              {"environments", std::move(items)},
+              {"webhook", std::move(events)}};
 }
 
 Result<json> PlaneState::Audit(const Call& call) {

@@ -18,8 +18,17 @@ bool IsUnderGate(Phase phase) {
   return phase == Phase::kWarming || phase == Phase::kShadow || phase == Phase::kAuthority;
 }
 
+// A person who is asked for a small cohort is told what it cannot see.
 std::string InWaitingWords(const gate::Report& report) {
-  return fmt::format("{}: {}", gate::RuleName(report.verdict.rule), report.verdict.words);
+  std::string words =
+      fmt::format("{}: {}", gate::RuleName(report.verdict.rule), report.verdict.words);
+  for (const gate::Hold& hold : report.holds) {
+    const bool is_more = hold.rule == gate::Rule::kConfirmation &&
+                         report.verdict.rule != gate::Rule::kConfirmation &&
+                         report.verdict.outcome == gate::Outcome::kHold;
+    if (is_more) words += fmt::format("; {}: {}", gate::RuleName(hold.rule), hold.words);
+  }
+  return words;
 }
 
 }  // namespace
@@ -157,12 +166,15 @@ Status PlaneState::NoteGate(json& rollout) {
   const json outcome = gate::OutcomeName(verdict.outcome);
   const json rule = gate::RuleName(verdict.rule);
   if (noted.is_object() && noted.at("outcome") == outcome && noted.at("rule") == rule) return Ok();
+  const bool has_turned = !noted.is_object() || noted.at("outcome") != outcome;
   noted = {{"key", sight->gate.at("key")},
            {"outcome", outcome},
            {"rule", rule},
            {"words", verdict.words},
            {"since", FormatUtc(Now())}};
-  return Ok();
+  if (!has_turned || verdict.outcome == gate::Outcome::kHalt) return Ok();
+  return AddEvent(verdict.outcome == gate::Outcome::kPass ? "rollout.passed" : "rollout.held",
+                  rollout);
 }
 
 // With the words of this moment.
@@ -178,9 +190,13 @@ Result<json> PlaneState::GateInShort(const json& rollout) {
 Result<json> PlaneState::GateAnswer(const std::string& id) {
   ASSIGN_OR_RETURN(const auto rollout, db_.FindRollout(id));
   if (!rollout) return Error{Code::kNotFound, "no rollout " + id};
-  json answer = {{"rollout", id},     {"phase", rollout->at("phase")},
-                 {"gate", nullptr},   {"settings", nullptr},
-                 {"report", nullptr}, {"words", ""}};
+  json answer = {{"rollout", id},
+                 {"environment", rollout->at("environment")},
+                 {"phase", rollout->at("phase")},
+                 {"gate", nullptr},
+                 {"settings", nullptr},
+                 {"report", nullptr},
+                 {"words", ""}};
   ASSIGN_OR_RETURN(answer["verdict"], GateInShort(*rollout));
   const json evidence = rollout->value("evidence", json());
   if (evidence.is_object() && evidence.contains("report")) {

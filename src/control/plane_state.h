@@ -60,6 +60,7 @@ class PlaneState {
     const store::DiskVfs* vfs = nullptr;
     std::string holder = {};
     std::uint32_t platform_uid = 0;
+    bool keeps_events = false;
   };
   static Result<std::unique_ptr<PlaneState>> Open(Options options);
 
@@ -114,6 +115,7 @@ class PlaneState {
     std::string dir;
     std::string pending_candidate;  // to be made ready; "" = none
     std::optional<GateQuestion> gate = std::nullopt;
+    std::string rejected = {};  // the newest rollout, which needs a repair draft; "" = none
   };
   Result<std::vector<Place>> Places();
   Result<Place> PlaceOf(const std::string& environment);
@@ -130,6 +132,10 @@ class PlaneState {
   // The gate has seen what halts: the call of `halt` in its name. nullopt in a standby.
   Result<std::optional<Call>> GateHalts(const std::string& environment);
   Result<nlohmann::json> GateAnswer(const std::string& rollout);
+
+  // plane_events.cc
+  Result<std::vector<nlohmann::json>> Events(std::size_t most);
+  Status KeepEvent(const nlohmann::json& event, EventFate fate);
 
  private:
   PlaneState(Options options, ControlDb db)
@@ -165,6 +171,9 @@ class PlaneState {
   Status ChangeGate(const nlohmann::json& before, const nlohmann::json* after);
   // What an approval with this comment confirms of a cohort too small for bounds; null: nothing.
   Result<nlohmann::json> ConfirmationOf(const nlohmann::json& rollout, const std::string& comment);
+  // Within the caller's transaction.
+  Status AddEvent(std::string_view name, const nlohmann::json& rollout);
+  Result<nlohmann::json> EventsInShort();
   Status NoteGate(nlohmann::json& rollout);
   Result<nlohmann::json> GateInShort(const nlohmann::json& rollout);
   Status ViewConfig(const nlohmann::json& rollout, RolloutView& view);

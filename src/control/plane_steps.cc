@@ -52,6 +52,9 @@ Result<PlaneState::Place> PlaneState::PlaceOf(const std::string& environment) {
   if (rollout && IsOpen(PhaseIn(*rollout))) {
     ASSIGN_OR_RETURN(place.gate, QuestionOf(*rollout));
   }
+  if (rollout && PhaseIn(*rollout) == Phase::kRejected && IsLeader()) {
+    place.rejected = rollout->at("id");
+  }
   return place;
 }
 

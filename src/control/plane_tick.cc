@@ -73,7 +73,16 @@ Status PlaneCore::TickPlace(const PlaneState::Place& place) {
     if (!link.installation) return Ok();
     ASSIGN_OR_RETURN(halt, state_->GateHalts(place.key));
   }
-  if (halt) RETURN_IF_ERROR(GoBack(*halt));
+  if (halt) {
+    const auto back = GoBack(*halt);
+    if (!back.ok() && back.error().code != Code::kExists) return back.error();
+  }
+  const Micros now = options_.clock->NowMonotonic();
+  if (!place.rejected.empty() && link.drafted != place.rejected && now >= link.draft_again) {
+    link.draft_again = now + kAgain;
+    const auto draft = DraftRepair(place.rejected);
+    if (draft.ok() && draft->at("complete") == json(true)) link.drafted = place.rejected;
+  }
   std::optional<Sending> sending;
   {
     MutexLock lock(mutex_);
