@@ -38,7 +38,6 @@ def evidence_of(settings, vehicles=3000, missing=0, examples=()):
                           "what": "stable opened it, the candidate did not"}
                          for one in examples if is_rule]})
     return {
-        "format": 1,
         "basis": {**{key: settings[key] for key in ROLLOUTS},
                   "gate_digest": digest_of(settings), "as_of_us": now},
         "exposure": {

@@ -91,6 +91,10 @@ class Trial:
             return [one for one in words if one.startswith(f"{rule}: ")]
         return wait_for(f"{self.id} to be held for {rule}", held)[0]
 
+    def whole_draft(self):
+        draft = self.control.get(f"/v1/rollouts/{self.id}/repair-draft")
+        return draft if draft["complete"] else None
+
     def gate(self, *words, check=True):
         return self.control.tell("gate", *words, self.id, check=check)
 
@@ -142,9 +146,10 @@ def test_a_twin_passes_on_evidence_and_a_bad_candidate_halts_by_itself(control, 
     assert f"telltale approve {twin.id} --comment" in explained
     twin.tell()
     control.wait_phase(twin.id, ("window",))
-    assert 'telltale_control_gate_hold_seconds_total{role="control",environment="prod",' in \
-        wait_for("the time of holding in the metrics",
-                 lambda: (text := metrics(installation)) if "gate_hold_seconds" in text else "")
+    held = wait_for("the time of holding in the metrics",
+                    lambda: [line for line in metrics(installation).splitlines()
+                             if line.startswith("telltale_control_gate_hold_seconds_total{")])
+    assert 'environment="prod"' in held[0] and 'reason="' in held[0]
 
     bad = Trial(control, releases.install_like(installation, stable, "a bad one"))
     bad.tell()
@@ -159,9 +164,7 @@ def test_a_twin_passes_on_evidence_and_a_bad_candidate_halts_by_itself(control, 
     assert VEHICLE in bad.gate("explain").stdout
     assert bad.gate("verdict", check=False).returncode == 3
     assert control.tell("promote", "prod", over["candidate"], check=False).returncode != 0
-    draft = wait_for("the repair draft to be whole",
-                     lambda: (one := control.get(f"/v1/rollouts/{bad.id}/repair-draft"))
-                     if one["complete"] else None)
+    draft = wait_for("the repair draft to be whole", bad.whole_draft)
     assert draft["release"] == over["candidate"] and draft["lanes"]
     assert all(lane["to_offset"] is not None for lane in draft["lanes"])
     assert "## What the gate said" in control.tell("rollout", "report", bad.id).stdout
@@ -181,9 +184,15 @@ def test_control_killed_in_between_changes_nothing(control):
     trial = Trial(control, releases.install_like(installation, stable, "a twin"))
     trial.tell()
     control.wait_flipped(trial.id)
-    for process in installation.family():
-        if "role control" in process.command:
-            os.kill(process.pid, signal.SIGKILL)
+    [killed] = [process for process in installation.family() if "role control" in process.command]
+    os.kill(killed.pid, signal.SIGKILL)
+
+    def is_back():
+        try:
+            return not killed.runs() and control.ask("GET", "/v1/status")[0] == 200
+        except OSError:
+            return False
+    wait_for("control to be back", is_back)
     before = trial.settings
     control.wait_phase(trial.id, ("window",))
     assert json.loads((trial.folder / "settings.json").read_text()) == before
