@@ -29,35 +29,41 @@ class NoTable(Exception):
     """Nothing was committed yet."""
 
 
-def metadata_file(layout: Layout, table: str, namespace: str = NAMESPACE) -> Path:
-    """The table's current metadata file, straight from the catalogue's SQLite file."""
+def catalogue_rows(layout: Layout, select: str, values: tuple[str, ...]) -> list[tuple]:
+    """Straight from the catalogue's SQLite file; none where it is not there or is being made."""
     if not layout.catalog_db.exists():
-        raise NoTable("nothing has been committed to the lake yet")
+        return []
     with sqlite3.connect(f"{layout.catalog_db.as_uri()}?mode=ro", uri=True, timeout=5) as db:
         try:
-            row = db.execute(
-                "SELECT metadata_location FROM iceberg_tables "
-                "WHERE table_namespace = ? AND table_name = ?",
-                (namespace, table),
-            ).fetchone()
+            return db.execute(select, values).fetchall()
         except sqlite3.OperationalError as error:
             if "no such table" not in str(error):
                 raise
-            row = None
-    if row is None or row[0] is None:
+            return []
+
+
+def metadata_file(layout: Layout, table: str, namespace: str = NAMESPACE) -> Path:
+    """The table's current metadata file."""
+    if not layout.catalog_db.exists():
+        raise NoTable("nothing has been committed to the lake yet")
+    rows = catalogue_rows(
+        layout,
+        "SELECT metadata_location FROM iceberg_tables "
+        "WHERE table_namespace = ? AND table_name = ?",
+        (namespace, table),
+    )
+    if not rows or rows[0][0] is None:
         raise NoTable(f"table {namespace}.{table} does not exist yet")
-    return path_of(row[0])
+    return path_of(rows[0][0])
 
 
 def tables_in(layout: Layout, namespace: str) -> list[str]:
     """Names of the tables of a namespace in the catalogue, sorted."""
-    if not layout.catalog_db.exists():
-        return []
-    with sqlite3.connect(f"{layout.catalog_db.as_uri()}?mode=ro", uri=True, timeout=5) as db:
-        rows = db.execute(
-            "SELECT table_name FROM iceberg_tables WHERE table_namespace = ? ORDER BY table_name",
-            (namespace,),
-        ).fetchall()
+    rows = catalogue_rows(
+        layout,
+        "SELECT table_name FROM iceberg_tables WHERE table_namespace = ? ORDER BY table_name",
+        (namespace,),
+    )
     return [row[0] for row in rows]
 
 

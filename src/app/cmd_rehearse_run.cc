@@ -53,6 +53,9 @@ json Identity(const json& line) {
 // Up to where outputs are published: what lies behind cannot be compared.
 Result<Offsets> ReadPublished(const Paths& paths, Micros from, RehearsedAlerts& alerts) {
   auto store = publish::AlertStore::OpenReadOnly(paths.publish() + "/alerts.db");
+  if (!store.ok() && store.error().code == Code::kNotFound) {
+    return Error{Code::kNotFound, "nothing was published here yet: `telltale serve` it first"};
+  }
   if (!store.ok()) return Annotate(store.error(), "what was published");
   // First the places, then the alerts: there is no alert missing below a place.
   ASSIGN_OR_RETURN(Offsets places, store->ReadPositions());
@@ -151,6 +154,8 @@ Status Stage::WriteOrder() {
   order.config_seq = ConfigSeq{1};
   order.contract_digest = content_.components.at("contract");
   order.stable_release = content_.id();
+  order.stable_speaker.clear();
+  order.previous_speaker.clear();
   order.next_contract.reset();
   order.rollout.reset();
   order.previous_release.clear();

@@ -244,8 +244,9 @@ control::ReleaseStore StoreOf(Disk& disk, const std::string& dir) {
 Result<control::ReleaseContent> BuildFrom(Disk& disk, const std::string& folder,
                                           const std::string& engine) {
   ASSIGN_OR_RETURN(const Layout layout, Layout::OfThisProgram());
+  const bool has_slash = folder.size() > 1 && folder.ends_with('/');
   return control::BuildRelease(disk,
-                               {.folder = folder,
+                               {.folder = has_slash ? folder.substr(0, folder.size() - 1) : folder,
                                 .contract_descriptor = layout.contract_descriptor,
                                 .features = ParentFolder(layout.contract_descriptor) + "/features",
                                 .engine = engine.empty() ? layout.worker : engine},

@@ -80,9 +80,15 @@ std::string ShownNow(const Flags& flags, const json& rollout) {
   return rollout.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
 }
 
-// It is printed again when this changes: costs go up by the clock alone.
+// It is printed again when this changes: not costs, which go up by the clock alone, nor the seconds
+// that are left of a time.
 std::string Telling(const Flags& flags, json rollout) {
   for (const char* cost : {"costs", "previous_costs"}) rollout.erase(cost);
+  if (rollout.contains("waits_for")) {
+    for (json& wait : rollout["waits_for"]) {
+      if (wait.is_object() && ShownOf(wait, "code").ends_with("_time")) wait.erase("message");
+    }
+  }
   return ShownNow(flags, rollout);
 }
 
@@ -100,12 +106,12 @@ int Watch(const Flags& flags) {
       if (lost == 1) fmt::print(stderr, "control does not answer; waiting for it\n");
     } else {
       lost = 0;
-      const std::string now = Telling(flags, *rollout);
+      std::string now = Telling(flags, *rollout);
       if (now != last) {
         fmt::print("{}", ShownNow(flags, *rollout));
         std::fflush(stdout);
       }
-      last = now;
+      last = std::move(now);
       if (HasEnded(*rollout)) return ShownOf(*rollout, "phase") == "closed" ? 0 : kEndedBadly;
     }
     if (WaitForStop(kLook)) return 0;

@@ -60,7 +60,11 @@ Result<std::string> TokenOf(const ControlFlags& flags) {
                                        ": give --token-file FILE, or --certificate and --key"};
     }
   }
-  return net::LoadHttpToken(path);
+  auto token = net::LoadHttpToken(path);
+  if (token.ok() || token.error().code != Code::kNotFound) return token;
+  return Error{Code::kNotFound, "no token file " + path +
+                                    "; `telltale control token new NAME --dir DIR`, where control "
+                                    "is kept, prints a token for one"};
 }
 
 Result<net::HttpClientOptions> OptionsOf(const ControlFlags& flags) {

@@ -163,7 +163,9 @@ bool SideBySide::IsAbout(const ReleasesInForce& in_force) const {
   const control::InForce& mine = in_force_.config;
   const control::InForce& other = in_force.config;
   return mine.stable_release == other.stable_release && mine.rollout == other.rollout &&
-         mine.previous_release == other.previous_release;
+         mine.previous_release == other.previous_release &&
+         mine.stable_speaker == other.stable_speaker &&
+         mine.previous_speaker == other.previous_speaker;
 }
 
 std::map<std::string, std::string> SideBySide::Look(Disk& disk, const Paths& paths,
@@ -171,10 +173,11 @@ std::map<std::string, std::string> SideBySide::Look(Disk& disk, const Paths& pat
   std::map<std::string, std::string> missing;
   const auto& rollout = in_force_.config.rollout;
   for (const auto& [release, role] : roles_) {
-    auto& tally = opened_[release];
+    const std::string speaker = in_force_.config.SpeakerOf(release);
+    auto& tally = opened_[speaker];
     if (tally == nullptr) {
       tally = std::make_unique<OpenedTally>(
-          disk, OpenedTally::Options{.journal_dir = paths.journal() + "/" + release,
+          disk, OpenedTally::Options{.journal_dir = paths.journal() + "/" + speaker,
                                      .order = rollout ? rollout->order : Cohort{},
                                      .lots = rollout ? rollout->shadow_lots : kLots,
                                      .since = in_force_.since});
@@ -190,11 +193,11 @@ std::map<std::string, std::string> SideBySide::Look(Disk& disk, const Paths& pat
   return missing;
 }
 
-json SideBySide::RulesOf(const std::string& release) const {
+json SideBySide::RulesOf(const std::string& speaker) const {
   static const CountsByRule kNone;
-  const auto tally = opened_.find(release);
+  const auto tally = opened_.find(speaker);
   const CountsByRule& opened = tally == opened_.end() ? kNone : tally->second->counts();
-  const CountsByRule& published = published_.Of(release);
+  const CountsByRule& published = published_.Of(speaker);
   std::set<std::string> names;
   for (const auto& [rule, count] : opened) names.insert(rule);
   for (const auto& [rule, count] : published) names.insert(rule);
@@ -217,16 +220,20 @@ json SideBySide::ToJson(const OperationsState& state, const std::map<std::string
   for (const char* role : {"stable", "candidate", "previous"}) {
     for (const auto& [release, has_role] : roles_) {
       if (has_role != role) continue;
-      const auto tally = opened_.find(release);
+      // Whose worker, journal and alerts these are: one may speak for several.
+      const std::string speaker = in_force_.config.SpeakerOf(release);
+      const bool is_stables = speaker == in_force_.config.SpeakerOfStable();
+      const auto tally = opened_.find(speaker);
       const bool is_complete = tally != opened_.end() && tally->second->is_complete();
-      const auto said = workers.find(release);
+      const auto said = workers.find(speaker);
       releases.push_back({{"release", release},
                           {"role", role},
-                          {"rules", RulesOf(release)},
+                          {"speaker", speaker},
+                          {"rules", RulesOf(speaker)},
                           {"counted_all", is_complete && published_.is_complete()},
-                          {"records_behind", RecordsBehind(state, release)},
-                          {"marks", MarksOf(publisher, release)},
-                          {"worker", WorkerToJson(WorkerOf(state, release, has_role == "stable"),
+                          {"records_behind", RecordsBehind(state, speaker)},
+                          {"marks", MarksOf(publisher, speaker)},
+                          {"worker", WorkerToJson(WorkerOf(state, speaker, is_stables),
                                                   said == workers.end() ? json() : said->second)}});
     }
   }

@@ -47,11 +47,11 @@ class SideBySide {
                         const internal::v1::PublisherReply& publisher) const;
 
  private:
-  nlohmann::json RulesOf(const std::string& release) const;
+  nlohmann::json RulesOf(const std::string& speaker) const;
 
   const ReleasesInForce in_force_;
   std::map<std::string, std::string> roles_;  // by release: stable, candidate, previous
-  std::map<std::string, std::unique_ptr<OpenedTally>> opened_;
+  std::map<std::string, std::unique_ptr<OpenedTally>> opened_;  // by speaker
   PublishedTally published_;
 };
 

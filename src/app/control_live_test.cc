@@ -65,8 +65,10 @@ class ControlLiveTest : public testing::Test {
   void Count(const std::string& role, const json& counters) {
     std::ofstream(paths_.run() + "/counters/" + role + ".json") << counters.dump();
   }
-  // The candidate computes vehicles of lower lots than `lots`; 0: no rollout.
-  void PutInForce(std::uint64_t seq, std::uint32_t lots, const std::string& rollout = "prod-1") {
+  // The candidate computes vehicles of lower lots than `lots`; 0: no rollout. `speaker`: who does
+  // so for it, "" = itself.
+  void PutInForce(std::uint64_t seq, std::uint32_t lots, const std::string& rollout = "prod-1",
+                  const std::string& speaker = "") {
     control::InForce config;
     config.config_seq = ConfigSeq{seq};
     config.environment = "prod";
@@ -77,6 +79,7 @@ class ControlLiveTest : public testing::Test {
     if (lots > 0) {
       config.rollout = control::Rollout{.id = rollout,
                                         .candidate = kCandidate,
+                                        .speaker = speaker,
                                         .order = {},
                                         .shadow_lots = lots,
                                         .authority_lots = 0,
@@ -207,6 +210,24 @@ TEST_F(ControlLiveTest, BothReleasesAreCountedOverTheVehiclesThatBothCompute) {
   EXPECT_EQ(live["alerts"].size(), 4u);
   EXPECT_EQ(live["since"], FormatUtc(kBegan));
   EXPECT_TRUE(live["releases"][1]["counted_all"].get<bool>());
+}
+
+TEST_F(ControlLiveTest, OfACandidateThatStableSpeaksForTheOneWorkerIsShown) {
+  PutInForce(1, kLots, "prod-1", kStable);
+  Open(kStable, "braking", VehicleOf(true, kLots), 1);
+  Publish(2);
+  Count("worker-aaaaaaaa", {{"safety_records_total", 7}});
+  const json live = Look();
+  EXPECT_EQ(live["missing"].size(), 0u) << live["missing"];
+  ASSERT_EQ(live["releases"].size(), 2u);
+  for (const json& one : live["releases"]) {
+    EXPECT_EQ(one["speaker"], kStable) << one["role"];
+    EXPECT_EQ(one["rules"], live["releases"][0]["rules"]);
+    EXPECT_EQ(one["worker"], live["releases"][0]["worker"]);
+  }
+  EXPECT_EQ(live["releases"][1]["release"], kCandidate);
+  EXPECT_EQ(RulesOf(live, "candidate"),
+            json::parse(R"([{"rule":"braking","opened":1,"published":1}])"));
 }
 
 TEST_F(ControlLiveTest, ALookGoesOnWhereTheLastStoppedAndAnotherRolloutBeginsAtNothing) {

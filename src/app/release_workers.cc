@@ -54,9 +54,9 @@ std::vector<WantedWorker> WorkersOf(const control::InForce& in_force) {
                                       [&](const auto& one) { return one.release == release; });
     if (!release.empty() && !is_there) workers.push_back({release, place});
   };
-  add(in_force.stable_release, Place::kStable);
-  add(in_force.previous_release, Place::kPrevious);
-  if (in_force.rollout) add(in_force.rollout->candidate, Place::kCandidate);
+  add(in_force.SpeakerOfStable(), Place::kStable);
+  add(in_force.SpeakerOfPrevious(), Place::kPrevious);
+  add(in_force.SpeakerOfCandidate(), Place::kCandidate);
   return workers;
 }
 
@@ -127,7 +127,7 @@ Status ReleaseWorkers::StartStable() {
   for (const std::string& name : StrayWorkers(disk_, options_.paths, WorkersOf(in_force_))) {
     RemoveTraces(name);
   }
-  const std::string& release = in_force_.stable_release;
+  const std::string& release = in_force_.SpeakerOfStable();
   ASSIGN_OR_RETURN(const std::string engine,
                    EngineOf(disk_, options_.paths, options_.layout, options_.config, release));
   Program program = options_.program(release);
@@ -277,6 +277,17 @@ void ReleaseWorkers::RemoveOldJournals() {
   }
 }
 
+// Other releases that the config names and this one's worker computes for.
+nlohmann::ordered_json ReleaseWorkers::SpokenForBy(const std::string& release) const {
+  nlohmann::ordered_json others = nlohmann::ordered_json::array();
+  const std::string candidate = in_force_.rollout ? in_force_.rollout->candidate : "";
+  for (const std::string& one : {in_force_.stable_release, candidate, in_force_.previous_release}) {
+    if (one.empty() || one == release || in_force_.SpeakerOf(one) != release) continue;
+    others.push_back(one);
+  }
+  return others;
+}
+
 // docs/operate.md, run/releases.json.
 void ReleaseWorkers::Tell() {
   nlohmann::ordered_json releases = nlohmann::ordered_json::array();
@@ -296,6 +307,7 @@ void ReleaseWorkers::Tell() {
     releases.push_back({{"release", release},
                         {"name", name},
                         {"place", NameOf(worker.place)},
+                        {"speaks_for", SpokenForBy(release)},
                         {"state", state},
                         {"reason", worker.stopped.empty() ? worker.waits_for : worker.stopped},
                         {"pid", child ? child->pid : 0},

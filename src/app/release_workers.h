@@ -1,9 +1,10 @@
-// One worker for each release that the config in force names, kept by `telltale serve`: started,
-// limited while on trial, and ended when it is no longer named.
+// One worker for each speaker of the releases that the config in force names, kept by `telltale
+// serve`: started, limited while on trial, and ended when it is no longer named.
 #pragma once
 
 #include <functional>
 #include <map>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,7 +28,7 @@ struct WantedWorker {
   std::string release;
   Place place = Place::kStable;
 };
-// Stable first; no release twice.
+// The speakers: stable's first; no release twice.
 std::vector<WantedWorker> WorkersOf(const control::InForce& in_force);
 
 // "worker-" and the first 8 digits: its process, files in run/ and consumer.
@@ -70,12 +71,12 @@ class ReleaseWorkers {
   // The newest config in force that control signed.
   const control::InForce& in_force() const { return in_force_; }
 
-  // Starts the stable release's worker; Look() starts the others. Errors of EngineOf and Keep.
+  // Starts the worker of stable's speaker; Look() starts the others. Errors of EngineOf and Keep.
   Status StartStable();
   // Call every 100 ms or so, with the supervisor's.
   void Look();
 
-  std::string stable_name() const { return WorkerName(in_force_.stable_release); }
+  std::string stable_name() const { return WorkerName(in_force_.SpeakerOfStable()); }
 
  private:
   struct Worker {
@@ -103,6 +104,7 @@ class ReleaseWorkers {
   // Of a release that is not named any more: what would hold retention and erasure back.
   void RemoveTraces(const std::string& name);
   void RemoveOldJournals();
+  nlohmann::ordered_json SpokenForBy(const std::string& release) const;
   void Tell();
 
   const Options options_;

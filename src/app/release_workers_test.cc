@@ -48,6 +48,24 @@ TEST(WorkersOfTest, EachNamedReleaseHasOneWorkerAndStableComesFirst) {
   EXPECT_EQ(named(InForceOf(kA, kB, kB)), "a=stable b=previous ");
 }
 
+TEST(WorkersOfTest, WhoHasASpeakerHasNoWorkerOfItsOwn) {
+  control::InForce in_force = InForceOf(kA, "", kB);
+  in_force.rollout->speaker = kA;
+  ASSERT_EQ(WorkersOf(in_force).size(), 1u);
+  EXPECT_EQ(WorkersOf(in_force)[0].release, kA);
+
+  in_force = InForceOf(kB, kA);
+  in_force.stable_speaker = kA;
+  ASSERT_EQ(WorkersOf(in_force).size(), 1u);
+  EXPECT_EQ(WorkersOf(in_force)[0].release, kA);
+  EXPECT_EQ(WorkersOf(in_force)[0].place, Place::kStable);
+
+  in_force = InForceOf(kC, kB);
+  in_force.previous_speaker = kA;
+  ASSERT_EQ(WorkersOf(in_force).size(), 2u);
+  EXPECT_EQ(WorkersOf(in_force)[1].release, kA) << "the way back is whoever speaks for it";
+}
+
 // An installation whose engines are shell scripts.
 class ReleaseWorkersTest : public testing::Test {
  protected:
@@ -203,6 +221,28 @@ TEST_F(ReleaseWorkersTest, ACandidateThatBecomesStableRunsOnWithoutItsLimits) {
   EXPECT_EQ(memory.rlim_cur, memory.rlim_max);
   ASSERT_EQ(prlimit(std::stoi(old_pid), RLIMIT_AS, nullptr, &memory), 0);
   EXPECT_EQ(memory.rlim_cur, memory.rlim_max) << "what it needed as stable it may keep";
+}
+
+TEST_F(ReleaseWorkersTest, OneWorkerRunsThroughoutForReleasesOfOneSafetyPath) {
+  const std::string speaker = Install(kSleeps);
+  const std::string features = Install(std::string("true;") + kSleeps);
+  ASSERT_TRUE(Begin(speaker).ok());
+  ASSERT_TRUE(LookUntil([&] { return IsTold(speaker, "running"); }));
+  const std::string pid = Told(speaker, "pid");
+  control::InForce in_force = InForceOf(speaker, "", features);
+  in_force.rollout->speaker = speaker;
+  PutInForce(in_force);
+  in_force = InForceOf(features, speaker);
+  in_force.stable_speaker = speaker;
+  PutInForce(in_force);
+  ASSERT_TRUE(LookUntil([&] { return Told(speaker, "speaks_for") == "[\"" + features + "\"]"; }));
+  in_force.previous_release.clear();
+  PutInForce(in_force);
+  for (int n = 0; n < 20; ++n, clock_.Advance(Micros{100'000})) Look();
+  EXPECT_EQ(Told(speaker, "pid"), pid);
+  EXPECT_EQ(Told(speaker, "place"), "stable");
+  EXPECT_TRUE(IsTold(features, "absent"));
+  EXPECT_EQ(workers_.stable_name(), WorkerName(speaker));
 }
 
 TEST_F(ReleaseWorkersTest, ACandidateThatDiesIsTriedAgainAndNothingWaitsForIt) {

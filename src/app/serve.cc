@@ -140,7 +140,7 @@ Status Service::Check() {
                    seal::LoadKey(disk_, paths_.keys() + "/control.pub"));
   ASSIGN_OR_RETURN(in_force_, control::VerifyConfig(first_config_, control_public));
   workers_.Begin(in_force_, control_public);
-  const std::string& stable = workers_.in_force().stable_release;
+  const std::string& stable = workers_.in_force().SpeakerOfStable();
   if (Wanted("worker")) {
     ASSIGN_OR_RETURN([[maybe_unused]] const std::string engine,
                      EngineOf(disk_, paths_, options_.layout, config_, stable));

@@ -232,6 +232,11 @@ class Service {
       fmt::print("mirror {}: {} of 10,000 vehicles of {} go to {}\n", one.key, one.per_10000,
                  one.from, one.to);
     }
+    for (const auto& one : state["environments"]) {
+      if (!one.contains("control_port")) continue;
+      fmt::print("\nthe page is http://127.0.0.1:{}/ with the token in {}\n",
+                 one["control_port"].get<int>(), one["control_token_file"].get<std::string>());
+    }
     fmt::print("\nall of it is in {0}/up.json, logs in {0}/logs; Ctrl-C stops everything\n",
                options_.data);
     std::fflush(stdout);

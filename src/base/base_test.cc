@@ -14,11 +14,22 @@
 namespace telltale {
 namespace {
 
-std::string TempFolder() {
-  std::string pattern = (std::filesystem::temp_directory_path() / "telltale-base-XXXXXX").string();
-  CHECK(mkdtemp(pattern.data()) != nullptr);
-  return pattern;
-}
+// A test with a folder of its own, which goes when the test ends.
+class FolderTest : public testing::Test {
+ protected:
+  FolderTest() : folder_(MakeFolder()) {}
+  ~FolderTest() override { std::filesystem::remove_all(folder_); }
+  static std::string MakeFolder() {
+    std::string pattern = testing::TempDir() + "/telltale-base-XXXXXX";
+    CHECK(mkdtemp(pattern.data()) != nullptr);
+    return pattern;
+  }
+
+  const std::string folder_;
+};
+
+class ConfigTest : public FolderTest {};
+class LocalSocketTest : public FolderTest {};
 
 TEST(ChecksumTest, AgreesWithThePublishedCrc32cVectors) {
   EXPECT_EQ(Crc32c(AsBytes("123456789")), 0xE3069283u);
@@ -69,34 +80,32 @@ TEST(ClockTest, FormatsMicrosecondsBeforeAndAfterTheEpoch) {
   EXPECT_EQ(FormatUtc(Micros{1'764'000'000'123'456}), "2025-11-24T16:00:00.123456Z");
 }
 
-TEST(ConfigTest, WhatInitWritesIsReadBackTheSame) {
-  const std::string folder = TempFolder();
+TEST_F(ConfigTest, WhatInitWritesIsReadBackTheSame) {
   PosixDisk disk;
   Config config;
   config.mqtt_port = 0;
   config.vault_policy = "/etc/vault-policy.yaml";
-  ASSERT_TRUE(WriteFileDurably(disk, folder + "/telltale.yaml", config.ToYaml()).ok());
-  const auto loaded = Config::Load(disk, folder + "/telltale.yaml", Environment{});
+  ASSERT_TRUE(WriteFileDurably(disk, folder_ + "/telltale.yaml", config.ToYaml()).ok());
+  const auto loaded = Config::Load(disk, folder_ + "/telltale.yaml", Environment{});
   ASSERT_TRUE(loaded.ok()) << loaded.error().message;
   EXPECT_EQ(loaded->ToYaml(), config.ToYaml());
 }
 
-TEST(ConfigTest, RefusesUnknownKeysAndACellFinerThanLevelTwelve) {
-  const std::string folder = TempFolder();
+TEST_F(ConfigTest, RefusesUnknownKeysAndACellFinerThanLevelTwelve) {
   PosixDisk disk;
   const auto load = [&](const std::string& text) {
-    EXPECT_TRUE(WriteFileDurably(disk, folder + "/c.yaml", text).ok());
-    return Config::Load(disk, folder + "/c.yaml", Environment{});
+    EXPECT_TRUE(WriteFileDurably(disk, folder_ + "/c.yaml", text).ok());
+    return Config::Load(disk, folder_ + "/c.yaml", Environment{});
   };
   EXPECT_EQ(load("mqtt:\n  prot: 1\n").error().message,
-            folder + "/c.yaml:2: unknown key mqtt.prot; did you mean mqtt.port?");
+            folder_ + "/c.yaml:2: unknown key mqtt.prot; did you mean mqtt.port?");
   EXPECT_EQ(load("privacy:\n  cell_level: 13\n").error().code, Code::kInvalid);
   EXPECT_EQ(load("vault:\n  window_days: 63\n").error().code, Code::kInvalid);
   EXPECT_EQ(load("log: [").error().code, Code::kInvalid);
 }
 
-TEST(LocalSocketTest, CarriesFramesAndNamesThePeer) {
-  const std::string path = TempFolder() + "/s.sock";
+TEST_F(LocalSocketTest, CarriesFramesAndNamesThePeer) {
+  const std::string path = folder_ + "/s.sock";
   auto listener = LocalListener::Listen(path, 0600);
   ASSERT_TRUE(listener.ok());
   auto client = LocalConnection::Connect(path);
@@ -110,8 +119,8 @@ TEST(LocalSocketTest, CarriesFramesAndNamesThePeer) {
   EXPECT_EQ((**server).PeerUid(), getuid());
 }
 
-TEST(LocalSocketTest, AHugeAnnouncedFrameIsRefusedBeforeMemoryIsTaken) {
-  const std::string path = TempFolder() + "/s.sock";
+TEST_F(LocalSocketTest, AHugeAnnouncedFrameIsRefusedBeforeMemoryIsTaken) {
+  const std::string path = folder_ + "/s.sock";
   auto listener = LocalListener::Listen(path, 0600);
   auto client = LocalConnection::Connect(path);
   auto server = listener->Accept(std::chrono::seconds(5));

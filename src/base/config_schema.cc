@@ -247,10 +247,11 @@ std::vector<ConfigKey> MakeKeys() {
                         {"dev", "staging", "prod"},
                         "prod refuses what only a trial may do, such as a vault under the "
                         "same user."));
-  keys.push_back(
-      Choice("environment", "side_effects", &Config::environment_side_effects, {"on", "off"},
-             "off: no webhook is called and nothing is handed on, whatever is published; "
-             "an environment that is fed by a mirror must be so, a prod one must not."));
+  keys.push_back(Choice(
+      "environment", "side_effects", &Config::environment_side_effects, {"on", "off"},
+      "off: what is computed here concerns no car that drives, and who reads it must not act "
+      "on it. A mark that `telltale mirror run` asks for before it feeds an environment; a "
+      "prod one must not have it. Telltale itself hands nothing on, so it stops nothing."));
   AddDoors(keys);
   AddStreams(keys);
   AddVault(keys);

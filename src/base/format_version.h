@@ -43,6 +43,9 @@ enum class Format {
   kControlDb,
   kShadowReport,
   kShadowRun,
+  kGateEvidence,
+  kGateSettings,
+  kGateReport,
 };
 
 struct FormatVersion {
@@ -86,6 +89,9 @@ inline constexpr std::array kFormats = {
     FormatVersion{Format::kControlDb, "control.db", 1, 1, 1},
     FormatVersion{Format::kShadowReport, "shadow report", 1, 1, 1},
     FormatVersion{Format::kShadowRun, "shadow run", 1, 1, 1},
+    FormatVersion{Format::kGateEvidence, "gate evidence", 1, 1, 1},
+    FormatVersion{Format::kGateSettings, "gate settings", 1, 1, 1},
+    FormatVersion{Format::kGateReport, "gate report", 1, 1, 1},
 };
 
 constexpr const FormatVersion& VersionOf(Format format) {

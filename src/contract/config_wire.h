@@ -36,4 +36,10 @@ inline Result<internal::v1::ConfigRecord> ParseConfig(ByteSpan bytes) {
   return ParseConfig(AsText(bytes));
 }
 
+// The release that is in force: its features, columns and contract. Who computes the safety path
+// for it is `stable_release`.
+inline const std::string& StableInForce(const internal::v1::ConfigRecord& record) {
+  return record.stable_in_force().empty() ? record.stable_release() : record.stable_in_force();
+}
+
 }  // namespace telltale::contract

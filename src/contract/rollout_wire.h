@@ -18,6 +18,7 @@ namespace telltale::contract {
 struct Rollout {
   std::string id = {};
   std::string candidate = {};        // release id: 64 hex digits
+  std::string speaker = {};          // computes the safety path for it; "" = the candidate
   Cohort order = {};                 // gives lots; its share is not looked at
   std::uint32_t shadow_lots = 0;     // computed by the candidate
   std::uint32_t authority_lots = 0;  // spoken for by the candidate; at most shadow_lots
@@ -52,7 +53,8 @@ inline void SetRollout(const Rollout& in, internal::v1::Rollout& out) {
   out.set_began_config_seq(in.began.value);
 }
 
-// As it is: CheckRollout() says whether it can be.
+// As it is: CheckRollout() says whether it can be. The message does not name a speaker: where it
+// stands in the config record does.
 inline Rollout RolloutOf(const internal::v1::Rollout& in) {
   return {.id = in.id(),
           .candidate = in.candidate(),

@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/local_socket.h"
+#include "contract/config_wire.h"
 #include "control/config_record.h"
 #include "control/release.h"
 #include "internal/v1/local.pb.h"
@@ -155,6 +156,44 @@ TEST_F(ConfigRecordTest, ANextContractAndItsCohortComeThrough) {
   EXPECT_EQ(read->next_contract->cohort.salt, "spring");
   EXPECT_EQ(read->next_contract->cohort.always, std::vector<VehicleRef>{ref});
   EXPECT_EQ(read->next_contract->cohort.never, std::vector<VehicleRef>{VehicleRef{}});
+}
+
+internal::v1::ConfigRecord RecordIn(const std::string& bytes) {
+  return contract::ParseConfig(bytes).value();
+}
+
+// A release whose safety path an earlier one has: for readers that know of no speakers nothing is
+// under way, and who computes the alerts is stable.
+TEST_F(ConfigRecordTest, WhoSpeaksStandsWhereOlderReadersLook) {
+  InForce config = First();
+  config.rollout = Rollout{.candidate = Digest('f'), .speaker = Digest('e'), .shadow_lots = 7};
+  std::string bytes = *SignConfig(config, key_);
+  EXPECT_FALSE(RecordIn(bytes).has_rollout());
+  auto read = VerifyConfig(bytes, key_.public_raw);
+  ASSERT_TRUE(read.ok() && read->rollout);
+  EXPECT_EQ(*read->rollout, *config.rollout);
+  EXPECT_EQ(read->SpeakerOfCandidate(), Digest('e'));
+
+  config.rollout.reset();
+  config.stable_release = Digest('f');
+  config.stable_speaker = Digest('e');
+  config.previous_release = Digest('9');
+  config.previous_speaker = Digest('8');
+  bytes = *SignConfig(config, key_);
+  EXPECT_EQ(RecordIn(bytes).stable_release(), Digest('e'));
+  EXPECT_EQ(RecordIn(bytes).previous_release(), Digest('8'));
+  EXPECT_EQ(contract::StableInForce(RecordIn(bytes)), Digest('f'));
+  read = VerifyConfig(bytes, key_.public_raw);
+  ASSERT_TRUE(read.ok());
+  EXPECT_EQ(read->stable_release + read->stable_speaker, Digest('f') + Digest('e'));
+  EXPECT_EQ(read->previous_release + read->previous_speaker, Digest('9') + Digest('8'));
+
+  config.rollout = Rollout{.candidate = Digest('a')};  // one that decides otherwise
+  bytes = *SignConfig(config, key_);
+  EXPECT_EQ(RecordIn(bytes).rollout().candidate(), Digest('a'));
+  EXPECT_EQ(VerifyConfig(bytes, key_.public_raw)->SpeakerOfCandidate(), Digest('a'));
+  config.rollout->speaker = Digest('b');
+  EXPECT_EQ(SignConfig(config, key_).error().code, Code::kInvalid);
 }
 
 TEST_F(ConfigRecordTest, NoChangedByteIsAccepted) {

@@ -64,7 +64,13 @@ class FolderShelf final : public ReleaseShelf {
       changed.push_back(
           {{"component", name}, {"from", digest(before, name)}, {"to", digest(after, name)}});
     }
-    return nlohmann::json{{"from", from}, {"to", to}, {"components", std::move(changed)}};
+    // No rule of these releases reads a field of their contracts.
+    const bool is_safety = digest(before, "rules") != digest(after, "rules") ||
+                           digest(before, "engine") != digest(after, "engine");
+    return nlohmann::json{{"from", from},
+                          {"to", to},
+                          {"components", std::move(changed)},
+                          {"dual_run", {{"safety", is_safety}}}};
   }
 
   Result<nlohmann::json> Put(const std::string& id, const nlohmann::json& body) override {

@@ -135,11 +135,54 @@ void GateWatch::Judge(const Result<std::string>& text, const GateQuestion& quest
   evidence->approvals.clear();
   evidence->confirmations = ConfirmationsIn(question);
   sight_.report = gate::Judge(*evidence, sight_.settings, now.value);
+  LookBack(std::move(*evidence), now);
+}
+
+// The alerts are the same by how it is built; for the rest there is what the lake compares, and a
+// person who has looked at it.
+void GateWatch::JudgeOneSpeaker(const GateQuestion& question) {
+  gate::Report report = HoldReport(
+      sight_.settings, gate::Rule::kConfirmation,
+      "one worker computes for both releases, so nothing of their alerts can be compared: somebody "
+      "has to look at what the lake found, and say that it will do");
+  report.needs_confirmation = true;
+  report.gate_digest = gate::GateDigest(sight_.settings);
+  const auto confirmations = ConfirmationsIn(question);
+  const bool is_confirmed = std::any_of(
+      confirmations.begin(), confirmations.end(),
+      [&](const gate::Confirmation& one) { return one.gate_digest == report.gate_digest; });
+  if (is_confirmed) {
+    report.holds.clear();
+    report.verdict = {gate::Outcome::kPass, gate::Rule::kNone,
+                      "one worker computes for both releases, and a person confirmed the rest"};
+  }
+  sight_.report = std::move(report);
+}
+
+void GateWatch::LookBack(gate::Evidence evidence, Micros now) {
+  if (evidence.basis.gate_digest != sight_.report.gate_digest) return;  // void, or just begun
+  const bool is_comparable = before_ && before_->basis.gate_digest == evidence.basis.gate_digest;
+  const Status forward = is_comparable ? gate::CheckForward(*before_, evidence) : Ok();
+  if (!forward.ok()) {
+    if (!back_since_) back_since_ = now;
+    if (now - *back_since_ < kBackHold) {
+      if (sight_.report.verdict.outcome == gate::Outcome::kHalt) return;
+      sight_.report = HoldReport(sight_.settings, gate::Rule::kEvidenceInconsistent,
+                                 forward.error().message + " since the last look");
+      return;
+    }
+  }
+  back_since_.reset();
+  before_ = std::move(evidence);
 }
 
 GateSight GateWatch::Look(Disk& disk, const Paths& environment, Installation& installation,
                           const GateQuestion& question, Micros now) {
   if (!Prepare(disk, environment, installation, question)) return sight_;
+  if (question.has_one_speaker) {
+    JudgeOneSpeaker(question);
+    return sight_;
+  }
   const auto text = installation.GateEvidence(sight_.rollout);
   const std::string about = (text.ok() ? seal::Sha256(*text) : text.error().ToString()) + written_ +
                             question.approvals.dump() + std::to_string(question.stage);

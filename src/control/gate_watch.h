@@ -14,12 +14,18 @@
 
 namespace telltale::control {
 
+// Counts that went back hold for so long: who counts anew out of the journals has caught up by
+// then. After it they are taken as they are: somebody was erased.
+inline constexpr Micros kBackHold = Micros::Seconds(600);
+
 // What a rollout asks of its gate of kind evidence; control.db says it.
 struct GateQuestion {
   GateNames names = {};           // environment: filled in by who sees the installation
   nlohmann::json gate = {};       // the object
   std::int64_t stage = 0;         // confirmations are of
   nlohmann::json approvals = {};  // of the rollout
+  // The candidate has stable's speaker: one worker computes for both, and nothing can be compared.
+  bool has_one_speaker = false;
 };
 
 // What was seen last.
@@ -41,12 +47,16 @@ class GateWatch {
   bool Prepare(Disk& disk, const Paths& environment, Installation& installation,
                const GateQuestion& question);
   void Judge(const Result<std::string>& text, const GateQuestion& question, Micros now);
+  void JudgeOneSpeaker(const GateQuestion& question);
+  void LookBack(gate::Evidence evidence, Micros now);
 
   GateSight sight_;
   std::optional<GateParts> parts_;
   std::string written_;  // settings that lie with the observer
   std::string judged_;   // what the report is of
   Micros judged_at_ = {};
+  std::optional<gate::Evidence> before_;  // the newest that went on from what was before it
+  std::optional<Micros> back_since_;      // since when counts are lower than in it
 };
 
 // A HOLD without any evidence.

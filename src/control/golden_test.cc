@@ -50,7 +50,7 @@ TEST_P(GoldenTest, ItsConfigIsSignedByItsControlAndNamesAReleaseThatIsWhole) {
   EXPECT_TRUE(release->components.contains("engine"));
 }
 
-INSTANTIATE_TEST_SUITE_P(Versions, GoldenTest, testing::Values("v1"),
+INSTANTIATE_TEST_SUITE_P(Versions, GoldenTest, testing::Values("v1", "v2", "v3"),
                          [](const auto& version) { return version.param; });
 
 }  // namespace

@@ -50,6 +50,7 @@ Result<json> PlaneState::RolloutAnswer(json rollout) {
   rollout["authority_per_10000"] = is_over ? 10'000 : ShareOf(wanted.authority_lots);
   rollout["costs"] = CostsOf(rollout);
   rollout["previous_costs"] = {{"cpu_s", rollout["costs"]["previous_cpu_s"]}};
+  for (const char* name : {"speaker", "stable_speaker"}) rollout.emplace(name, "");
   rollout.erase("internal");
   rollout.erase("freeze_windows");
   return rollout;

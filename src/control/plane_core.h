@@ -10,6 +10,7 @@
 #include "base/mutex.h"
 #include "control/plane.h"
 #include "control/plane_state.h"
+#include "control/release.h"
 
 namespace telltale::control {
 
@@ -37,8 +38,10 @@ class PlaneCore final : public Plane {
     std::optional<PublisherView> publisher = {};
     std::string installed = {};  // candidate whose files are there
     GateWatch gate = {};
-    std::string drafted = {};  // rollout whose repair draft is complete
-    Micros draft_again = {};   // monotonic; not before
+    std::string drafted = {};   // rollout whose repair draft is complete
+    Micros draft_again = {};    // monotonic; not before
+    std::string compared = {};  // "<stable> <candidate>": has_stable_path is about them
+    bool has_stable_path = false;
   };
 
   Result<nlohmann::json> Answer(const Call& call) REQUIRES(mutex_);
@@ -61,6 +64,8 @@ class PlaneCore final : public Plane {
   Status TickPlace(const PlaneState::Place& place) REQUIRES(tick_mutex_);
   Sight Look(const PlaneState::Place& place, Link& link) REQUIRES(tick_mutex_);
   void AskPublisher(Link& link) REQUIRES(tick_mutex_);
+  bool HasStablePath(const PlaneState::Place& place, const Components& candidate)
+      REQUIRES(tick_mutex_);
   void MakeReady(const PlaneState::Place& place, Link& link, Sight& sight) REQUIRES(tick_mutex_);
   Status Send(Sending sending, Link& link) REQUIRES(tick_mutex_);
   void SendToLog(ConfigRow& row, Link& link) REQUIRES(tick_mutex_);

@@ -51,7 +51,7 @@ class PlaneCrashTest : public PlaneTest {
       if (list->at("items").empty()) {
         const auto promoted =
             plane_->Do({"local:0"}, "promotion.put",
-                       {{"key", "staging"}, {"body", {{"release", releases_["good"]}}}});
+                       {{"key", "staging"}, {"body", {{"release", releases_[promoted_]}}}});
         if (!promoted.ok()) return promoted.error();
         continue;
       }
@@ -65,9 +65,14 @@ class PlaneCrashTest : public PlaneTest {
     }
     return Error{Code::kUnavailable, "it does not close"};
   }
+
+  // Killed at one write after the other until it is closed.
+  void RunThroughCrashes();
+
+  std::string promoted_ = "good";
 };
 
-TEST_F(PlaneCrashTest, KilledAtAnyWriteItContinuesAndTheLogIsSound) {
+void PlaneCrashTest::RunThroughCrashes() {
   int crashes = 0;
   std::uint64_t seed = FirstSeed();
   // Each life fails some writes later than its beginning, so the whole rollout is covered.
@@ -87,10 +92,22 @@ TEST_F(PlaneCrashTest, KilledAtAnyWriteItContinuesAndTheLogIsSound) {
   Must(Tick(3));
   EXPECT_GT(crashes, 10);
   CheckLog(Of("staging"));
-  EXPECT_EQ(Of("staging").Newest().stable_release, releases_["good"]);
+  EXPECT_EQ(Of("staging").Newest().stable_release, releases_[promoted_]);
   EXPECT_EQ(Of("staging").ordered.config_seq, Of("staging").Newest().config_seq);
   EXPECT_EQ(Must(plane_->Do({"local:0"}, "rollouts.list", {})).at("items").size(), 1u);
   EXPECT_TRUE(Must(plane_->Do({"local:0"}, "audit.verify", {})).at("ok").get<bool>());
+}
+
+TEST_F(PlaneCrashTest, KilledAtAnyWriteItContinuesAndTheLogIsSound) { RunThroughCrashes(); }
+
+TEST_F(PlaneCrashTest, WhoSpeaksIsTheSameAfterAnyCrash) {
+  promoted_ = "features";
+  RunThroughCrashes();
+  for (const auto& [seq, bytes] : Of("staging").log) {
+    const InForce config = Must(VerifyConfig(bytes, Of("staging").key.public_raw));
+    EXPECT_EQ(config.SpeakerOfStable(), releases_["stable"]) << "config " << seq;
+    EXPECT_TRUE(!config.rollout || config.SpeakerOfCandidate() == releases_["stable"]);
+  }
 }
 
 TEST_F(PlaneCrashTest, ARollbackThatWasAnsweredIsNotForgotten) {

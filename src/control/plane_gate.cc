@@ -95,13 +95,17 @@ Result<std::optional<GateQuestion>> PlaneState::QuestionOf(const json& rollout) 
   if (PhaseIn(rollout) == Phase::kWindow) return std::optional<GateQuestion>();
   ASSIGN_OR_RETURN(auto gate, EvidenceGateOf(rollout.at("stages")));
   if (!gate) return std::optional<GateQuestion>();
-  return std::optional<GateQuestion>(GateQuestion{.names = {.rollout = rollout.at("id"),
-                                                            .candidate = rollout.at("candidate"),
-                                                            .stable = rollout.at("stable"),
-                                                            .warm_up_s = rollout.at("warm_up_s")},
-                                                  .gate = std::move(*gate),
-                                                  .stage = rollout.at("stage"),
-                                                  .approvals = rollout.at("approvals")});
+  const std::string stable_speaker = rollout.value("stable_speaker", "");
+  const json speaks = stable_speaker.empty() ? rollout.at("stable") : json(stable_speaker);
+  return std::optional<GateQuestion>(
+      GateQuestion{.names = {.rollout = rollout.at("id"),
+                             .candidate = rollout.at("candidate"),
+                             .stable = rollout.at("stable"),
+                             .warm_up_s = rollout.at("warm_up_s")},
+                   .gate = std::move(*gate),
+                   .stage = rollout.at("stage"),
+                   .approvals = rollout.at("approvals"),
+                   .has_one_speaker = rollout.value("speaker", json("")) == speaks});
 }
 
 Result<const GateSight*> PlaneState::GateSightOf(const json& rollout) {

@@ -214,6 +214,32 @@ TEST_F(PlaneGateTest, AConfirmationIsOfWhatWasSeenThen) {
   EXPECT_FALSE(ReachesWith(small, "authority", 40));
 }
 
+TEST_F(PlaneGateTest, WhereOneWorkerComputesForBothAPersonSaysThatItWillDo) {
+  auto shelf = MakeFolderShelf(disk_, Paths("/control"));
+  releases_["silent"] = Push(*shelf, Rules("stable"), {{"features", "more"}});
+  InShadow("silent");
+  Must(Tick(8));
+  EXPECT_NE(GateWaits().find("confirmation: one worker computes for both"), std::string::npos)
+      << GateWaits();
+  Must(Do("cn:ben", "approve", "staging-1", {{"comment", "the lake's report is clean"}}));
+  EXPECT_TRUE(Reaches("staging", "authority"));
+}
+
+TEST_F(PlaneGateTest, CountsThatWentBackHoldUntilTheyCaughtUp) {
+  InShadow();
+  gate::Evidence clean = Clean();
+  clean.paired[0].counts.missing = 4;
+  clean.invariants[4].candidate = {.breaches = 1, .vehicles = 1};  // not enough to halt
+  Tell(clean);
+  Must(Tick(8));
+  Tell(Clean());  // a difference was lost: it would pass
+  Must(Tick(8));
+  EXPECT_EQ(PhaseOfNow("staging"), "shadow");
+  EXPECT_NE(GateWaits().find("went back"), std::string::npos) << GateWaits();
+  clean.invariants[4].candidate = {};
+  EXPECT_FALSE(ReachesWith(clean, "authority", 40));
+}
+
 TEST_F(PlaneGateTest, AnotherGateVoidsTheEvidenceAndOnceTooOftenIsRefused) {
   InShadow();
   const gate::Evidence clean = Clean();

@@ -57,6 +57,16 @@ Result<std::string> PlaneState::EffectiveStable(const std::string& environment) 
   return sight.contracts ? sight.contracts->in_force.stable_release : std::string();
 }
 
+Result<std::string> PlaneState::SpeakerOfStable(const std::string& environment) {
+  ASSIGN_OR_RETURN(const auto newest, db_.NewestRollout(environment));
+  if (newest) {
+    const Wanted wanted = WantedBy(PlaceIn(*newest));
+    return wanted.stable_speaker.empty() ? wanted.stable : wanted.stable_speaker;
+  }
+  const Sight& sight = SightOf(environment);
+  return sight.contracts ? sight.contracts->in_force.SpeakerOfStable() : std::string();
+}
+
 Result<std::optional<json>> PlaneState::ActivePin(const std::string& environment) {
   ASSIGN_OR_RETURN(auto pin, db_.Find("pins", environment));
   if (!pin) return pin;
@@ -95,6 +105,7 @@ Result<json> PlaneState::NewRollout(const Call& call, const json& environment, c
   const std::string key = environment.at("key");
   ASSIGN_OR_RETURN(const std::uint64_t number, db_.NextRolloutNumber(key));
   ASSIGN_OR_RETURN(const std::string stable, EffectiveStable(key));
+  ASSIGN_OR_RETURN(const std::string speaker, SpeakerOfStable(key));
   const std::string id = fmt::format("{}-{}", key, number);
   json cohort = {{"key", ""}, {"salt", ""}, {"always", json::array()}, {"never", json::array()}};
   if (const std::string name = policy.at("cohort"); !name.empty()) {
@@ -105,6 +116,8 @@ Result<json> PlaneState::NewRollout(const Call& call, const json& environment, c
                   {"environment", key},
                   {"candidate", release},
                   {"stable", stable},
+                  {"speaker", ""},
+                  {"stable_speaker", speaker},
                   {"policy", policy.at("key")},
                   {"policy_kind", policy.at("kind")},
                   {"warm_up_s", policy.at("warm_up_s")},

@@ -31,6 +31,7 @@ struct Sight {
   std::string contract_digest = {};
   std::string install_reason = "its files are not there yet";
   std::optional<GateSight> gate = std::nullopt;  // of a rollout under an evidence gate
+  bool has_stable_path = false;  // it decides about alerts as the release does that is stable there
 };
 
 // A config record on its way, and which end hears of it first.
@@ -113,9 +114,10 @@ class PlaneState {
   struct Place {
     std::string key;
     std::string dir;
-    std::string pending_candidate;  // to be made ready; "" = none
     std::optional<GateQuestion> gate = std::nullopt;
-    std::string rejected = {};  // the newest rollout, which needs a repair draft; "" = none
+    std::string rejected = {};        // the newest rollout, which needs a repair draft; "" = none
+    std::string pending_candidate;    // to be made ready; "" = none
+    std::string pending_stable = {};  // beside which it will run
   };
   Result<std::vector<Place>> Places();
   Result<Place> PlaceOf(const std::string& environment);
@@ -149,6 +151,8 @@ class PlaneState {
   Status CheckUnused(std::string_view kind, const std::string& key);
 
   Result<std::string> EffectiveStable(const std::string& environment);
+  // Whose worker computes the safety path for it; "" = nobody knows yet.
+  Result<std::string> SpeakerOfStable(const std::string& environment);
   Status CheckPromotable(const std::string& environment, const std::string& release);
   Result<nlohmann::json> NewRollout(const Call& call, const nlohmann::json& environment,
                                     const nlohmann::json& policy, const std::string& release);

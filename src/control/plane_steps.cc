@@ -28,6 +28,21 @@ Cohort OrderOf(const json& cohort) {
   return order;
 }
 
+// In the history of a rollout whose candidate has stable's speaker.
+constexpr const char* kSilent = "alerts do not change: stable's worker computes for both";
+
+std::string SpeakerOfStableIn(const json& rollout) {
+  const std::string speaker = rollout.value("stable_speaker", "");
+  return speaker.empty() ? rollout.at("stable").get<std::string>() : speaker;
+}
+
+// Whose worker computes the candidate's safety path. Found once, as the rollout begins.
+std::string SpeakerFor(const json& rollout, const Sight& sight) {
+  const std::string candidate = rollout.at("candidate");
+  const std::string speaker = SpeakerOfStableIn(rollout);
+  return candidate == speaker || sight.has_stable_path ? speaker : candidate;
+}
+
 bool IsBack(Phase phase) { return phase == Phase::kWithdrawn || phase == Phase::kRejected; }
 
 }  // namespace
@@ -48,6 +63,7 @@ Result<PlaneState::Place> PlaneState::PlaceOf(const std::string& environment) {
   ASSIGN_OR_RETURN(const auto rollout, db_.NewestRollout(environment));
   if (rollout && PhaseIn(*rollout) == Phase::kPending) {
     place.pending_candidate = rollout->at("candidate");
+    place.pending_stable = rollout->at("stable");
   }
   if (rollout && IsOpen(PhaseIn(*rollout))) {
     ASSIGN_OR_RETURN(place.gate, QuestionOf(*rollout));
@@ -82,11 +98,14 @@ Status PlaneState::StepRollout(json& rollout) {
     AddCosts(rollout, SightOf(rollout.at("environment")).costs, Now());
   }
   if (!decision.next) return Ok();
+  std::string note;
   if (view.phase == Phase::kPending) {
     ASSIGN_OR_RETURN(rollout["rehearsed"], IsRehearsed(rollout));
+    rollout["speaker"] = SpeakerFor(rollout, SightOf(rollout.at("environment")));
+    if (rollout["speaker"] == json(SpeakerOfStableIn(rollout))) note = kSilent;
   }
   if (view.is_break_glass) rollout["break_glass"] = true;
-  Enter(rollout, *decision.next, decision.stage, "control", "");
+  Enter(rollout, *decision.next, decision.stage, "control", note);
   const std::string environment = rollout.at("environment");
   ASSIGN_OR_RETURN(rollout["internal"]["audit_entry"],
                    db_.Note({.subject = "control",
@@ -118,6 +137,8 @@ Result<ConfigRow> PlaneState::MakeConfig(json& rollout, const Wanted& wanted, co
   next.audit_entry = rollout.at("internal").at("audit_entry").get<std::uint64_t>();
   next.stable_release = wanted.stable;
   next.previous_release = wanted.previous;
+  next.stable_speaker = wanted.stable_speaker;
+  next.previous_speaker = wanted.previous_speaker;
   const std::string id = rollout.at("id");
   const std::optional<Rollout> before = next.rollout;
   next.rollout.reset();
@@ -125,6 +146,7 @@ Result<ConfigRow> PlaneState::MakeConfig(json& rollout, const Wanted& wanted, co
     const bool goes_on = before && before->id == id;
     next.rollout = Rollout{.id = id,
                            .candidate = wanted.candidate,
+                           .speaker = wanted.candidate_speaker,
                            .order = OrderOf(rollout.at("cohort")),
                            .shadow_lots = wanted.shadow_lots,
                            .authority_lots = wanted.authority_lots,

@@ -42,6 +42,64 @@ TEST_F(PlaneTest, AReleaseGoesThroughAllStagesAndTheOldOneStaysUntilTheWindowIsO
   EXPECT_TRUE(Must(plane_->Do({"local:0"}, "audit.verify", {})).at("ok").get<bool>());
 }
 
+TEST_F(PlaneTest, AReleaseWithStablesSafetyPathArrivesWithoutAWorkerOfItsOwn) {
+  Of("staging").is_warm = false;  // nobody writes a journal for it
+  Promote("staging", "features");
+  Must(Do("cn:ben", "approve", "staging-1"));
+  ASSERT_TRUE(Reaches("staging", "shadow"));
+  InForce config = Of("staging").Newest();
+  EXPECT_EQ(config.rollout->candidate, releases_["features"]);
+  EXPECT_EQ(config.SpeakerOfCandidate(), releases_["stable"]);
+  EXPECT_EQ(RolloutOf("staging").at("speaker"), releases_["stable"]);
+  EXPECT_NE(RolloutOf("staging").at("history").at(1).at("note"), "");
+  ASSERT_TRUE(Reaches("staging", "authority"));
+  Must(Tick(2));
+  EXPECT_EQ(Of("staging").Newest().rollout->authority_lots, 101u) << "soaks by lots all the same";
+  EXPECT_EQ(Of("staging").View().partitions[0].lanes[0].release, releases_["stable"]);
+  ASSERT_TRUE(Reaches("staging", "window"));
+  Must(Tick());
+  config = Of("staging").Newest();
+  EXPECT_EQ(config.stable_release, releases_["features"]);
+  EXPECT_EQ(config.SpeakerOfStable(), releases_["stable"]);
+  EXPECT_EQ(config.SpeakerOfPrevious(), releases_["stable"]);
+  ASSERT_TRUE(Reaches("staging", "closed"));
+  Must(Tick());
+  EXPECT_EQ(Of("staging").Newest().SpeakerOfStable(), releases_["stable"]);
+  EXPECT_EQ(Of("staging").ordered.config_seq, Of("staging").Newest().config_seq);
+}
+
+TEST_F(PlaneTest, TheSpeakerIsHandedOnUntilAReleaseDecidesOtherwise) {
+  const auto arrive = [this](const std::string& release, int number) {
+    Promote("staging", release);
+    Must(Do("cn:ben", "approve", "staging-" + std::to_string(number)));
+    ASSERT_TRUE(Reaches("staging", "closed"));
+    Must(Tick());
+  };
+  arrive("features", 1);
+  arrive("more-features", 2);
+  EXPECT_EQ(Of("staging").Newest().stable_release, releases_["more-features"]);
+  EXPECT_EQ(Of("staging").Newest().SpeakerOfStable(), releases_["stable"]);
+  Promote("staging", "good");
+  Must(Do("cn:ben", "approve", "staging-3"));
+  ASSERT_TRUE(Reaches("staging", "authority"));
+  Must(Tick(2));
+  EXPECT_EQ(Of("staging").Newest().SpeakerOfCandidate(), releases_["good"]);
+  const json answer = Must(Do("cn:anna", "rollback", "staging"));
+  EXPECT_EQ(answer.at("partitions").at("flipped"), 4) << "to the speaker of what was stable";
+  Must(Tick());
+  EXPECT_EQ(Of("staging").Newest().stable_release, releases_["more-features"]);
+  EXPECT_EQ(Of("staging").Newest().SpeakerOfStable(), releases_["stable"]);
+  Of("staging").is_warm = false;
+  arrive("stable", 4);  // back to who spoke all the time
+  Of("staging").is_warm = true;
+  EXPECT_EQ(Of("staging").Newest().stable_release, releases_["stable"]);
+  EXPECT_EQ(Of("staging").Newest().stable_speaker, "");
+  arrive("good", 5);
+  EXPECT_EQ(Of("staging").Newest().SpeakerOfStable(), releases_["good"]);
+  arrive("more-features", 6);
+  EXPECT_EQ(Of("staging").Newest().SpeakerOfStable(), releases_["more-features"]);
+}
+
 TEST_F(PlaneTest, WhoPromotedDoesNotApproveUnderAStandardPolicy) {
   Promote("staging", "good");
   Must(Do("cn:ben", "approve", "staging-1"));
@@ -209,6 +267,31 @@ TEST_F(PlaneTest, AContractThatTheOperatorPutInForceBetweenIsKept) {
   EXPECT_EQ(Of("staging").Newest().contract_number, 2u);
   EXPECT_EQ(Of("staging").Newest().contract_digest, std::string(64, 'd'));
   EXPECT_EQ(Of("staging").Newest().stable_release, releases_["good"]);
+}
+
+// What cannot be compared runs twice.
+TEST_F(PlaneTest, UnderAnotherContractTheDiffSaysWhetherStableSpeaks) {
+  auto shelf = MakeFolderShelf(disk_, Paths("/control"));
+  const std::string later = Push(*shelf, "stable", {{"contract", "a later contract"}});
+  InForce config = Of("staging").Newest();
+  config.config_seq = ConfigSeq{2};
+  config.contract_number = 2;
+  config.contract_digest = HexEncode(seal::Sha256("a later contract"));
+  ASSERT_TRUE(Of("staging").Append(Must(SignConfig(config, Of("staging").key))).ok());
+  const auto speaker_of = [&](const std::string& release) -> std::string {
+    Must(Do("cn:anna", "promotion.put", "staging", {{"release", release}}));
+    EXPECT_TRUE(Reaches("staging", "shadow"));
+    const std::string speaker = RolloutOf("staging").at("speaker");
+    Must(Do("cn:anna", "rollback", "staging"));
+    Must(Tick(2));
+    return speaker;
+  };
+  EXPECT_EQ(speaker_of(later), releases_["stable"]);
+  const std::string manifest = "/control/data/control/releases/" + releases_["stable"];
+  ASSERT_TRUE(disk_.Remove(manifest + "/manifest.json").ok());
+  const std::string latest =
+      Push(*shelf, "stable", {{"contract", "a later contract"}, {"features", "others"}});
+  EXPECT_EQ(speaker_of(latest), latest);
 }
 
 TEST_F(PlaneTest, BreakGlassSkipsUpstreamAndApprovalsUntilNobodyElseSigns) {

@@ -74,9 +74,11 @@ struct World {
       std::uint32_t from = 0;
       if (ordered.rollout && ordered.rollout->authority_lots > 0) {
         from = ordered.rollout->authority_lots;
-        one.lanes.push_back({.lot_from = 0, .lot_to = from, .release = ordered.rollout->candidate});
+        one.lanes.push_back(
+            {.lot_from = 0, .lot_to = from, .release = ordered.SpeakerOfCandidate()});
       }
-      one.lanes.push_back({.lot_from = from, .lot_to = kLots, .release = ordered.stable_release});
+      one.lanes.push_back(
+          {.lot_from = from, .lot_to = kLots, .release = ordered.SpeakerOfStable()});
       if (i == stuck) one.pending = "journal_stopped";
       if (ordered.rollout && is_warm) {
         one.marks.push_back({.release = ordered.rollout->candidate,
@@ -140,7 +142,8 @@ class WorldInstallation final : public Installation {
   World& world_;
 };
 
-// Environments "staging" (/staging) and "prod" (/prod, after staging), three releases on the shelf.
+// Environments "staging" (/staging) and "prod" (/prod, after staging), releases on the shelf:
+// "features" and "more-features" have stable's safety path.
 class PlaneTest : public ::testing::Test {
  protected:
   using json = nlohmann::json;
@@ -149,7 +152,11 @@ class PlaneTest : public ::testing::Test {
     contract_ = HexEncode(seal::Sha256("contract"));
     auto shelf = MakeFolderShelf(disk_, Paths("/control"));
     for (const std::string text : {"stable", "good", "bad"}) releases_[text] = Push(*shelf, text);
+    for (const std::string text : {"features", "more-features"}) {
+      releases_[text] = Push(*shelf, "stable", {{"features", text}});
+    }
     for (const std::string dir : {"/staging", "/prod"}) {
+      EXPECT_TRUE(shelf->InstallInto(Paths(dir), releases_["stable"]).ok());
       worlds_.emplace(dir, std::make_unique<World>(contract_, releases_["stable"]));
     }
     Open();
@@ -166,10 +173,12 @@ class PlaneTest : public ::testing::Test {
     Must(Tick());
   }
 
-  std::string Push(ReleaseShelf& shelf, const std::string& rules) {
+  std::string Push(ReleaseShelf& shelf, const std::string& rules,
+                   std::map<std::string, std::string> parts = {}) {
+    parts.merge(std::map<std::string, std::string>{
+        {"contract", "contract"}, {"engine", "engine"}, {"rules", rules}});
     Components components;
-    for (const auto& [name, bytes] : std::map<std::string, std::string>{
-             {"contract", "contract"}, {"engine", "engine"}, {"rules", rules}}) {
+    for (const auto& [name, bytes] : parts) {
       components[name] = HexEncode(seal::Sha256(bytes));
       EXPECT_TRUE(shelf.PutBlob(components[name], bytes).ok());
     }

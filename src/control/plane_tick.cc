@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "control/json_reader.h"
 #include "control/objects.h"
@@ -16,10 +17,10 @@ using nlohmann::json;
 // After a call that failed: it may have cost its whole timeout.
 constexpr Micros kAgain = Micros::Seconds(1);
 
-bool IsBehind(const PartitionView& partition, const std::string& stable) {
+bool IsBehind(const PartitionView& partition, const std::string& speaker) {
   return !partition.pending.empty() ||
          std::any_of(partition.lanes.begin(), partition.lanes.end(),
-                     [&](const auto& lane) { return lane.release != stable; });
+                     [&](const auto& lane) { return lane.release != speaker; });
 }
 
 // Of who was asked to go back before it looked around.
@@ -144,6 +145,23 @@ void PlaneCore::AskPublisher(Link& link) {
   link.ask_again = options_.clock->NowMonotonic() + kAgain;
 }
 
+// Whether the candidate decides about alerts as stable does. What cannot be compared runs twice.
+bool PlaneCore::HasStablePath(const PlaneState::Place& place, const Components& candidate) {
+  const auto manifest = ReadWholeFile(
+      *options_.disk, Paths(place.dir).releases() + "/" + place.pending_stable + "/manifest.json");
+  const auto stable = manifest.ok() ? ParseManifest(*manifest) : manifest.error();
+  if (!stable.ok()) return false;
+  const auto is_same = [&](const char* name) {
+    const auto was = stable->find(name);
+    const auto is = candidate.find(name);
+    return was != stable->end() && is != candidate.end() && was->second == is->second;
+  };
+  if (!is_same("rules") || !is_same("engine")) return false;
+  if (is_same("contract")) return true;
+  const auto diff = options_.releases->Diff(place.pending_stable, place.pending_candidate);
+  return diff.ok() && diff->contains("dual_run") && !diff->at("dual_run").value("safety", true);
+}
+
 // The candidate's files, once; and which contract it was made for.
 void PlaneCore::MakeReady(const PlaneState::Place& place, Link& link, Sight& sight) {
   const std::string& candidate = place.pending_candidate;
@@ -167,6 +185,11 @@ void PlaneCore::MakeReady(const PlaneState::Place& place, Link& link, Sight& sig
   sight.install_reason.clear();
   const auto contract = components->find("contract");
   if (contract != components->end()) sight.contract_digest = contract->second;
+  const std::string pair = place.pending_stable + " " + candidate;
+  if (std::exchange(link.compared, pair) != pair) {
+    link.has_stable_path = HasStablePath(place, *components);
+  }
+  sight.has_stable_path = link.has_stable_path;
 }
 
 void PlaneCore::SendToLog(ConfigRow& row, Link& link) {
@@ -230,13 +253,14 @@ Result<json> PlaneCore::Fence(const std::string& rollout, Micros decided_at) {
                  {"partitions", {{"flipped", 0}, {"pending", 0}}},
                  {"pending", json::array()},
                  {"reason", ""}};
-  std::string environment, stable;
+  std::string environment, speaker;
   PlaneState::Place place;
   {
     MutexLock lock(mutex_);
     ASSIGN_OR_RETURN(answer["rollout"], state_->GetRollout(rollout));
     environment = answer["rollout"].at("environment");
-    stable = answer["rollout"].at("stable");
+    speaker = answer["rollout"].at("stable_speaker");
+    if (speaker.empty()) speaker = answer["rollout"].at("stable");
     ASSIGN_OR_RETURN(place, state_->PlaceOf(environment));
     ASSIGN_OR_RETURN(const bool leads, state_->Lead());
     if (!leads) answer["reason"] = "another control leads: it sends it";
@@ -268,7 +292,7 @@ Result<json> PlaneCore::Fence(const std::string& rollout, Micros decided_at) {
   answer["fenced_at_us"] = fenced_at.value;
   std::size_t behind = 0;
   for (const PartitionView& partition : view->partitions) {
-    if (!IsBehind(partition, stable)) continue;
+    if (!IsBehind(partition, speaker)) continue;
     ++behind;
     answer["pending"].push_back(
         {{"partition", partition.partition}, {"reason", partition.pending}});

@@ -53,6 +53,13 @@ RolloutPlace PlaceIn(const json& rollout) {
                      .stage = rollout.at("stage").get<std::size_t>(),
                      .candidate = rollout.at("candidate").get<std::string>(),
                      .stable = rollout.at("stable").get<std::string>()};
+  // "" before it began, and in what an earlier version began.
+  const auto speaker = [&](const char* name, const std::string& release) {
+    const std::string found = rollout.value(name, "");
+    return found == release ? std::string() : found;
+  };
+  place.candidate_speaker = speaker("speaker", place.candidate);
+  place.stable_speaker = speaker("stable_speaker", place.stable);
   for (const json& stage : rollout.at("stages")) {
     place.stages.push_back({.per_10000 = stage.at("per_10000").get<std::uint32_t>(),
                             .shadow = SecondsIn(stage, "shadow_s"),
@@ -63,20 +70,29 @@ RolloutPlace PlaceIn(const json& rollout) {
 }
 
 std::string ContentOf(const std::string& rollout, const Wanted& wanted) {
-  return Canonical({{"stable", wanted.stable},
-                    {"previous", wanted.previous},
-                    {"candidate", wanted.candidate},
-                    {"rollout", wanted.candidate.empty() ? "" : rollout},
-                    {"shadow_lots", wanted.shadow_lots},
-                    {"authority_lots", wanted.authority_lots}});
+  json content = {
+      {"stable", wanted.stable},           {"previous", wanted.previous},
+      {"candidate", wanted.candidate},     {"rollout", wanted.candidate.empty() ? "" : rollout},
+      {"shadow_lots", wanted.shadow_lots}, {"authority_lots", wanted.authority_lots}};
+  const auto put = [&](const char* name, const std::string& speaker) {
+    if (!speaker.empty()) content[name] = speaker;
+  };
+  put("stable_speaker", wanted.stable_speaker);
+  put("previous_speaker", wanted.previous_speaker);
+  put("candidate_speaker", wanted.candidate_speaker);
+  return Canonical(content);
 }
 
 std::string ContentOf(const InForce& in_force) {
-  Wanted wanted{.stable = in_force.stable_release, .previous = in_force.previous_release};
+  Wanted wanted{.stable = in_force.stable_release,
+                .previous = in_force.previous_release,
+                .stable_speaker = in_force.stable_speaker,
+                .previous_speaker = in_force.previous_speaker};
   if (in_force.rollout) {
     wanted.candidate = in_force.rollout->candidate;
     wanted.shadow_lots = in_force.rollout->shadow_lots;
     wanted.authority_lots = in_force.rollout->authority_lots;
+    wanted.candidate_speaker = in_force.rollout->speaker;
   }
   return ContentOf(in_force.rollout ? in_force.rollout->id : "", wanted);
 }
@@ -171,6 +187,7 @@ Status PlaneState::ViewConfig(const json& rollout, RolloutView& view) {
   const auto began = ConfigSeq{rollout.at("began_config_seq").get<std::uint64_t>()};
   for (const PartitionView& partition : sight.publisher->partitions) {
     if (!partition.pending.empty()) ++view.pending;
+    if (HasStablesSpeaker(wanted)) continue;  // its worker has been warm for long
     if (!IsWarm(partition, candidate, wanted.shadow_lots, began, SecondsIn(rollout, "warm_up_s"))) {
       ++view.cold;
     }

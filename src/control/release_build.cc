@@ -160,14 +160,16 @@ Result<ReleaseContent> BuildRelease(Disk& disk, const BuildSources& sources,
   auto declaration = ReadReleaseYaml(*yaml);
   if (!declaration.ok()) return Annotate(declaration.error(), folder);
   content.declaration = std::move(declaration).value();
-  ASSIGN_OR_RETURN(std::string rules,
-                   ReadWholeFile(disk, folder + "/rules.yaml", kSmallFileBytesMax));
+  auto rules = ReadWholeFile(disk, folder + "/rules.yaml", kSmallFileBytesMax);
+  if (!rules.ok()) {
+    return Annotate(rules.error(), "a release's folder has its rules.yaml (docs/releases.md)");
+  }
   const bool has_contract = disk.Exists(folder + "/contract.desc");
   ASSIGN_OR_RETURN(
       std::string descriptor,
       ReadWholeFile(disk, has_contract ? folder + "/contract.desc" : sources.contract_descriptor));
   ASSIGN_OR_RETURN(std::string engine, ReadWholeFile(disk, sources.engine, kBlobBytesMax));
-  AddComponent(content, "rules", std::move(rules));
+  AddComponent(content, "rules", std::move(rules).value());
   AddComponent(content, "contract", std::move(descriptor));
   AddComponent(content, "engine", std::move(engine));
   ASSIGN_OR_RETURN(const auto contract, ContractOf(content));

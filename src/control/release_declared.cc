@@ -339,8 +339,8 @@ std::string InWords(const DeclaredChange& change) {
   if (change.percent) {
     const auto [low, high] = *change.percent;
     const std::string_view what = change.about == About::kFeature ? "rows" : "fires";
-    if (high <= 0) {
-      words.push_back(fmt::format("{} {} to {} % less", what, -high, -low));
+    if (high <= 0) {  // 0 - high: -high would say "-0"
+      words.push_back(fmt::format("{} {} to {} % less", what, 0 - high, -low));
     } else if (low >= 0) {
       words.push_back(fmt::format("{} {} to {} % more", what, low, high));
     } else {

@@ -174,6 +174,9 @@ TEST_F(ReleaseTest, WhatIsDeclaredComesThroughItsCanonicalForm) {
   const auto read = ParseDeclaration(content.bundle.declared);
   ASSERT_TRUE(read.ok()) << read.error().ToString();
   EXPECT_EQ(*read, content.declaration);
+  DeclaredChange up_to_none = content.declaration.changes[0];
+  up_to_none.percent->high = 0;
+  EXPECT_EQ(InWords(up_to_none), "fires 0 to 20 % less");
   EXPECT_EQ(ParseDeclaration(content.bundle.declared + " ").error().code, Code::kCorrupt);
 }
 

@@ -141,22 +141,36 @@ Decision Decide(const RolloutView& view, Micros now) {
   return decision;
 }
 
+bool HasStablesSpeaker(const Wanted& wanted) {
+  const auto speaker_of = [](const std::string& release, const std::string& speaker) {
+    return speaker.empty() ? release : speaker;
+  };
+  return !wanted.candidate.empty() && speaker_of(wanted.candidate, wanted.candidate_speaker) ==
+                                          speaker_of(wanted.stable, wanted.stable_speaker);
+}
+
 Wanted WantedBy(const RolloutPlace& place) {
   switch (place.phase) {
     case Phase::kWindow:
-      return {.stable = place.candidate, .previous = place.stable};
+      return {.stable = place.candidate,
+              .previous = place.stable,
+              .stable_speaker = place.candidate_speaker,
+              .previous_speaker = place.stable_speaker};
     case Phase::kClosed:
-      return {.stable = place.candidate};
+      return {.stable = place.candidate, .stable_speaker = place.candidate_speaker};
     case Phase::kPending:
     case Phase::kWithdrawn:
     case Phase::kRejected:
-      return {.stable = place.stable};
+      return {.stable = place.stable, .stable_speaker = place.stable_speaker};
     default:
       break;
   }
   CHECK(place.stage < place.stages.size());
   const std::uint32_t share = place.stages[place.stage].per_10000;
-  Wanted wanted{.stable = place.stable, .candidate = place.candidate};
+  Wanted wanted{.stable = place.stable,
+                .candidate = place.candidate,
+                .stable_speaker = place.stable_speaker,
+                .candidate_speaker = place.candidate_speaker};
   // In the last stage the candidate computes those in `never` too: it is to be stable.
   wanted.shadow_lots = share == 10'000 ? kLots : LotsOfShare(share);
   if (place.phase == Phase::kAuthority) {

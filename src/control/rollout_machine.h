@@ -79,14 +79,22 @@ struct Wanted {
   std::string candidate = {};  // "": no rollout
   std::uint32_t shadow_lots = 0;
   std::uint32_t authority_lots = 0;
+  // Whose worker computes the safety path for each; "" = its own.
+  std::string stable_speaker = {};
+  std::string previous_speaker = {};
+  std::string candidate_speaker = {};
   friend bool operator==(const Wanted&, const Wanted&) = default;
 };
+// One worker computes for candidate and stable: nothing has to get warm, and no lane moves.
+bool HasStablesSpeaker(const Wanted& wanted);
 struct RolloutPlace {
   Phase phase = Phase::kPending;
   std::size_t stage = 0;
   std::vector<Stage> stages = {};
   std::string candidate = {};
-  std::string stable = {};  // when it began
+  std::string stable = {};             // when it began
+  std::string candidate_speaker = {};  // "" = the candidate
+  std::string stable_speaker = {};     // "" = the stable one
 };
 Wanted WantedBy(const RolloutPlace& place);
 

@@ -120,6 +120,20 @@ TEST(WantedTest, AStageIsInShadowBeforeItHasAuthority) {
   EXPECT_EQ(WantedBy(PlaceAt(Phase::kRejected, 1)), (Wanted{.stable = "old"}));
 }
 
+TEST(WantedTest, ASpeakerGoesWhereItsReleaseGoes) {
+  RolloutPlace place = PlaceAt(Phase::kWindow, 1);
+  place.candidate_speaker = place.stable_speaker = "first";
+  EXPECT_EQ(WantedBy(place), (Wanted{.stable = "new",
+                                     .previous = "old",
+                                     .stable_speaker = "first",
+                                     .previous_speaker = "first"}));
+  place.phase = Phase::kShadow;
+  EXPECT_EQ(WantedBy(place).stable_speaker, "first");
+  EXPECT_EQ(WantedBy(place).candidate_speaker, "first");
+  place.phase = Phase::kWithdrawn;
+  EXPECT_EQ(WantedBy(place), (Wanted{.stable = "old", .stable_speaker = "first"}));
+}
+
 // Whatever is seen, from step to step: no phase is left out, authority never goes beyond what was
 // in shadow before, and a cohort only grows.
 TEST(MachinePropertyTest, AuthorityIsAlwaysWithinWhatWasInShadowBefore) {

@@ -1,5 +1,6 @@
 #include "gate/evidence.h"
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 
@@ -353,7 +354,9 @@ std::string_view InvariantName(Invariant invariant) { return NameIn(kInvariantNa
 
 namespace {
 
-bool IsWhole(std::int64_t part, std::int64_t whole) { return part >= 0 && part <= whole; }
+bool IsWhole(std::int64_t part, std::int64_t whole) {
+  return part >= 0 && part <= whole && whole <= kVehiclesMax;
+}
 
 Error Inconsistent(const std::string& where, const std::string& what) {
   return {Code::kInvalid, "evidence: " + where + ": " + what};
@@ -441,7 +444,7 @@ Status CheckNames(const Evidence& evidence) {
     }
   }
   for (const auto& [name, vehicles] : evidence.arms) {
-    if (vehicles < 0) return Inconsistent(name, "a count is negative");
+    if (!IsWhole(vehicles, kVehiclesMax)) return Inconsistent(name, "is no count of vehicles");
   }
   return Ok();
 }
@@ -455,9 +458,46 @@ Status CheckEvidence(const Evidence& evidence) {
   return CheckMeasured(evidence);
 }
 
+namespace {
+
+bool IsForward(const PairedCounts& before, const PairedCounts& now) {
+  return now.stable_fired >= before.stable_fired && now.missing >= before.missing &&
+         now.exposed >= before.exposed && now.settled >= before.settled &&
+         now.extra >= before.extra && now.candidate_fired >= before.candidate_fired;
+}
+
+}  // namespace
+
+Status CheckForward(const Evidence& before, const Evidence& now) {
+  if (before.basis.rollout != now.basis.rollout || before.basis.candidate != now.basis.candidate) {
+    return Ok();
+  }
+  for (const PairedEvidence& then : before.paired) {
+    const auto found =
+        std::find_if(now.paired.begin(), now.paired.end(),
+                     [&](const PairedEvidence& one) { return one.metric == then.metric; });
+    if (found == now.paired.end()) return Inconsistent(then.metric, "was counted and is gone");
+    // Another component: what was counted is void, and it begins anew.
+    if (found->component_digest != then.component_digest) continue;
+    if (!IsForward(then.counts, found->counts)) {
+      return Inconsistent(then.metric, "counts went back");
+    }
+  }
+  for (const InvariantEvidence& then : before.invariants) {
+    const auto found =
+        std::find_if(now.invariants.begin(), now.invariants.end(),
+                     [&](const InvariantEvidence& one) { return one.invariant == then.invariant; });
+    if (found == now.invariants.end() || found->candidate.breaches < then.candidate.breaches) {
+      return Inconsistent(std::string(InvariantName(then.invariant)), "counts went back");
+    }
+  }
+  return Ok();
+}
+
 Result<Evidence> EvidenceFromJson(const Json& json) {
   Evidence evidence;
   Fields fields(json, "evidence");
+  RETURN_IF_ERROR(fields.Version(Format::kGateEvidence, "this gate evidence"));
   ReadBasis(fields, evidence.basis);
   ReadExposure(fields, evidence.exposure);
   ReadInvariants(fields, evidence.invariants);
@@ -474,6 +514,7 @@ Result<Evidence> EvidenceFromJson(const Json& json) {
 ordered_json ToJson(const Evidence& evidence) {
   const Basis& basis = evidence.basis;
   ordered_json json;
+  json["format"] = VersionOf(Format::kGateEvidence).written;
   json["basis"] = {{"environment", basis.environment}, {"rollout", basis.rollout},
                    {"candidate", basis.candidate},     {"stable", basis.stable},
                    {"gate_digest", basis.gate_digest}, {"as_of_us", basis.as_of_us}};

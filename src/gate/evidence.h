@@ -65,6 +65,7 @@ struct InvariantEvidence {
   std::vector<std::string> vehicles = {};  // at most kExamplesMax references
 };
 inline constexpr std::size_t kExamplesMax = 20;
+inline constexpr std::int64_t kVehiclesMax = 1'000'000'000;
 
 // Vehicles, counted once each (fleet-level outputs: blocks of cell and hour). "First" is by event
 // time since the candidate was warm. Only what lies below both releases' durable offsets and the
@@ -207,8 +208,12 @@ struct Evidence {
 // (kInvalid).
 Status CheckEvidence(const Evidence& evidence);
 
+// Whether `now` goes on from `before`, of the same rollout: a count that is lower was lost, and a
+// difference that was lost could let a release pass (kInvalid). Ask it before judging.
+Status CheckForward(const Evidence& before, const Evidence& now);
+
 // Members are named as above; enums are their names. Every count must be there: kInvalid names the
-// member that is missing, not a number, or fails CheckEvidence.
+// member that is missing, not a number, or fails CheckEvidence. kUnsupported: a newer format.
 // Members it does not know are refused too: a misspelt count would otherwise read as nothing seen.
 Result<Evidence> EvidenceFromJson(const nlohmann::json& json);
 nlohmann::ordered_json ToJson(const Evidence& evidence);

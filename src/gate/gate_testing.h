@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "base/random.h"
 #include "gate/report.h"
 
 namespace telltale::gate::testing {
@@ -84,7 +85,8 @@ inline Evidence GoodEvidence(const GateSettings& settings) {
       BlockEvidence blocks;
       blocks.metric = metric.name;
       blocks.component_digest = metric.component_digest;
-      for (int i = 0; i < 400; ++i) blocks.blocks.push_back({0, (i * 7919 / 13) % 2 == 0});
+      SeededRandom lots(4);
+      for (int i = 0; i < 400; ++i) blocks.blocks.push_back({0, lots.Below(2) == 0});
       evidence.blocks.push_back(blocks);
     }
   }

@@ -36,15 +36,14 @@ void Fields::Count(std::string_view name, std::int64_t& into) {
 void Fields::MayCount(std::string_view name, std::int64_t& into) {
   const nlohmann::json* found = Find(name, true);
   if (found == nullptr) return;
-  constexpr std::int64_t kMost = std::int64_t{1} << 62;
-  if (found->is_number_unsigned() && found->get<std::uint64_t>() <= std::uint64_t{kMost}) {
-    into = found->get<std::int64_t>();
-  } else if (found->is_number_integer() && !found->is_number_unsigned() &&
-             found->get<std::int64_t>() >= 0) {
-    into = found->get<std::int64_t>();
-  } else {
-    Mistake(std::string(name) + " is not a whole number of 0 or more");
+  constexpr std::uint64_t kMost = std::uint64_t{1} << 62;
+  // A whole number that was parsed without a minus is unsigned; one that code made may be signed.
+  const bool is_whole = found->is_number_unsigned() ||
+                        (found->is_number_integer() && found->get<std::int64_t>() >= 0);
+  if (!is_whole || found->get<std::uint64_t>() > kMost) {
+    return Mistake(std::string(name) + " is not a whole number of 0 or more");
   }
+  into = found->get<std::int64_t>();
 }
 
 void Fields::Number(std::string_view name, double& into) {
@@ -82,6 +81,13 @@ void Fields::MayFlag(std::string_view name, bool& into) {
   if (found == nullptr) return;
   if (!found->is_boolean()) return Mistake(std::string(name) + " is neither true nor false");
   into = found->get<bool>();
+}
+
+Status Fields::Version(Format format, std::string_view what) {
+  std::int64_t version = 1;
+  MayCount("format", version);
+  return CheckReadable(format, what, static_cast<std::uint64_t>(version),
+                       static_cast<std::uint64_t>(version));
 }
 
 void Fields::Each(std::string_view name, const std::function<void(const nlohmann::json&)>& read) {

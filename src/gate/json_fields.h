@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/format_version.h"
 #include "base/result.h"
 
 namespace telltale::gate {
@@ -32,6 +33,9 @@ class Fields {
   void MayNumber(std::string_view name, double& into);
   void MayText(std::string_view name, std::string& into);
   void MayFlag(std::string_view name, bool& into);
+
+  // `format`, 1 where it is not said. kUnsupported where it needs a newer reader.
+  Status Version(Format format, std::string_view what);
 
   // `read` for each item of a list, which may be missing.
   void Each(std::string_view name, const std::function<void(const nlohmann::json&)>& read);

@@ -325,9 +325,15 @@ void HaltByMetric(const Case& c, const Judged& most) {
 }
 
 void Conclude(const Case& c) {
+  // The gravest first; alike, as they were found.
   auto& holds = c.report.holds;
-  std::stable_sort(holds.begin(), holds.end(),
-                   [](const Hold& a, const Hold& b) { return a.rule < b.rule; });
+  std::multimap<Rule, Hold> by_rule;
+  for (Hold& hold : holds) {
+    const Rule rule = hold.rule;
+    by_rule.emplace(rule, std::move(hold));
+  }
+  holds.clear();
+  for (auto& [rule, hold] : by_rule) holds.push_back(std::move(hold));
   if (IsHaltRule(c.report.verdict.rule)) return;
   TakeExamples(c, "");
   if (!holds.empty()) {
@@ -368,8 +374,9 @@ Report Judge(const Evidence& evidence, const GateSettings& settings, std::int64_
   LookAtSources(c);
   LookAtSilence(c, seen);
   const bool is_balanced = LookAtBalance(c);
-  const auto judged =
-      JudgeMetrics(evidence, settings, {.extra = seen.is_stable_unwell, .rates = !is_balanced});
+  const auto judged = JudgeMetrics(
+      evidence, settings,
+      {.is_extra_suspended = seen.is_stable_unwell, .are_rates_suspended = !is_balanced});
   const Judged* most = TakeMetrics(c, judged);
   AddTimes(c, judged);
   LookAtMetricsNotInPlay(c);

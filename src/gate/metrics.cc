@@ -20,7 +20,7 @@ const double kLogSuspect = std::log(20.0);
 struct Context {
   const Evidence& evidence;
   const GateSettings& settings;
-  const Suspended& suspended;
+  const Looking& looking;
 };
 
 template <typename Item>
@@ -68,7 +68,8 @@ struct Asked {
 };
 
 // Whole and strata, half and half; the part that carries most is named.
-void TakeEvidence(Judged& judged, const Asked& asked, const GateSettings& settings) {
+void TakeEvidence(const Context& context, Judged& judged, const Asked& asked) {
+  const GateSettings& settings = context.settings;
   const HaltGrid grid(asked.max);
   const auto log_of = [&](const Votes& votes) {
     return LogHeldBack(grid.LogE(votes), votes.k >= settings.distinct_min);
@@ -85,11 +86,23 @@ void TakeEvidence(Judged& judged, const Asked& asked, const GateSettings& settin
     }
   }
   judged.report.log_e = LogMean(parts);
+  if (context.looking.is_for_halting_only) return;
   const HaltRule alone = {
       .max = asked.max,
       .log_threshold = -std::log(settings.alpha_halt * judged.report.weight * half),
       .distinct_min = settings.distinct_min};
   judged.report.detectable = Detectable(alone, asked.halting.n, settings.power);
+}
+
+// A part of the fleet that differs more than the whole may is not promoted past, however few
+// vehicles it has to say so.
+std::size_t FirstAboveMargin(const Asked& asked, const GateSettings& settings) {
+  std::size_t i = 0;
+  while (i < asked.strata.size() && (asked.strata[i].k < settings.distinct_min ||
+                                     IsExactlyWithin(asked.strata[i], asked.margin))) {
+    ++i;
+  }
+  return i;
 }
 
 void HoldUnlessInside(Judged& judged, const Asked& asked, const GateSettings& settings) {
@@ -100,6 +113,14 @@ void HoldUnlessInside(Judged& judged, const Asked& asked, const GateSettings& se
   report.is_inside =
       report.is_small ? IsExactlyWithin(asked.halting, asked.max) : report.bound <= asked.margin;
   if (!asked.is_guardrail) return;
+  const std::size_t stratum = FirstAboveMargin(asked, settings);
+  if (stratum < asked.strata.size()) {
+    const Votes& votes = asked.strata[stratum];
+    judged.holds.push_back(HoldOf(
+        Rule::kSuspect, report.metric,
+        fmt::format("{}, {}: {} differ, {} may in any part of the fleet", what,
+                    asked.names[stratum], ShareInWords(votes.k, votes.n), Percent(asked.margin))));
+  }
   const bool is_above = !IsExactlyWithin(asked.halting, asked.max);
   if (is_above || report.log_e >= kLogSuspect) {
     judged.holds.push_back(
@@ -124,17 +145,19 @@ void HoldUnlessInside(Judged& judged, const Asked& asked, const GateSettings& se
   }
 }
 
-void JudgeVotes(Judged& judged, const Asked& asked, const GateSettings& settings) {
+void JudgeVotes(const Context& context, Judged& judged, const Asked& asked) {
+  const GateSettings& settings = context.settings;
   MetricReport& report = judged.report;
   report.n = asked.halting.n;
   report.k = asked.halting.k;
   report.rate = report.n > 0 ? static_cast<double>(report.k) / static_cast<double>(report.n) : 0;
   report.max = asked.max;
   report.margin = asked.margin;
+  judged.discordant = report.k;
+  TakeEvidence(context, judged, asked);
+  if (context.looking.is_for_halting_only) return;
   report.bound = UpperBound(asked.settled, settings.alpha_promote);
   report.needed = NeededClean(asked.settled, asked.margin, settings.alpha_promote);
-  judged.discordant = report.k;
-  TakeEvidence(judged, asked, settings);
   HoldUnlessInside(judged, asked, settings);
 }
 
@@ -178,7 +201,7 @@ void JudgePaired(const Context& context, const MetricSettings& metric, std::vect
       Unusable(judged, Rule::kSourceStale, "nothing was counted");
     } else if (paired->component_digest != metric.component_digest) {
       Unusable(judged, Rule::kEvidenceVoid, metric.component + " is another than was counted for");
-    } else if (!is_missing && context.suspended.extra) {
+    } else if (!is_missing && context.looking.is_extra_suspended) {
       Unusable(judged, Rule::kComparatorUnhealthy, "stable is not well, what it lacks is no news");
     } else {
       const auto votes = [&](const PairedCounts& counts, bool is_settled) {
@@ -195,7 +218,7 @@ void JudgePaired(const Context& context, const MetricSettings& metric, std::vect
         asked.strata.push_back(counts == nullptr ? Votes{} : votes(*counts, false));
         asked.names.push_back(stratum.dimension + "=" + stratum.name);
       }
-      JudgeVotes(judged, asked, context.settings);
+      JudgeVotes(context, judged, asked);
     }
     into.push_back(std::move(judged));
   }
@@ -251,7 +274,7 @@ void JudgeRates(const Context& context, const MetricSettings& metric, std::vecto
     Unusable(judged, Rule::kSourceStale, "nothing was measured");
   } else if (found->component_digest != metric.component_digest) {
     Unusable(judged, Rule::kEvidenceVoid, metric.component + " is another than was measured");
-  } else if (context.suspended.rates) {
+  } else if (context.looking.are_rates_suspended) {
     Unusable(judged, Rule::kSrm, "the cohort is no fair part of the fleet, so rates say nothing");
   } else {
     MetricReport& report = judged.report;
@@ -285,12 +308,11 @@ Judged JudgeSilent(const Context& context) {
   judged.halts_as = Rule::kL1Silent;
   const Exposure& exposure = context.evidence.exposure;
   const Votes votes = {exposure.vehicles - exposure.silent_both, exposure.silent_candidate};
-  JudgeVotes(judged,
-             {.max = context.settings.silent_max,
-              .margin = std::min(1.0, 2 * context.settings.silent_max),
-              .halting = votes,
-              .settled = votes},
-             context.settings);
+  const Asked asked = {.max = context.settings.silent_max,
+                       .margin = std::min(1.0, 2 * context.settings.silent_max),
+                       .halting = votes,
+                       .settled = votes};
+  JudgeVotes(context, judged, asked);
   return judged;
 }
 
@@ -305,8 +327,8 @@ std::string ShareInWords(std::int64_t k, std::int64_t n) {
 }
 
 std::vector<Judged> JudgeMetrics(const Evidence& evidence, const GateSettings& settings,
-                                 const Suspended& suspended) {
-  const Context context = {evidence, settings, suspended};
+                                 const Looking& looking) {
+  const Context context = {evidence, settings, looking};
   std::vector<Judged> judged;
   for (const MetricSettings& metric : settings.metrics) {
     switch (metric.kind) {

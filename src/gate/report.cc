@@ -112,7 +112,7 @@ void AddHolds(const Report& report, std::string& text) {
 ordered_json ToJson(const Report& report) {
   const Basis& basis = report.basis;
   ordered_json json;
-  json["format"] = 1;
+  json["format"] = VersionOf(Format::kGateReport).written;
   json["verdict"] = {{"outcome", OutcomeName(report.verdict.outcome)},
                      {"rule", RuleName(report.verdict.rule)},
                      {"words", report.verdict.words}};
@@ -142,6 +142,8 @@ ordered_json ToJson(const Report& report) {
 }
 
 Result<Verdict> VerdictFromJson(const nlohmann::json& json) {
+  Fields head(json, "gate report");
+  RETURN_IF_ERROR(head.Version(Format::kGateReport, "this gate report"));
   if (!json.is_object() || !json.contains("verdict")) {
     return Error{Code::kInvalid, "gate report: verdict is missing"};
   }

@@ -257,6 +257,11 @@ Status CheckSettings(const GateSettings& settings) {
       settings.warm_up_s < 0 || settings.approvals_required < 0 || settings.settle_driving_s < 0) {
     return Wrong("a minimum", "is negative");
   }
+  constexpr std::int64_t kSecondsMax = 1'000'000'000;
+  for (const std::int64_t most : {settings.stale_after_s, settings.soak_s, settings.warm_up_s,
+                                  settings.vehicles_min, settings.stratum_vehicles_min}) {
+    if (most > kSecondsMax) return Wrong("a minimum or time", "is over 1000000000");
+  }
   if (settings.sources.empty()) return Wrong("sources", "are empty: nothing could be stale");
   RETURN_IF_ERROR(CheckArms(settings));
   RETURN_IF_ERROR(CheckStrata(settings));
@@ -266,6 +271,7 @@ Status CheckSettings(const GateSettings& settings) {
 Result<GateSettings> SettingsFromJson(const Json& json) {
   GateSettings settings;
   Fields fields(json, "gate settings");
+  RETURN_IF_ERROR(fields.Version(Format::kGateSettings, "this gate"));
   fields.MayText("name", settings.name);
   fields.MayText("environment", settings.environment);
   fields.MayText("rollout", settings.rollout);
@@ -299,7 +305,8 @@ Result<GateSettings> SettingsFromJson(const Json& json) {
 }
 
 ordered_json ToJson(const GateSettings& settings) {
-  ordered_json json = {{"name", settings.name},
+  ordered_json json = {{"format", VersionOf(Format::kGateSettings).written},
+                       {"name", settings.name},
                        {"environment", settings.environment},
                        {"rollout", settings.rollout},
                        {"candidate", settings.candidate},

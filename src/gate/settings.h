@@ -102,7 +102,8 @@ struct GateSettings {
 // weights by at least one metric, names unique, planned looks rising to 1.
 Status CheckSettings(const GateSettings& settings);
 
-// What is not given has the default above; what is unknown is refused (kInvalid).
+// What is not given has the default above; what is unknown is refused (kInvalid), and so is a newer
+// format (kUnsupported).
 Result<GateSettings> SettingsFromJson(const nlohmann::json& json);
 nlohmann::ordered_json ToJson(const GateSettings& settings);
 

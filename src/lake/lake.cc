@@ -32,7 +32,7 @@ Result<PartitionConfig> ConfigOf(ByteSpan payload) {
   return PartitionConfig{record.config_seq(),
                          has_next ? record.next_contract().number() : record.contract_number(),
                          has_next ? record.next_contract().digest() : record.contract_digest(),
-                         record.stable_release(), record.environment()};
+                         contract::StableInForce(record), record.environment()};
 }
 
 }  // namespace

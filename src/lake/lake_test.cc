@@ -185,6 +185,17 @@ TEST_F(LakeTest, WritesEachReportOnceWithItsValuesInColumnsOfTheContract) {
   EXPECT_EQ(ReadAll(1).sums.at("duplicate"), 1);
 }
 
+TEST_F(LakeTest, RowsNameTheReleaseInForceWhoeverSpeaksForIt) {
+  log_->AddConfig(2, 1, kTestDigest, At(5), std::string(64, 'a'));
+  log_->Add(Report(1, 5, 0, 10));
+  log_->Sync();
+  auto lake = MustOpen();
+  ASSERT_TRUE(Drain(*lake).ok());
+  ASSERT_TRUE(lake->Cut().ok());
+  const auto table = ReadFile(Handoff(1)["tables"][0]["files"][0]["path"]);
+  EXPECT_EQ(Cell(*table, "release", 0), kTestRelease);
+}
+
 TEST_F(LakeTest, FilesAreOneDayAndBucketEachSortedWithTrueDescriptors) {
   for (std::uint64_t vehicle = 0; vehicle < 20; ++vehicle) {
     for (std::uint64_t seq = 0; seq < 5; ++seq) {

@@ -36,13 +36,14 @@ log::BatchBuilder& TestLog::BatchOf(PartitionId partition) {
 }
 
 void TestLog::AddConfig(std::uint64_t config_seq, std::uint32_t contract_number,
-                        const std::string& contract_digest, Micros at) {
+                        const std::string& contract_digest, Micros at, const std::string& speaker) {
   internal::v1::ConfigRecord record;
   record.set_config_seq(config_seq);
   record.set_environment("local");
   record.set_contract_number(contract_number);
   record.set_contract_digest(contract_digest);
-  record.set_stable_release(kTestRelease);
+  record.set_stable_release(speaker.empty() ? kTestRelease : speaker);
+  if (!speaker.empty()) record.set_stable_in_force(kTestRelease);
   internal::v1::SignedConfig signed_config;
   signed_config.set_record(record.SerializeAsString());
   const std::string payload = signed_config.SerializeAsString();

@@ -40,9 +40,10 @@ class TestLog {
   // CHECKs whatever goes wrong: this is a test's tool.
   TestLog(Disk& disk, const std::string& dir, std::uint16_t partitions, std::uint16_t shards);
 
-  // A config record in every partition.
+  // A config record in every partition; kTestRelease is in force, with another as its speaker where
+  // one is named.
   void AddConfig(std::uint64_t config_seq, std::uint32_t contract_number,
-                 const std::string& contract_digest, Micros at);
+                 const std::string& contract_digest, Micros at, const std::string& speaker = "");
   void Add(const TestReport& report);
   void AddTick(std::uint16_t partition, Micros at);
   // Appends what was added and makes it durable.

@@ -30,18 +30,6 @@ Result<std::vector<std::int64_t>> FindChanges(store::Database& database, std::in
   }
 }
 
-// Everything of the write-ahead log into the database, and the log to nothing.
-Status EmptyTheLog(store::Database& database) {
-  ASSIGN_OR_RETURN(store::Statement checkpoint,
-                   database.Prepare("PRAGMA wal_checkpoint(TRUNCATE)"));
-  ASSIGN_OR_RETURN(const bool row, checkpoint.Step());
-  const bool is_busy = !row || checkpoint.Int(0) != 0;
-  checkpoint.Reset();
-  if (!is_busy) return Ok();
-  return Error{Code::kUnavailable,
-               "the rows are gone, but a reader holds the write-ahead log; try again"};
-}
-
 Result<std::int64_t> CountOf(store::Database& database, const char* sql,
                              const std::string& ref_hex) {
   ASSIGN_OR_RETURN(store::Statement count, database.Prepare(sql));
@@ -77,7 +65,7 @@ Result<VehicleErased> AlertStore::EraseVehicle(const VehicleRef& vehicle) {
     erased.alerts = static_cast<std::uint64_t>(database_.changes());
     RETURN_IF_ERROR(transaction.Commit());
   }
-  RETURN_IF_ERROR(EmptyTheLog(database_));
+  RETURN_IF_ERROR(database_.EmptyWriteAheadLog());
   return erased;
 }
 

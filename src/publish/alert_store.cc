@@ -78,12 +78,11 @@ Result<AlertStore> AlertStore::Open(const std::string& path, const store::DiskVf
   if (path != ":memory:" && vfs == nullptr) {
     RETURN_IF_ERROR(disk.MakeFolders(ParentFolder(path), 0750));
   }
-  ASSIGN_OR_RETURN(
-      store::Database database,
-      store::Database::Open(
-          path, {.application_id = kApplicationId, .migrations = kAlertMigrations, .vfs = vfs}));
-  // What is replaced or removed is overwritten: an erased vehicle leaves no bytes in free pages.
-  RETURN_IF_ERROR(database.Execute("PRAGMA secure_delete = ON"));
+  ASSIGN_OR_RETURN(store::Database database,
+                   store::Database::Open(path, {.application_id = kApplicationId,
+                                                .migrations = kAlertMigrations,
+                                                .overwrite_deleted = true,  // of erased vehicles
+                                                .vfs = vfs}));
   AlertStore store(std::move(database));
   RETURN_IF_ERROR(store.Prepare(false));
   return store;

@@ -55,6 +55,34 @@ TEST(PublisherFlipTest, ARollbackOfAllPartitionsIsOneTransactionAndAnsweredWhenI
   EXPECT_EQ(at.world.counters.Get("flips_total").value(), 2u * kPartitions);
 }
 
+// docs/formats/config-record.md: the speaker stands where the publisher looks.
+TEST(PublisherFlipTest, AReleaseThatStableSpeaksForMovesNoLane) {
+  Rollout100 at;
+  ASSERT_TRUE(at.SendBack(2).ok());
+  const auto before = Must(at.world.OpenStore().ReadLanes());
+  const std::uint64_t flips = at.world.counters.Get("flips_total").value();
+  const std::string features(64, '9');
+  auto record = RecordOf(3, kReleaseA);
+  SetRollout(record, features, kLots, "other", 3);
+  record.mutable_silent_rollout()->Swap(record.mutable_rollout());
+  record.clear_rollout();
+  ASSERT_TRUE(at.world.publisher->TakeConfig(Sign(record, at.world.key)).ok());
+  record = RecordOf(4, kReleaseA);
+  record.set_stable_in_force(features);
+  record.set_previous_release(kReleaseA);
+  ASSERT_TRUE(at.world.publisher->TakeConfig(Sign(record, at.world.key)).ok());
+  EXPECT_EQ(at.world.Ask().config_seq(), 4u);
+  EXPECT_EQ(Must(at.world.OpenStore().ReadLanes()), before);
+  EXPECT_EQ(at.world.counters.Get("flips_total").value(), flips);
+  EXPECT_EQ(at.world.counters.Get("partitions_pending").value(), 0u);
+  for (std::uint16_t p = 0; p < kPartitions; ++p) at.world.Work(kReleaseA, p, 100, 150);
+  at.world.Drain();
+  for (const auto& partition : at.world.Partitions()) {
+    EXPECT_EQ(partition.lanes(0).next_offset(), 150u) << "its alerts go on";
+    EXPECT_EQ(partition.releases_size(), 1) << "no other journal is read";
+  }
+}
+
 TEST(PublisherFlipTest, ACandidateThatHangsCostsStableNothingAndItsGapIsFilledAtTheRollback) {
   Rollout100 at;
   ASSERT_TRUE(at.Send(2, 5'000).ok());

@@ -49,7 +49,6 @@ class Site {
     Open();
   }
 
-  // As the log's owner does: kept, then in each partition, then in the ledger.
   void PutInForce(std::uint32_t shadow_lots, std::uint64_t began = 2,
                   std::set<std::uint16_t> partitions = {0, 1},
                   const std::string& stable = kStable) {
@@ -61,6 +60,23 @@ class Site {
       config.mutable_rollout()->set_began_config_seq(began);
       config.mutable_rollout()->set_shadow_lots(shadow_lots);
     }
+    Keep(config, partitions);
+  }
+  // The candidate, whose speaker is stable: its rollout goes on, or it is in force itself.
+  void PutSilentInForce(bool has_arrived) {
+    internal::v1::ConfigRecord config;
+    config.set_config_seq(++config_seq_);
+    config.set_stable_release(kStable);
+    if (has_arrived) config.set_stable_in_force(kCandidate);
+    if (!has_arrived) {
+      config.mutable_silent_rollout()->set_candidate(kCandidate);
+      config.mutable_silent_rollout()->set_began_config_seq(config_seq_);
+      config.mutable_silent_rollout()->set_shadow_lots(5'001);
+    }
+    Keep(config, {0, 1});
+  }
+  // As the log's owner does: kept, then in each partition, then in the ledger.
+  void Keep(const internal::v1::ConfigRecord& config, const std::set<std::uint16_t>& partitions) {
     internal::v1::SignedConfig envelope;
     envelope.set_record(config.SerializeAsString());
     envelope.set_key_id(seal::KeyId(control_.public_raw));
@@ -210,6 +226,39 @@ class Site {
   std::uint64_t config_seq_ = 0;
   std::string payload_;
 };
+
+TEST(SpeakerTest, ItComputesAllBeforeDuringAndAfterARolloutThatItSpeaksFor) {
+  Site site(kStable);
+  site.PutInForce(0, /*began=*/99);
+  site.Drive(100);
+  ASSERT_TRUE(site.Start().ok());
+  ASSERT_TRUE(site.Work());
+  for (const bool has_arrived : {false, true}) {
+    site.PutSilentInForce(has_arrived);
+    site.Drive(100);
+    ASSERT_TRUE(site.Work());
+    site.Kill();
+    site.Open();
+    ASSERT_TRUE(site.Start().ok()) << "killed without a snapshot";
+    ASSERT_TRUE(site.Work());
+  }
+  Marks marks;
+  EXPECT_EQ(site.Journal(marks), site.Expected(1));
+  for (const auto& [partition, mark] : marks) {
+    EXPECT_EQ(mark.config_seq(), 3u);
+    EXPECT_EQ(mark.lots(), kLots);
+    EXPECT_EQ(mark.lots_since_us(), kStart.value) << "no vehicle begins anew";
+  }
+}
+
+TEST(SpeakerTest, WhoHasASpeakerComputesNothing) {
+  Site site(kCandidate);
+  site.PutInForce(0, /*began=*/99);
+  for (const bool has_arrived : {false, true}) {
+    site.PutSilentInForce(has_arrived);
+    EXPECT_EQ(site.Start().error().code, Code::kNotFound);
+  }
+}
 
 TEST(CandidateTest, ItBeginsAtTheConfigThatBeganItsRolloutAndSaysWhatItComputes) {
   Site site(kCandidate);

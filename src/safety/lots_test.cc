@@ -41,6 +41,19 @@ TEST(LotsTest, AReleaseComputesWhatTheConfigSays) {
   EXPECT_EQ(count(previous), kLots);
 }
 
+TEST(LotsTest, ASpeakerComputesAllForAReleaseOfItsSafetyPathAndThatOneNothing) {
+  const Lots all{.count = kLots, .since = kNow - Micros::Seconds(100), .order = {}};
+  internal::v1::ConfigRecord under_way = Config(kMe, kOther, 501);
+  under_way.mutable_silent_rollout()->Swap(under_way.mutable_rollout());
+  under_way.clear_rollout();
+  internal::v1::ConfigRecord arrived = Config(kMe);
+  arrived.set_stable_in_force(kOther);
+  for (const auto& config : {under_way, arrived}) {
+    EXPECT_EQ(LotsAfter(all, config, kMe, kNow), all);
+    EXPECT_EQ(LotsAfter({}, config, kOther, kNow).count, 0u);
+  }
+}
+
 TEST(LotsTest, SinceStaysWhileNothingNewIsComputedAndBeginsAnewWithAGrowth) {
   const Micros began = kNow - Micros::Seconds(100);
   const auto since = [&](const Lots& before, const internal::v1::ConfigRecord& config) {

@@ -128,7 +128,6 @@ Status Desk::Erase(const VehicleRef& vehicle, const std::string& job, json& answ
     answer["keys"] = state.is_held ? "held" : state.keys_destroyed ? "destroyed" : "pending";
     answer["files"] = state.files_done ? "done" : "due";
     answer["due_by"] = state.asked_at.value + kFilesDueUs;
-    answer["proof"] = folder_.provider().proof();
     return Ok();
   });
 }

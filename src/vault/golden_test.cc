@@ -16,6 +16,7 @@ namespace fs = std::filesystem;
 constexpr std::size_t kSegmentBytesAt = 48;  // docs/formats/segment.md
 constexpr double kLatitude = 48.137154;      // of every report of the set
 constexpr std::size_t kReports = 6;
+constexpr std::uint16_t kPartitions = 2;  // of every set (make_golden.py)
 
 std::string ContentOf(const fs::path& path) {
   std::stringstream content;
@@ -47,6 +48,13 @@ class GoldenTest : public VaultTest, public testing::WithParamInterface<std::str
       const auto bytes = GetLe<std::uint64_t>(content.data() + kSegmentBytesAt);
       ASSERT_TRUE(file->Preallocate(bytes).ok());
     }
+  }
+
+  OpenedVault OpenSet() {
+    auto vault =
+        OpenVault(disk_, clock_, random_, counters_, vfs_, Windows::Days(kWindowDays), kPartitions);
+    EXPECT_TRUE(vault.ok()) << vault.error().ToString();
+    return std::move(vault).value();
   }
 
   // Six reports with the place they were sent from, and one broken batch.
@@ -85,7 +93,7 @@ TEST_P(GoldenTest, StateKeysSegmentsAndFramesAreReadAndTheAuditLogIsWhole) {
                              "vault-segment", "audit-log"}) {
     ASSERT_NO_FATAL_FAILURE(Load(format));
   }
-  const auto store = OpenStore();
+  const auto store = OpenSet();
   ExpectWhatWasSent(*store);
   EXPECT_EQ(store->audit().problem(), "");
   EXPECT_GE(store->audit().head().entries, 1u);
@@ -105,7 +113,7 @@ TEST_P(GoldenTest, TheEnvelopesOfItsStreamAreOpenedAndStoredAnew) {
     ASSERT_TRUE(transport_keys.AddUndated(*undated).ok());
   }
   const auto opener = Opener::Make(transport_keys, gateways, clock_);
-  const auto store = OpenStore();
+  const auto store = OpenSet();
   RecordIntake records(*opener, *store, counters_, *seal::LoadKey(disk_, "/keys/control.pub"));
   Intake intake(disk_, clock_, counters_, records, *store,
                 {.log_dir = "/data/log", .positions_dir = "/anew", .shards = 1});
@@ -116,7 +124,7 @@ TEST_P(GoldenTest, TheEnvelopesOfItsStreamAreOpenedAndStoredAnew) {
   EXPECT_TRUE(store->ContractDigest(1).ok()) << "its config record was not believed";
 }
 
-INSTANTIATE_TEST_SUITE_P(Versions, GoldenTest, testing::Values("v1", "v2"),
+INSTANTIATE_TEST_SUITE_P(Versions, GoldenTest, testing::Values("v1", "v2", "v3"),
                          [](const auto& version) { return version.param; });
 
 }  // namespace

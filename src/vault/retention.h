@@ -31,7 +31,6 @@ class Windows {
   constexpr Micros Of(RetentionClass retention_class) const {
     return Micros{HoursOf(retention_class) * kHourUs};
   }
-  friend bool operator==(const Windows&, const Windows&) = default;
 
  private:
   std::array<std::uint32_t, 8> hours_{};

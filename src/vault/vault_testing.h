@@ -91,12 +91,14 @@ class OpenedVault {
 // A vault's folder on a simulated disk. Partitions as the log of the tests has them.
 inline Result<OpenedVault> OpenVault(Disk& disk, Clock& clock, Random& random, Counters& counters,
                                      const store::DiskVfs& vfs,
-                                     const Windows& windows = Windows::Days(kWindowDays)) {
-  ASSIGN_OR_RETURN(
-      auto folder,
-      VaultFolder::Open(
-          disk, clock, random, counters, nullptr,
-          {.dir = "/vault", .windows = windows, .partitions = 4, .replicas = {}, .vfs = &vfs}));
+                                     const Windows& windows = Windows::Days(kWindowDays),
+                                     std::uint16_t partitions = 4) {
+  ASSIGN_OR_RETURN(auto folder, VaultFolder::Open(disk, clock, random, counters, nullptr,
+                                                  {.dir = "/vault",
+                                                   .windows = windows,
+                                                   .partitions = partitions,
+                                                   .replicas = {},
+                                                   .vfs = &vfs}));
   return OpenedVault(std::move(folder));
 }
 

@@ -27,6 +27,10 @@ PLACES = {
     "alerts-db": ["data/publish/alerts.db"],
     "config-record": ["data/control/first-config"],
     "release": ["data/releases/*/*", "data/contracts/*.desc"],
+    # As it was pushed: manifest, declaration, signature. Its components are whole programs.
+    "pushed-release": ["data/control/releases/*/*"],
+    "control-db": ["data/control/control.db"],
+    "control-tokens": ["data/control/tokens.json"],
     "vault-segment": ["vault/segments/*/*.seg", "vault/segments/*/*/*.seg"],
     "vault-db": ["vault/vault.db"],
     # Without `reserve`, which is room alone.
@@ -46,6 +50,7 @@ PLACES = {
 # Of a vault of version 1, which later ones take over at their first start.
 ONLY_IN_V1 = {"vault-state", "hour-key"}
 NOT_IN_V1 = {"vault-db", "key-tree", "vault-ledger", "access-db"}
+SINCE_V3 = {"pushed-release", "control-db", "control-tokens"}
 IN_LOGS = ("segment", "journal")  # their segments are longer than what is written in them
 
 
@@ -88,6 +93,8 @@ def _copy(path, copy, name):
 def places(version):
     """Format -> patterns of those that a version's set holds."""
     missing = NOT_IN_V1 if version == "v1" else ONLY_IN_V1
+    if version in ("v1", "v2"):
+        missing = missing | SINCE_V3
     return {name: patterns for name, patterns in PLACES.items() if name not in missing}
 
 
@@ -173,6 +180,12 @@ def raise_handoff(path):
     document = json.loads(path.read_text())
     document["min_reader"] = NEWER
     path.write_text(json.dumps(document) + "\n")
+
+
+def raise_tokens(path):
+    document = json.loads(path.read_text())
+    document["format"] = NEWER
+    path.write_text(json.dumps(document))
 
 
 def raise_schema(path):

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes the golden files of one version with the programs that are built: tests/compat/VERSION/.
 
-usage: tests/compat/make_golden.py v2
+usage: tests/compat/make_golden.py v4
 
 Run it once when a new version of a format is released, and commit what it makes. It refuses a
 version that is there. The keys in it are made for this alone and marked as a demonstration's.
@@ -19,10 +19,17 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "e2e"), str(HERE.parent.parent / "p
 import formats  # noqa: E402
 import readers  # noqa: E402
 import test_alerts  # noqa: E402
+from control_plane import Control  # noqa: E402
 from feed import FeedFollower  # noqa: E402
+from releases import write_sources  # noqa: E402
 from telltale import Installation  # noqa: E402
 from telltale_lake import reader  # noqa: E402
 from waiting import wait_for  # noqa: E402
+
+
+DECLARED = """declared:
+  - {rule: hard_braking, fires_percent: [-20, 0], why: the set}
+"""
 
 
 def at(count):
@@ -53,6 +60,21 @@ def drive(installation, folder):
         for path in (installation.data / "lake" / "handoff").glob("*.json")))
 
 
+def ask_for_a_release(installation, scratch):
+    """A release pushed and promoted, in an environment that is held: nothing moves."""
+    control = Control(installation)
+    sources = write_sources(pathlib.Path(scratch) / "sources", "softer", [], declared=DECLARED)
+    control.tell("release", "push", sources)
+    control.tell("control", "token", "new", "ann")
+    control.put("/v1/role-bindings/ann", {"subject": "token:ann", "role": "viewer"})
+    control.put("/v1/policies/held", {"kind": "demo", "stages": [{"per_10000": 10000}]})
+    control.add_environment("dev", installation, "held")
+    control.tell("hold", "dev", "--reason", "for the golden set")
+    control.tell("promote", "dev", "softer")
+    wait_for("the rollout to wait", lambda: [
+        one for one in control.rollouts("dev") if one["waits_for"]])
+
+
 def main(version):
     if (formats.HERE / version).exists():
         raise SystemExit(f"{version} is there already: golden files are never overwritten")
@@ -60,8 +82,10 @@ def main(version):
         installation = Installation()
         try:
             installation.init("--partitions", 2, "--shards", 1, "--users", "single", "--demo",
-                              lake__cadence_s=1).start("--demo")
+                              lake__cadence_s=1, control__http="on", control__port=0)
+            installation.start("--demo")
             drive(installation, scratch)
+            ask_for_a_release(installation, scratch)
             installation.stop()
             made_at_us = time.time_ns() // 1000
             formats.save(installation.dir, version)

@@ -55,6 +55,37 @@ def alerts(folder):
         publisher.wait(timeout=10)
 
 
+def control(folder):
+    """What the control plane on this folder says was asked of it, and who may ask."""
+    # Its installation is elsewhere, or gone: what it makes of that today is left out.
+    environment = {**os.environ, "TELLTALE_CONTROL_HTTP": "on", "TELLTALE_CONTROL_PORT": "0"}
+    plane = subprocess.Popen([TELLTALE, "role", "control", "--dir", folder], env=environment,
+                             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                             stderr=subprocess.DEVNULL)
+
+    def items(*words):
+        return json.loads(told(*words, "--dir", folder, "--json"))["items"]
+
+    try:
+        wait_for_file(folder / "run" / "control.port")
+        rollouts = items("rollout", "list")
+        kept = ("id", "candidate", "stable", "stages", "phase", "requested_by", "created_at")
+        release = json.loads(told("release", "show", "softer", "--dir", folder, "--json"))
+        for change in release["declared"]:
+            del change["in_words"]  # words may become better
+        audit = told("audit", "--verify", "--dir", folder, "--json")
+        return {
+            **{kind: items(kind, "list") for kind in ("environment", "policy", "role-binding")},
+            "rollouts": [{key: one[key] for key in kept} for one in rollouts],
+            "audit": json.loads(audit),
+            "release": release,
+            "tokens": json.loads(told("control", "token", "list", "--dir", folder, "--json")),
+        }
+    finally:
+        plane.send_signal(signal.SIGTERM)
+        plane.wait(timeout=10)
+
+
 def everything(folder, vehicle):
     """Of a whole installation: stream -> record headers, doctor's counts, places, vehicle."""
     doctor = run("doctor", "--dir", folder, "--json")
@@ -62,7 +93,7 @@ def everything(folder, vehicle):
     report = json.loads(doctor.stdout)
     release = next((folder / "data" / "journal").iterdir()).name
     status = json.loads(told("log", "status", "--dir", folder, "--json"))
-    return {
+    found = {
         "streams": {name: dump(folder, name) for name in ("safety", "telemetry", "sealed")},
         "journal": dump(folder, "journal", "--journal", release),
         "looked_at": report["looked_at"],
@@ -72,3 +103,6 @@ def everything(folder, vehicle):
         "alerts": alerts(folder),
         "vehicle": told("vehicles", "lookup", "--dir", folder, "--vin", vehicle),
     }
+    if (folder / "data" / "control" / "control.db").exists():
+        found["control"] = control(folder)
+    return found

@@ -124,6 +124,10 @@ REFUSALS = [
      by_command("vehicles", "lookup", "--dir", "DIR", "--vin", VIN), NAMED_SCHEMA),
     ("alerts-db", ".db", formats.raise_schema,
      by_command("role", "first-authority", "--dir", "DIR", "--release", RELEASE), NAMED_SCHEMA),
+    ("control-db", ".db", formats.raise_schema, by_command("role", "control", "--dir", "DIR"),
+     NAMED_SCHEMA),
+    ("control-tokens", "", formats.raise_tokens,
+     by_command("control", "token", "list", "--dir", "DIR"), NAMED),
 ]
 
 

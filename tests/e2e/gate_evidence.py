@@ -11,12 +11,13 @@ INVARIANTS = ("contract_failure", "output_without_authority", "output_outside_co
               "authority_not_single", "new_dead_letter_reason", "stuck_progress",
               "lag_beyond_window", "crash_loop", "silence", "sealed_to_open")
 ROLLOUTS = ("environment", "rollout", "candidate", "stable")
+OUTSIDE = ("format", *ROLLOUTS)  # of the digest
 HOUR_US = 3_600_000_000
 
 
 def digest_of(settings):
     """GateDigest(): the settings without what names the rollout."""
-    rules = {key: value for key, value in settings.items() if key not in ROLLOUTS}
+    rules = {key: value for key, value in settings.items() if key not in OUTSIDE}
     return hashlib.sha256(
         json.dumps(rules, separators=(",", ":"), ensure_ascii=False).encode()).hexdigest()
 
@@ -38,6 +39,7 @@ def evidence_of(settings, vehicles=3000, missing=0, examples=()):
                           "what": "stable opened it, the candidate did not"}
                          for one in examples if is_rule]})
     return {
+        "format": 1,
         "basis": {**{key: settings[key] for key in ROLLOUTS},
                   "gate_digest": digest_of(settings), "as_of_us": now},
         "exposure": {

@@ -6,7 +6,8 @@ import subprocess
 
 import pytest
 
-from telltale import ROOT, TELLTALE
+from control_plane import Control
+from telltale import ROOT, TELLTALE, Installation
 from trials import WITHOUT, Trial
 from waiting import wait_for
 
@@ -31,7 +32,7 @@ mirrors:
 
 @pytest.fixture(name="trial")
 def _trial(request):
-    trial = Trial(TWO)
+    trial = Trial(getattr(request, "param", TWO))
     yield trial
     failed = getattr(request.node, "failed", False)
     trial.end_everything()
@@ -69,6 +70,48 @@ def test_what_drives_in_one_environment_arrives_in_the_one_that_is_mirrored(tria
     assert second.returncode == 1 and "exists" in second.stderr
     trial.stop()
     assert not (trial.data / "run" / "ready").exists()
+
+
+CONTROLLED = f"""
+control: dev
+environments:
+  - key: dev
+    kind: dev
+    policy: quick
+    settings: {{log.partitions: 4, log.segment_bytes: 4194304}}
+    without: {WITHOUT}
+  - key: prod
+    kind: prod
+    upstream: dev
+    policy: quick
+    settings: {{log.partitions: 4, log.segment_bytes: 4194304}}
+    without: {WITHOUT}
+mirrors:
+  - {{key: to-dev, from: prod, to: dev, per_10000: 500}}
+"""
+
+
+@pytest.mark.parametrize("trial", [CONTROLLED], indirect=True, ids=["with-control"])
+def test_its_control_plane_has_the_environments_and_reaches_them_again_after_a_restart(trial):
+    policies = trial.folder / "policies"
+    policies.mkdir()
+    (policies / "quick.yaml").write_text(
+        "key: quick\nkind: demo\nstages: [{per_10000: 10000}]\n", encoding="utf-8")
+    for _ in range(2):
+        trial.start()
+        control = Control(Installation(trial.data / "dev"))
+        wait_for("control to have looked at both", lambda: [
+            one["key"] for one in control.get("/v1/status")["environments"]
+            if one["reachable"] and one["stable"]] == ["dev", "prod"])
+        for key, upstream in (("dev", ""), ("prod", "dev")):
+            assert control.get(f"/v1/environments/{key}") == {
+                "key": key, "kind": key, "dir": str(trial.data / key), "upstream": upstream,
+                "policy": "quick", "deletion_protection": key == "prod"}
+        (mirror,) = control.get("/v1/mirrors")["items"]
+        assert (mirror["from"], mirror["to"], mirror["per_10000"]) == ("prod", "dev", 500)
+        assert trial.environment("dev")["control_port"] == control.port
+        assert "control_port" not in trial.environment("prod")
+        trial.stop()
 
 
 def test_killed_it_takes_everything_along_and_comes_back_to_the_same_folders(trial):

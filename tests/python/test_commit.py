@@ -343,6 +343,15 @@ def test_follow_commits_what_comes_and_ends_on_sigterm(maker: HandoffMaker) -> N
     assert counters["committer.commits_total"] >= 2
 
 
+def test_a_catalogue_that_is_being_made_has_no_tables_yet(maker: HandoffMaker) -> None:
+    catalog = Layout(maker.root).catalog_db
+    catalog.parent.mkdir(parents=True, exist_ok=True)
+    catalog.touch()
+    assert status(maker.root)["committed_handoff"] == 0
+    with pytest.raises(NoTable, match="does not exist yet"):
+        metadata_file(Layout(maker.root), "telemetry")
+
+
 def test_query_metadata_and_status_on_the_command_line(maker: HandoffMaker) -> None:
     def out(*arguments: str, code: int = 0) -> str:
         done = subprocess.run(

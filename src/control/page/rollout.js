@@ -143,6 +143,7 @@ function earlier(rollouts, live) {
 }
 
 function workerText(one) {
+  if (one.speaker && one.speaker !== one.release) return ["that of ", f.release(one.speaker)];
   const worker = one.worker;
   if (!worker) return "no process seen";
   if (worker.alive) return ["runs since ", f.time(worker.started_at)];

@@ -96,10 +96,6 @@ Arrival IntakeAccount::AddRun(PartitionId partition, Offset first, std::uint64_t
   return arrival;
 }
 
-void IntakeAccount::SkipTo(PartitionId partition, Offset next, Micros now) {
-  Skip(partitions_[partition], next.value, now);
-}
-
 std::string IntakeAccount::Encode() const {
   std::string out(kMagic);
   PutLe(out, static_cast<std::uint8_t>(kVersion.written));

@@ -69,8 +69,6 @@ class IntakeAccount {
   // [first, first + count), all with one outcome.
   Arrival AddRun(PartitionId partition, Offset first, std::uint64_t count, Outcome outcome,
                  Micros now);
-  // The log said that nothing below `next` is there any more. Lower ones are fine.
-  void SkipTo(PartitionId partition, Offset next, Micros now);
 
   const std::map<PartitionId, PartitionAccount>& partitions() const { return partitions_; }
 
