@@ -196,3 +196,16 @@ def test_control_killed_in_between_changes_nothing(control):
     before = trial.settings
     control.wait_phase(trial.id, ("window",))
     assert json.loads((trial.folder / "settings.json").read_text()) == before
+
+
+def test_who_is_told_in_the_clear_or_without_a_secret_is_refused(new_installation):
+    installation = new_installation().init(control__webhook_url="http://hooks.example.com/in")
+    file = installation.dir / "telltale.yaml"
+    refused = installation.run("config", "check", file, check=False)
+    assert refused.returncode != 0 and "webhook_secret_file go together" in refused.stdout
+    installation.set(control__webhook_secret_file="keys/webhook.secret")
+    refused = installation.run("config", "check", file, check=False)
+    assert refused.returncode != 0 and "http:// to this machine" in refused.stdout
+    (installation.dir / "keys" / "webhook.secret").write_text(SECRET, encoding="utf-8")
+    installation.set(control__webhook_url="https://hooks.example.com/in")
+    installation.run("config", "check", file)
