@@ -142,6 +142,7 @@ void AddKind(CLI::App& app, const Kind& kind, int& exit_code) {
 
 void AddControlObjectCommands(CLI::App& app, int& exit_code) {
   for (const Kind& kind : kKinds) AddKind(app, kind, exit_code);
+  AddGateCommands(*app.get_subcommand("gate"), exit_code);
   AddCohortPreview(*app.get_subcommand("cohort"), exit_code);
 }
 

@@ -5,14 +5,17 @@
 
 #include <chrono>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <thread>
 
 #include "app/cmd_release.h"
+#include "app/control_gauges.h"
 #include "app/control_lake.h"
 #include "app/control_lake_findings.h"
 #include "app/control_ledger.h"
 #include "app/control_live.h"
 #include "app/control_vehicles.h"
+#include "app/control_webhook.h"
 #include "app/run_files.h"
 #include "base/config.h"
 #include "base/logging.h"
@@ -45,6 +48,10 @@ class ControlRole {
   void LookAtTokens();
   void Tick();
   void RunErrands(const Layout& layout);  // until asked to stop
+  // An environment without side effects tells nobody.
+  bool IsTelling() const {
+    return !config_.control_webhook_url.empty() && config_.environment_side_effects == "on";
+  }
 
   const Paths paths_;
   const Config config_;
@@ -76,6 +83,7 @@ Status ControlRole::OpenPlane() {
                         const std::string& salt) {
     return LakeFindings(disk_, dir, {.release = release, .salt = salt});
   };
+  options.keeps_events = IsTelling();
   options.live = [this](const std::string& dir) { return live_.Look(dir); };
   ASSIGN_OR_RETURN(plane_, control::Plane::Open(std::move(options)));
   return Ok();
@@ -125,9 +133,20 @@ void ControlRole::Tick() {
 }
 
 void ControlRole::RunErrands(const Layout& layout) {
-  ControlLake lakes(*plane_, {"local:" + std::to_string(geteuid())}, disk_, clock_, layout);
+  const control::Actor self{"local:" + std::to_string(geteuid())};
+  ControlLake lakes(*plane_, self, disk_, clock_, layout);
+  ControlGauges gauges(*plane_, self, clock_, counters_);
+  std::optional<ControlWebhook> webhook;
+  if (IsTelling()) {
+    webhook.emplace(ControlWebhook::Parts{*plane_, disk_, clock_, counters_},
+                    WebhookOptions{.url = config_.control_webhook_url,
+                                   .secret_file = config_.control_webhook_secret_file,
+                                   .ca = config_.control_webhook_ca});
+  }
   do {
     lakes.Look();
+    gauges.Look();
+    if (webhook) webhook->Look();
   } while (!WaitForStop(kLakeLook));
 }
 

@@ -96,7 +96,10 @@ struct Config {
   std::string control_listen = "127.0.0.1";
   std::string control_tls_certificate;
   std::string control_tls_key;
-  std::string control_client_ca;  // "" = tokens alone
+  std::string control_client_ca;            // "" = tokens alone
+  std::string control_webhook_url;          // "" = nobody is told
+  std::string control_webhook_secret_file;  // what the bodies are signed with
+  std::string control_webhook_ca;           // "" = the system's authorities
   // logging
   std::string logging_format = "logfmt";  // logfmt | json
   std::string logging_level = "info";     // trace | debug | info | warn | error

@@ -57,6 +57,26 @@ void CheckVault(const Config& config, std::vector<ConfigRuleBreak>& broken) {
   }
 }
 
+bool IsWebhookUrl(std::string_view url) {
+  if (url.starts_with("https://")) return url.size() > 8;
+  if (!url.starts_with("http://")) return false;
+  const std::string_view host = url.substr(7, url.find_first_of(":/", 7) - 7);
+  return host == "localhost" || host == "127.0.0.1" || url.substr(7).starts_with("[::1]");
+}
+
+template <typename Breaks>
+void CheckWebhook(const Config& config, const Breaks& breaks) {
+  const std::string& url = config.control_webhook_url;
+  if (url.empty() != config.control_webhook_secret_file.empty()) {
+    breaks("webhook_url", "webhook_secret_file",
+           "control.webhook_url and control.webhook_secret_file go together");
+  } else if (!url.empty() && !IsWebhookUrl(url)) {
+    breaks("webhook_url", "webhook_url",
+           fmt::format("control.webhook_url {} is neither https:// nor http:// to this machine",
+                       ShownInMessage(url)));
+  }
+}
+
 // It always asks who it is, by a token or a certificate.
 void CheckControl(const Config& config, std::vector<ConfigRuleBreak>& broken) {
   const auto breaks = [&](const char* key, const char* other, std::string what) {
@@ -77,6 +97,7 @@ void CheckControl(const Config& config, std::vector<ConfigRuleBreak>& broken) {
                        "control.tls_certificate and control.tls_key, or listen on 127.0.0.1",
                        ShownInMessage(config.control_listen)));
   }
+  CheckWebhook(config, breaks);
 }
 
 }  // namespace

@@ -228,6 +228,15 @@ void AddControl(std::vector<ConfigKey>& keys) {
   add(Path("control", "client_ca", &Config::control_client_ca,
            "Authority of people who may show a certificate instead of a token, PEM; use one of its "
            "own. Empty = tokens alone."));
+  add(MayBeEmpty(Text("control", "webhook_url", &Config::control_webhook_url,
+                      "Who is told of rollouts that halt, are held, pass or go back "
+                      "(docs/control.md, webhook): https://, or http:// to this machine. Empty = "
+                      "nobody. Nobody either with environment.side_effects off.")));
+  add(Path("control", "webhook_secret_file", &Config::control_webhook_secret_file,
+           "File with the secret that signs what is told, 16 bytes or more. Needed with "
+           "webhook_url."));
+  add(Path("control", "webhook_ca", &Config::control_webhook_ca,
+           "Authority of the receiver's certificate, PEM. Empty = the system's."));
 }
 
 std::vector<ConfigKey> MakeKeys() {

@@ -70,6 +70,17 @@ class Installation {
   virtual Result<PublisherView> AskPublisher() = 0;
   // Empty where nobody says it.
   virtual std::vector<WorkerCost> WorkerCosts() { return {}; }
+  // What the observer told last of a rollout (docs/formats/gate-evidence.md).
+  //   kNotFound  nothing yet; kTooBig; errors of the disk
+  virtual Result<std::string> GateEvidence(const std::string& rollout) {
+    return Error{Code::kNotFound, "nobody observes " + rollout};
+  }
+  // What the observer is to count, durable when it returns. Errors of the disk.
+  virtual Status WriteGateSettings(const std::string& rollout, std::string_view settings) {
+    static_cast<void>(rollout);
+    static_cast<void>(settings);
+    return Ok();
+  }
 };
 
 using InstallationOpener =

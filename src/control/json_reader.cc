@@ -119,6 +119,35 @@ std::int64_t JsonReader::Whole(std::string_view name, std::optional<std::int64_t
   return least;
 }
 
+double JsonReader::Number(std::string_view name, double otherwise, double least, double most) {
+  const json* found = Find(name);
+  if (found == nullptr) return otherwise;
+  if (found->is_number()) {
+    const double value = found->get<double>();
+    if (value >= least && value <= most) return value;
+  }
+  Mistake(fmt::format("\"{}\" must be a number, {} to {}", name, least, most));
+  return otherwise;
+}
+
+std::vector<std::string> JsonReader::Texts(std::string_view name,
+                                           std::vector<std::string> otherwise,
+                                           std::size_t items_max) {
+  if (Find(name) == nullptr) return otherwise;
+  const json list = List(name, items_max);
+  std::vector<std::string> texts;
+  for (const json& item : list) {
+    const bool is_text = item.is_string() && !item.get_ref<const std::string&>().empty() &&
+                         item.get_ref<const std::string&>().size() <= 128;
+    if (!is_text || std::find(texts.begin(), texts.end(), item) != texts.end()) {
+      Mistake(fmt::format("\"{}\" must be a list of different texts of 1 to 128 bytes", name));
+      return otherwise;
+    }
+    texts.push_back(item.get<std::string>());
+  }
+  return texts;
+}
+
 bool JsonReader::Flag(std::string_view name, bool otherwise) {
   const json* found = Find(name);
   if (found == nullptr) return otherwise;

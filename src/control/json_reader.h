@@ -33,9 +33,13 @@ class JsonReader {
   // Also from text of digits: members of a query are text.
   std::int64_t Whole(std::string_view name, std::optional<std::int64_t> otherwise,
                      std::int64_t least, std::int64_t most);
+  double Number(std::string_view name, double otherwise, double least, double most);
   bool Flag(std::string_view name, bool otherwise);
   // RFC 3339 UTC, kept as it is written; "" where `otherwise` is "".
   std::string Time(std::string_view name, std::optional<std::string> otherwise = std::nullopt);
+  // Texts, each once, of at most 128 bytes.
+  std::vector<std::string> Texts(std::string_view name, std::vector<std::string> otherwise,
+                                 std::size_t items_max);
   // An empty list when it is missing.
   nlohmann::json List(std::string_view name, std::size_t items_max);
   nlohmann::json Any(std::string_view name);  // null when it is missing

@@ -16,6 +16,7 @@ using namespace std::chrono_literals;
 constexpr std::chrono::milliseconds kAppendTimeout = 3s;
 constexpr std::chrono::milliseconds kOrderTimeout = 2s;
 constexpr std::uint64_t kCostsBytesMax = 1u << 20;
+constexpr std::uint64_t kEvidenceBytesMax = 16u << 20;
 
 PartitionView ViewOf(const wire::PartitionAuthority& in) {
   PartitionView out{.partition = in.partition(),
@@ -72,8 +73,21 @@ class LocalInstallation final : public Installation {
     const auto text = ReadWholeFile(disk_, paths_.run() + "/releases.json", kCostsBytesMax);
     return text.ok() ? WorkerCostsIn(*text) : std::vector<WorkerCost>();
   }
+  Result<std::string> GateEvidence(const std::string& rollout) override {
+    return ReadWholeFile(disk_, GateFolder(rollout) + "/evidence.json", kEvidenceBytesMax);
+  }
+  Status WriteGateSettings(const std::string& rollout, std::string_view settings) override {
+    const std::string path = GateFolder(rollout) + "/settings.json";
+    const auto there = ReadWholeFile(disk_, path, kEvidenceBytesMax);
+    if (there.ok() && *there == settings) return Ok();
+    RETURN_IF_ERROR(disk_.MakeFolders(GateFolder(rollout)));
+    return WriteFileDurably(disk_, path, settings, 0640);
+  }
 
  private:
+  std::string GateFolder(const std::string& rollout) const {
+    return paths_.data() + "/gate/" + rollout;
+  }
   Result<PublisherView> Ask(const wire::PublisherRequest& request) {
     ASSIGN_OR_RETURN(LocalConnection publisher, LocalConnection::Connect(paths_.orders_socket()));
     RETURN_IF_ERROR(publisher.Send(request.SerializeAsString()));

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "base/ids.h"
+#include "control/gate_object.h"
 #include "control/json_reader.h"
 
 namespace telltale::control {
@@ -111,12 +112,6 @@ json Policy(JsonReader& read) {
   return object;
 }
 
-json Gate(JsonReader& read) {
-  json object;
-  object["kind"] = read.OneOf("kind", {"none", "manual"});
-  return object;
-}
-
 json Mirror(JsonReader& read) {
   json object;
   object["from"] = read.Key("from");
@@ -159,7 +154,7 @@ Result<json> ReadObject(std::string_view kind, const std::string& key, const jso
   json object;
   if (kind == kEnvironments) object = Environment(read);
   if (kind == kCohorts) object = CohortObject(read);
-  if (kind == kGates) object = Gate(read);
+  if (kind == kGates) object = ReadGate(read);
   if (kind == kPolicies) object = Policy(read);
   if (kind == kMirrors) object = Mirror(read);
   if (kind == kRoleBindings) object = RoleBinding(read);

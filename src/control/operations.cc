@@ -75,6 +75,8 @@ constexpr std::array kOperations = {
     Read("rollouts.list"),
     Read("rollouts.get"),
     Read("rollouts.report"),
+    Read("rollouts.gate"),
+    Read("rollouts.repair_draft"),
     Change("approve", kApprovers, Scope::kRollout),
     Change("halt", kDeployers, Scope::kRollout),
     Read("audit"),

@@ -51,7 +51,8 @@ Result<std::unique_ptr<Plane>> Plane::Open(PlaneOptions options) {
                                                  .clock = options.clock,
                                                  .vfs = options.vfs,
                                                  .holder = options.holder,
-                                                 .platform_uid = options.platform_uid}));
+                                                 .platform_uid = options.platform_uid,
+                                                 .keeps_events = options.keeps_events}));
   return std::unique_ptr<Plane>(std::make_unique<PlaneCore>(std::move(options), std::move(state)));
 }
 
@@ -87,6 +88,8 @@ Result<json> PlaneCore::Do(const Actor& actor, std::string_view operation, const
     if (operation == "cohorts.preview") return Preview(call);
     if (operation == "rollouts.get") return Rollout(call);
     if (operation == "rollouts.report") return Report(call);
+    if (operation == "rollouts.gate") return GateOf(call);
+    if (operation == "rollouts.repair_draft") return DraftRepair(call.key);
     if (operation == "promotion.put") return Promote(call);
     if (operation == "rollback" || operation == "halt" || operation == "pin.put") {
       return GoBack(call);
@@ -96,6 +99,16 @@ Result<json> PlaneCore::Do(const Actor& actor, std::string_view operation, const
   } catch (const json::exception& error) {
     return Error{Code::kInvalid, fmt::format("{}: {}", operation, error.what())};
   }
+}
+
+Result<std::vector<json>> PlaneCore::Events(std::size_t most) {
+  MutexLock lock(mutex_);
+  return state_->Events(most);
+}
+
+Status PlaneCore::KeepEvent(const json& event, EventFate fate) {
+  MutexLock lock(mutex_);
+  return state_->KeepEvent(event, fate);
 }
 
 Result<json> PlaneCore::Answer(const Call& call) {

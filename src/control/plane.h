@@ -50,7 +50,11 @@ struct PlaneOptions {
   FolderReader ledger = {};    // {"items": […]}: docs/control.md, ledger
   FolderReader live = {};      // docs/control.md, live
   LakeReader lake = {};        // docs/control.md, lake; not set: null
+  bool keeps_events = false;   // somebody tells them: Events()
 };
+
+// Told; to be tried again; given up, and kept among the dead letters.
+enum class EventFate { kTold, kAgain, kDead };
 
 // What an operation touches: a binding for some environments alone does for these and for kAny.
 enum class Scope { kAny, kEnvironment, kRollout, kEverything };
@@ -92,6 +96,19 @@ class Plane {
   // nothing in a standby but try the lease. What cannot be reached is pending in the answers and
   // tried again; an error is of the database alone.
   virtual Status Tick() = 0;
+
+  // What is to be told outside, oldest first (docs/control.md, webhook), with how often it was
+  // tried. Only where PlaneOptions::keeps_events.
+  virtual Result<std::vector<nlohmann::json>> Events(std::size_t most) {
+    static_cast<void>(most);
+    return std::vector<nlohmann::json>();
+  }
+  // What became of one of them; `event` as it was given, with what is to be remembered of it.
+  virtual Status KeepEvent(const nlohmann::json& event, EventFate fate) {
+    static_cast<void>(event);
+    static_cast<void>(fate);
+    return Ok();
+  }
 };
 
 }  // namespace telltale::control

@@ -44,6 +44,7 @@ Result<json> PlaneState::RolloutAnswer(json rollout) {
     rollout["partitions_pending"] = Pending(SightOf(rollout.at("environment")));
     AddCosts(rollout, SightOf(rollout.at("environment")).costs, Now());
   }
+  ASSIGN_OR_RETURN(rollout["gate"], GateInShort(rollout));
   const bool is_over = place.phase == Phase::kWindow || place.phase == Phase::kClosed;
   rollout["shadow_per_10000"] = is_over ? 10'000 : ShareOf(wanted.shadow_lots);
   rollout["authority_per_10000"] = is_over ? 10'000 : ShareOf(wanted.authority_lots);
@@ -131,7 +132,11 @@ Result<json> PlaneState::StatusOf() {
     ASSIGN_OR_RETURN(json status, EnvironmentStatus(one));
     items.push_back(std::move(status));
   }
-  return json{{"at", FormatUtc(Now())}, {"leader", leader}, {"environments", std::move(items)}};
+  ASSIGN_OR_RETURN(json events, EventsInShort());
+  return json{{"at", FormatUtc(Now())},
+              {"leader", leader},
+              {"environments", std::move(items)},
+              {"webhook", std::move(events)}};
 }
 
 Result<json> PlaneState::Audit(const Call& call) {

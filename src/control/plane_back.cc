@@ -17,6 +17,8 @@ Status PlaneState::EndRollout(json& rollout, Phase phase, const Call& call) {
   AddCosts(rollout, SightOf(environment).costs, Now());
   Enter(rollout, phase, rollout.at("stage"), call.subject, reason);
   rollout["reason"] = reason;
+  RETURN_IF_ERROR(
+      AddEvent(phase == Phase::kRejected ? "rollout.halted" : "rollout.rolled_back", rollout));
   ASSIGN_OR_RETURN(rollout["internal"]["audit_entry"], Note(call, environment));
   return SaveRollout(rollout);
 }
@@ -50,6 +52,7 @@ Result<std::string> PlaneState::Halt(const Call& call) {
     return Error{Code::kExists,
                  fmt::format("rollout {} is {} already", call.key, PhaseName(PhaseIn(*rollout)))};
   }
+  if (call.subject == "gate") RETURN_IF_ERROR(NoteGate(*rollout));
   (*rollout)["evidence"] = evidence;
   RETURN_IF_ERROR(EndRollout(*rollout, Phase::kRejected, call));
   const std::string release = rollout->at("candidate");

@@ -22,6 +22,8 @@ class PlaneCore final : public Plane {
   Result<nlohmann::json> Do(const Actor& actor, std::string_view operation,
                             const nlohmann::json& arguments) override;
   Status Tick() override;
+  Result<std::vector<nlohmann::json>> Events(std::size_t most) override;
+  Status KeepEvent(const nlohmann::json& event, EventFate fate) override;
 
  private:
   // An installation as the ticking thread keeps it.
@@ -35,7 +37,10 @@ class PlaneCore final : public Plane {
     std::string publisher_reason = {};
     std::optional<PublisherView> publisher = {};
     std::string installed = {};  // candidate whose files are there
-    std::string compared = {};   // "<stable> <candidate>": has_stable_path is about them
+    GateWatch gate = {};
+    std::string drafted = {};   // rollout whose repair draft is complete
+    Micros draft_again = {};    // monotonic; not before
+    std::string compared = {};  // "<stable> <candidate>": has_stable_path is about them
     bool has_stable_path = false;
   };
 
@@ -48,6 +53,9 @@ class PlaneCore final : public Plane {
   Result<nlohmann::json> Preview(const Call& call);
   Result<nlohmann::json> Rollout(const Call& call);
   Result<nlohmann::json> Report(const Call& call);
+  Result<nlohmann::json> GateOf(const Call& call);
+  // Kept in a file; made anew until the candidate speaks nowhere any more.
+  Result<nlohmann::json> DraftRepair(const std::string& rollout);
   Result<nlohmann::json> Promote(const Call& call);
   Result<nlohmann::json> GoBack(const Call& call);
   Result<nlohmann::json> Fence(const std::string& rollout, Micros decided_at);

@@ -77,6 +77,7 @@ Result<json> PlaneState::PutObject(std::string_view kind, const Call& call) {
   if (kind == kEnvironments) RETURN_IF_ERROR(CheckEnvironment(object));
   ASSIGN_OR_RETURN(const auto before, db_.Find(kind, call.key));
   if (before && *before == object) return object;  // nothing to write down
+  if (kind == kGates && before) RETURN_IF_ERROR(ChangeGate(*before, &object));
   RETURN_IF_ERROR(db_.Put(kind, call.key, object));
   RETURN_IF_ERROR(Note(call, kind == kEnvironments ? call.key : ""));
   RETURN_IF_ERROR(transaction.Commit());
@@ -118,6 +119,7 @@ Result<json> PlaneState::DeleteObject(std::string_view kind, const Call& call) {
       RETURN_IF_ERROR(db_.Delete(of, call.key));
     }
   }
+  if (kind == kGates) RETURN_IF_ERROR(ChangeGate(object, nullptr));
   RETURN_IF_ERROR(db_.Delete(kind, call.key));
   RETURN_IF_ERROR(Note(call, kind == kEnvironments ? call.key : ""));
   RETURN_IF_ERROR(transaction.Commit());

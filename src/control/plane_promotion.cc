@@ -138,6 +138,7 @@ Result<json> PlaneState::NewRollout(const Call& call, const json& environment, c
                   {"previous_costs", {{"cpu_s", nullptr}}},
                   {"reason", ""},
                   {"evidence", nullptr},
+                  {"gate", nullptr},
                   {"internal", Internal(number, Now())}};
   Enter(rollout, Phase::kPending, 0, call.subject, "promoted");
   return rollout;
@@ -190,6 +191,7 @@ Result<json> PlaneState::Promote(const Call& call, bool is_known) {
                                  : "")};
   }
   RETURN_IF_ERROR(CheckPromotable(call.key, release));
+  RETURN_IF_ERROR(CheckOneEvidenceGate(policy.at("stages")));
   ASSIGN_OR_RETURN(json rollout, NewRollout(call, environment, policy, release));
   ASSIGN_OR_RETURN(rollout["internal"]["audit_entry"], Note(call, call.key));
   RETURN_IF_ERROR(SaveRollout(rollout));

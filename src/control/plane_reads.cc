@@ -5,6 +5,7 @@
 #include "control/objects.h"
 #include "control/plane_core.h"
 #include "control/release.h"
+#include "control/repair_draft.h"
 #include "control/rollout_report.h"
 #include "control/strata.h"
 
@@ -12,6 +13,8 @@ namespace telltale::control {
 namespace {
 
 using nlohmann::json;
+
+constexpr std::uint64_t kDraftBytesMax = 64u << 20;
 
 json OrNull(Result<json> found) { return found.ok() ? std::move(found).value() : json(); }
 
@@ -130,6 +133,51 @@ Result<json> PlaneCore::Report(const Call& call) {
   const auto dir = DirOf(parts.rollout.at("environment"));
   if (options_.ledger && dir.ok()) parts.ledger = OrNull(options_.ledger(*dir));
   return json{{"markdown", RolloutReport(parts)}};
+}
+
+// Vehicles are not kept with a rollout that is over: they are in the observer's file, which whoever
+// was erased leaves.
+Result<json> PlaneCore::GateOf(const Call& call) {
+  json answer;
+  {
+    MutexLock lock(mutex_);
+    ASSIGN_OR_RETURN(answer, state_->GateAnswer(call.key));
+  }
+  json& report = answer["report"];
+  if (!report.is_object() || report.contains("examples")) return answer;
+  report["vehicles"] = json::array();
+  report["examples"] = json::array();
+  const auto dir = DirOf(answer.at("environment"));
+  if (!dir.ok()) return answer;
+  auto installation = options_.open_installation(*dir);
+  const auto text = installation.ok() ? (*installation)->GateEvidence(call.key)
+                                      : Result<std::string>(installation.error());
+  if (text.ok()) AddVehicles(*text, report);
+  return answer;
+}
+
+Result<json> PlaneCore::DraftRepair(const std::string& rollout) {
+  RepairParts parts{
+      .rollout = {}, .ledger = {}, .lake = {}, .at = FormatUtc(options_.clock->NowUtc())};
+  ASSIGN_OR_RETURN(parts.rollout, Rollout({.key = rollout}));
+  if (parts.rollout.at("phase") != json(PhaseName(Phase::kRejected))) {
+    return Error{Code::kNotFound, "rollout " + rollout + " was not rejected: nothing to repair"};
+  }
+  const std::string folder = Paths(options_.dir).data() + "/control/repair-drafts";
+  const std::string path = folder + "/" + rollout + ".json";
+  const auto kept = ReadWholeFile(*options_.disk, path, kDraftBytesMax);
+  if (kept.ok()) {
+    json draft = json::parse(*kept, nullptr, /*allow_exceptions=*/false);
+    const bool is_whole = draft.is_object() && draft.value("complete", false);
+    if (is_whole) return draft;
+  }
+  parts.lake = parts.rollout.at("lake");
+  const auto dir = DirOf(parts.rollout.at("environment"));
+  if (options_.ledger && dir.ok()) parts.ledger = OrNull(options_.ledger(*dir));
+  json draft = RepairDraft(parts);
+  RETURN_IF_ERROR(options_.disk->MakeFolders(folder, 0755));
+  RETURN_IF_ERROR(WriteFileDurably(*options_.disk, path, draft.dump(1) + "\n", 0640));
+  return draft;
 }
 
 Result<json> PlaneCore::Promote(const Call& call) {

@@ -29,7 +29,10 @@ Result<json> PlaneState::Approve(const Call& call) {
   ASSIGN_OR_RETURN(auto rollout, db_.FindRollout(call.key));
   if (!rollout) return Error{Code::kNotFound, "no rollout " + call.key};
   const Phase phase = PhaseIn(*rollout);
-  if (phase > Phase::kShadow) {
+  ASSIGN_OR_RETURN(const json confirms, ConfirmationOf(*rollout, comment));
+  const bool is_asked =
+      phase <= Phase::kShadow || (phase == Phase::kAuthority && !confirms.is_null());
+  if (!is_asked) {
     return Error{Code::kInvalid, fmt::format("rollout {} is in {}: no approval is waited for; a "
                                              "next stage asks for its own",
                                              call.key, PhaseName(phase))};
@@ -41,7 +44,9 @@ Result<json> PlaneState::Approve(const Call& call) {
   }
   const std::size_t stage = rollout->at("stage");
   for (const json& one : rollout->at("approvals")) {
-    if (one.at("stage") == json(stage) && one.at("subject") == json(call.subject)) {
+    const bool is_theirs =
+        one.at("stage") == json(stage) && one.at("subject") == json(call.subject);
+    if (is_theirs && (confirms.is_null() || one.value("confirms", json()) == confirms)) {
       return RolloutAnswer(std::move(*rollout));
     }
   }
@@ -49,7 +54,8 @@ Result<json> PlaneState::Approve(const Call& call) {
                                      {"subject", call.subject},
                                      {"at", FormatUtc(Now())},
                                      {"comment", comment},
-                                     {"self", is_self}});
+                                     {"self", is_self},
+                                     {"confirms", confirms}});
   ASSIGN_OR_RETURN((*rollout)["internal"]["audit_entry"], Note(call, rollout->at("environment")));
   RETURN_IF_ERROR(SaveRollout(*rollout));
   RETURN_IF_ERROR(transaction.Commit());

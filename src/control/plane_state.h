@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "control/control_db.h"
+#include "control/gate_watch.h"
 #include "control/installation.h"
 #include "control/plane.h"
 #include "control/rollout_machine.h"
@@ -29,6 +30,7 @@ struct Sight {
   std::string candidate = {};
   std::string contract_digest = {};
   std::string install_reason = "its files are not there yet";
+  std::optional<GateSight> gate = std::nullopt;  // of a rollout under an evidence gate
   bool has_stable_path = false;  // it decides about alerts as the release does that is stable there
 };
 
@@ -59,6 +61,7 @@ class PlaneState {
     const store::DiskVfs* vfs = nullptr;
     std::string holder = {};
     std::uint32_t platform_uid = 0;
+    bool keeps_events = false;
   };
   static Result<std::unique_ptr<PlaneState>> Open(Options options);
 
@@ -111,6 +114,8 @@ class PlaneState {
   struct Place {
     std::string key;
     std::string dir;
+    std::optional<GateQuestion> gate = std::nullopt;
+    std::string rejected = {};        // the newest rollout, which needs a repair draft; "" = none
     std::string pending_candidate;    // to be made ready; "" = none
     std::string pending_stable = {};  // beside which it will run
   };
@@ -122,6 +127,17 @@ class PlaneState {
   // lacks, or what one end has not heard of. Nothing in a standby.
   Result<std::optional<Sending>> Step(const std::string& environment, const Signer& sign);
   Status NoteSent(const ConfigRow& row);
+
+  // plane_gate.cc
+  // What the gate of kind evidence asks of the environment's open rollout; nullopt: it has none.
+  Result<std::optional<GateQuestion>> QuestionOf(const nlohmann::json& rollout);
+  // The gate has seen what halts: the call of `halt` in its name. nullopt in a standby.
+  Result<std::optional<Call>> GateHalts(const std::string& environment);
+  Result<nlohmann::json> GateAnswer(const std::string& rollout);
+
+  // plane_events.cc
+  Result<std::vector<nlohmann::json>> Events(std::size_t most);
+  Status KeepEvent(const nlohmann::json& event, EventFate fate);
 
  private:
   PlaneState(Options options, ControlDb db)
@@ -151,6 +167,19 @@ class PlaneState {
   Result<RolloutView> ViewOf(const nlohmann::json& rollout);
   Status ViewObjects(const nlohmann::json& rollout, RolloutView& view);
   Status ViewBreakGlass(const nlohmann::json& rollout, RolloutView& view);
+  Status ViewGate(const nlohmann::json& rollout, RolloutView& view);
+  // What was seen of this rollout under the gate as it is now; or null.
+  Result<const GateSight*> GateSightOf(const nlohmann::json& rollout);
+  Result<std::optional<nlohmann::json>> EvidenceGateOf(const nlohmann::json& stages);
+  Status CheckOneEvidenceGate(const nlohmann::json& stages);
+  Status ChangeGate(const nlohmann::json& before, const nlohmann::json* after);
+  // What an approval with this comment confirms of a cohort too small for bounds; null: nothing.
+  Result<nlohmann::json> ConfirmationOf(const nlohmann::json& rollout, const std::string& comment);
+  // Within the caller's transaction.
+  Status AddEvent(std::string_view name, const nlohmann::json& rollout);
+  Result<nlohmann::json> EventsInShort();
+  Status NoteGate(nlohmann::json& rollout);
+  Result<nlohmann::json> GateInShort(const nlohmann::json& rollout);
   Status ViewConfig(const nlohmann::json& rollout, RolloutView& view);
   Result<std::string> UpstreamMissing(const nlohmann::json& rollout);
   Result<bool> IsRehearsed(const nlohmann::json& rollout);

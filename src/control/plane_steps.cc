@@ -65,6 +65,12 @@ Result<PlaneState::Place> PlaneState::PlaceOf(const std::string& environment) {
     place.pending_candidate = rollout->at("candidate");
     place.pending_stable = rollout->at("stable");
   }
+  if (rollout && IsOpen(PhaseIn(*rollout))) {
+    ASSIGN_OR_RETURN(place.gate, QuestionOf(*rollout));
+  }
+  if (rollout && PhaseIn(*rollout) == Phase::kRejected && IsLeader()) {
+    place.rejected = rollout->at("id");
+  }
   return place;
 }
 
@@ -86,6 +92,7 @@ Status PlaneState::StepRollout(json& rollout) {
     view.settled = Now();
     if (view.phase == Phase::kWindow) rollout["window_until"] = FormatUtc(Now() + view.window);
   }
+  RETURN_IF_ERROR(NoteGate(rollout));
   const Decision decision = Decide(view, Now());
   if (decision.next || AreCostsDue(rollout, Now())) {
     AddCosts(rollout, SightOf(rollout.at("environment")).costs, Now());

@@ -102,6 +102,8 @@ struct World {
   bool is_publisher_down = false;
   int orders = 0;
   std::vector<WorkerCost> costs = {};
+  std::string gate_settings = {};  // for the observer
+  std::string evidence = {};       // its; "" = none yet
 };
 
 class WorldInstallation final : public Installation {
@@ -126,6 +128,15 @@ class WorldInstallation final : public Installation {
     return world_.View();
   }
   std::vector<WorkerCost> WorkerCosts() override { return world_.costs; }
+  Result<std::string> GateEvidence(const std::string& rollout) override {
+    if (world_.evidence.empty()) return Error{Code::kNotFound, "none of " + rollout};
+    return world_.evidence;
+  }
+  Status WriteGateSettings(const std::string& rollout, std::string_view settings) override {
+    CHECK(!rollout.empty());
+    world_.gate_settings = settings;
+    return Ok();
+  }
 
  private:
   World& world_;
@@ -194,6 +205,18 @@ class PlaneTest : public ::testing::Test {
                           const std::string& salt) {
       lake_asked_ = dir + " " + release + " " + salt;
       return lake_;
+    };
+    options.ledger = [this](const std::string&) -> Result<json> {
+      return json{{"items",
+                   {{{"partition", 0},
+                     {"release", releases_["bad"]},
+                     {"rollout", "staging-1"},
+                     {"lot_from", 0},
+                     {"lot_to", 101},
+                     {"authority_epoch", 2},
+                     {"from_offset", 40},
+                     {"to_offset", 90},
+                     {"config_seq", 4}}}}};
     };
     options.open_installation =
         [this](const std::string& dir) -> Result<std::unique_ptr<Installation>> {

@@ -67,11 +67,26 @@ Status PlaneCore::TickPlace(const PlaneState::Place& place) {
   Link& link = links_[place.key];
   if (link.dir != place.dir) link = Link{.dir = place.dir};
   Sight sight = Look(place, link);
-  std::optional<Sending> sending;
+  std::optional<Call> halt;
   {
     MutexLock lock(mutex_);
     state_->See(place.key, std::move(sight));
     if (!link.installation) return Ok();
+    ASSIGN_OR_RETURN(halt, state_->GateHalts(place.key));
+  }
+  if (halt) {
+    const auto back = GoBack(*halt);
+    if (!back.ok() && back.error().code != Code::kExists) return back.error();
+  }
+  const Micros now = options_.clock->NowMonotonic();
+  if (!place.rejected.empty() && link.drafted != place.rejected && now >= link.draft_again) {
+    link.draft_again = now + kAgain;
+    const auto draft = DraftRepair(place.rejected);
+    if (draft.ok() && draft->at("complete") == json(true)) link.drafted = place.rejected;
+  }
+  std::optional<Sending> sending;
+  {
+    MutexLock lock(mutex_);
     auto stepped = state_->Step(
         place.key, [&](const InForce& config) { return link.installation->Sign(config); });
     if (!stepped.ok()) return stepped.error();
@@ -109,6 +124,12 @@ Sight PlaneCore::Look(const PlaneState::Place& place, Link& link) {
   sight.publisher_reason =
       link.publisher_reason.empty() ? link.order_reason : link.publisher_reason;
   if (!place.pending_candidate.empty()) MakeReady(place, link, sight);
+  if (place.gate && sight.contracts) {
+    GateQuestion question = *place.gate;
+    question.names.environment = sight.contracts->in_force.environment;
+    sight.gate = link.gate.Look(*options_.disk, Paths(place.dir), *link.installation, question,
+                                options_.clock->NowUtc());
+  }
   return sight;
 }
 

@@ -153,11 +153,7 @@ Status PlaneState::ViewObjects(const json& rollout, RolloutView& view) {
     if (approval.at("stage") == json(view.stage)) approvers.insert(approval.at("subject"));
   }
   view.approvals = approvers.size();
-  const std::string gate = rollout.at("stages").at(view.stage).at("gate");
-  if (gate.empty()) return ViewBreakGlass(rollout, view);
-  ASSIGN_OR_RETURN(const auto found, db_.Find(kGates, gate));
-  // A gate that is gone lets nothing pass by itself.
-  view.stages[view.stage].is_gate_manual = !found || found->at("kind") == json("manual");
+  RETURN_IF_ERROR(ViewGate(rollout, view));
   return ViewBreakGlass(rollout, view);
 }
 

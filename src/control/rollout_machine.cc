@@ -64,6 +64,7 @@ void Shadowed(const RolloutView& view, Micros now, Reasons& reasons) {
   if (view.is_break_glass) return;
   reasons.If(stage.is_gate_manual && view.approvals == 0, "gate",
              "the gate of this stage is passed by an approval");
+  reasons.Missing("gate", view.gate);
   reasons.If(view.approvals < stage.approvals, "approvals",
              fmt::format("{} of {} approvals of this stage are missing",
                          stage.approvals - view.approvals, stage.approvals));
@@ -124,6 +125,8 @@ Decision Decide(const RolloutView& view, Micros now) {
       Shadowed(view, now, reasons);
       break;
     case Phase::kAuthority:
+      // It passed before authority moved, and has to as long as the stage lasts.
+      if (!view.is_break_glass) reasons.Missing("gate", view.gate);
       Settled(view, view.is_break_glass ? Micros{} : view.stages[view.stage].soak, "soak_time", now,
               reasons);
       break;

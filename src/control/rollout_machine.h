@@ -50,6 +50,7 @@ struct RolloutView {
   std::string install = {};
   bool is_break_glass = false;
   std::string second_signature = {};
+  std::string gate = {};      // of kind evidence: why it does not pass
   std::size_t approvals = 0;  // of this stage that count
   // as the installation says
   std::string unreachable = {};

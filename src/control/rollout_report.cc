@@ -174,6 +174,27 @@ std::string Lake(const json& rollout) {
   return is_any ? text : text + "Nothing was compared.\n";
 }
 
+// What the gate of kind evidence said last; nothing where there was none.
+std::string Gate(const json& rollout) {
+  const json gate = rollout.value("gate", json());
+  if (!gate.is_object()) return "";
+  std::string text =
+      fmt::format("\n## What the gate said\n\n{} ({}) since {}: {}.\n", Cell(gate, "outcome"),
+                  Cell(gate, "rule"), Cell(gate, "since"), Cell(gate, "words"));
+  const json evidence = rollout.value("evidence", json());
+  const json report = evidence.is_object() ? evidence.value("report", json()) : json();
+  if (!report.is_object() || !report.contains("metrics")) return text;
+  text +=
+      "\n| metric | side | differ | of | at most | passes below | halts above |\n"
+      "| --- | --- | --- | --- | --- | --- | --- |\n";
+  for (const json& one : report["metrics"]) {
+    text += fmt::format("| {} | {} | {} | {} | {} | {} | {} |\n", Cell(one, "metric"),
+                        Cell(one, "side"), Cell(one, "k"), Cell(one, "n"), Cell(one, "bound"),
+                        Cell(one, "margin"), Cell(one, "max"));
+  }
+  return text;
+}
+
 std::string Waits(const json& rollout) {
   std::string text;
   for (const json& one : rollout.at("waits_for")) {
@@ -190,7 +211,8 @@ std::string Waits(const json& rollout) {
 
 std::string RolloutReport(const ReportParts& parts) {
   std::string text = Head(parts.rollout) + Changes(parts) + Stages(parts.rollout) + Flips(parts) +
-                     Costs(parts.rollout) + Lake(parts.rollout) + Waits(parts.rollout);
+                     Costs(parts.rollout) + Gate(parts.rollout) + Lake(parts.rollout) +
+                     Waits(parts.rollout);
   if (const auto& evidence = parts.rollout.at("evidence"); !evidence.is_null()) {
     text += "\n## Evidence\n\n```json\n" +
             evidence.dump(2, ' ', false, json::error_handler_t::replace) + "\n```\n";

@@ -119,6 +119,7 @@ class Asking {
     if (!options.token.empty()) {
       request_.set(http::field::authorization, "Bearer " + options.token);
     }
+    for (const auto& [name, value] : question.headers) request_.set(name, value);
     if (question.method != HttpMethod::kGet) {
       if (!question.body.empty()) request_.set(http::field::content_type, question.content_type);
       request_.body() = question.body;
@@ -221,6 +222,7 @@ Result<HttpResponse> Ask(const Url& url, const HttpClientOptions& options,
 Result<HttpResponse> AskHttp(const HttpClientOptions& options, const HttpQuestion& question) {
   ASSIGN_OR_RETURN(const Url url, ParseUrl(options.url));
   if (!AreHttpFields({{"Authorization", "Bearer " + options.token}}) ||
+      !AreHttpFields(question.headers) ||
       question.target.find_first_of(" \r\n") != std::string::npos) {
     return Error{Code::kInvalid, "the token or the path has characters that cannot be sent"};
   }

@@ -3,6 +3,8 @@
 
 #include <chrono>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/result.h"
 #include "net/http_message.h"
@@ -25,6 +27,7 @@ struct HttpQuestion {
   std::string target = "/";  // path and query, escaped
   std::string body = {};
   std::string content_type = "application/json";  // of a body
+  std::vector<std::pair<std::string, std::string>> headers = {};
 };
 
 // Any thread. Over TLS (1.2 or later) the server's certificate must be good for the host's name or

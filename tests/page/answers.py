@@ -74,6 +74,26 @@ def lake():
                           "tables_left_out": 0}}
 
 
+def gate():
+    """The answer to GET /v1/rollouts/prod-7/gate, half way to a halt."""
+    words = "rule/hard_braking missing: 6 of 310 (1.94 %) differ, 1 % may; not yet enough to halt"
+    seen = {"metric": "rule/hard_braking", "side": "missing", "family": "alerts", "n": 310, "k": 6,
+            "rate": 0.0194, "max": 0.01, "margin": 0.02, "bound": 0.041, "log_e": 2.3,
+            "weight": 0.2, "detectable": 0.04, "needed": 900, "is_small": False,
+            "is_inside": False, "stratum": ""}
+    verdict = {"key": "evidence", "outcome": "hold", "rule": "suspect", "words": words,
+               "since": ago(40)}
+    report = {"verdict": {"outcome": "hold", "rule": "suspect", "words": words}, "log_e": 2.3,
+              "log_e_halt": 4.6, "discordant": 6, "detectable": 0.04,
+              "needs_confirmation": False, "metrics": [seen], "examples": [],
+              "vehicles": ["00112233445566778899aabbccddeeff"],
+              "holds": [{"rule": "suspect", "metric": "rule/hard_braking", "words": words,
+                         "vehicles_missing": 900, "seconds_missing": 7200}]}
+    return {"rollout": "prod-7", "environment": "prod", "phase": "shadow", "verdict": verdict,
+            "gate": {"key": "evidence", "kind": "evidence"}, "settings": {}, "report": report,
+            "words": words}
+
+
 def live():
     return {"looked_at": ago(0), "serving": True, "ready": True, "causes": [],
             "warnings": ["lake is 51 % of retention behind in stream telemetry; at 80 % vehicles "

@@ -97,6 +97,8 @@ class Control:
             case ["rollouts"]:
                 return 200, {"items": [one for one in world["rollouts"]
                                        if one["environment"] == query.get("environment")]}
+            case ["rollouts", key, "gate"] if key in world.get("gates", {}):
+                return 200, world["gates"][key]
             case ["releases", _, "diff", _] if world["diff"]:
                 return 200, world["diff"]
             case ["audit"]:

@@ -126,6 +126,22 @@ def test_what_the_lake_found_and_what_the_candidate_cost_is_shown(open_page, con
     tab.wait("document.querySelector('#rollout .lake') === null")
 
 
+def test_what_the_gate_says_is_shown_with_its_evidence_and_what_is_missing(open_page, control):
+    answer = answers.gate()
+    control.world["gates"] = {"prod-7": answer}
+    control.world["rollouts"][0]["gate"] = answer["verdict"]
+    tab = open_page()
+    tab.wait("document.querySelector('#rollout .gate') !== null")
+    text = tab.text("#rollout .gate")
+    assert "hold" in text and answer["verdict"]["words"] in text
+    assert "50 % of the way to a halt; 6 vehicles differ" in text
+    assert "about 2 h at the present pace" in text
+    assert answer["report"]["vehicles"][0] in text
+    shares = tab.evaluate("[...document.querySelectorAll('#rollout .evidence .part')]"
+                          ".map((one) => one.dataset.share)")
+    assert shares == ["0.5", "0.5"]
+
+
 def test_both_releases_stand_side_by_side(open_page):
     tab = open_page()
     running, rules = tab.evaluate("""[...document.querySelectorAll('.two table')].map(table =>

@@ -82,6 +82,8 @@ std::vector<Route> MakeRoutes() {
   routes.push_back({HttpMethod::kGet, "/v1/rollouts/{key}", "rollouts.get"});
   routes.push_back({HttpMethod::kGet, "/v1/rollouts/{key}/report", "rollouts.report",
                     BodyKind::kNone, AnswerKind::kMarkdown});
+  routes.push_back({HttpMethod::kGet, "/v1/rollouts/{key}/gate", "rollouts.gate"});
+  routes.push_back({HttpMethod::kGet, "/v1/rollouts/{key}/repair-draft", "rollouts.repair_draft"});
   routes.push_back(
       {HttpMethod::kPost, "/v1/rollouts/{key}/approvals", "approve", BodyKind::kObject});
   routes.push_back({HttpMethod::kPost, "/v1/rollouts/{key}/halt", "halt", BodyKind::kObject});

@@ -84,6 +84,17 @@ async function readDiff(rollout) {
   return diffs.get(pair);
 }
 
+// What its gate has seen; a control that cannot say it says less.
+async function readGate(rollout) {
+  if (!rollout?.gate) return null;
+  try {
+    return await api.get(["rollouts", rollout.id, "gate"]);
+  } catch (error) {
+    if (error.kind !== "answer") throw error;
+    return null;
+  }
+}
+
 function show(status, chosen, seen) {
   const environments = status.environments ?? [];
   const environment = environments.find((one) => one.key === chosen);
@@ -110,7 +121,7 @@ async function readAll(mine) {
   const status = await api.get(["status"]);
   const environments = status.environments ?? [];
   const chosen = chosenFrom(environments);
-  const seen = { live: null, rollout: null, rollouts: [], diff: null,
+  const seen = { live: null, rollout: null, rollouts: [], diff: null, gate: null,
     why: "There is no environment yet." };
   if (chosen) {
     try {
@@ -122,6 +133,7 @@ async function readAll(mine) {
     seen.rollouts = (await api.get(["rollouts"], { environment: chosen })).items ?? [];
     seen.rollout = seen.rollouts[0] ?? null;  // the newest first
     seen.diff = await readDiff(seen.rollout);
+    seen.gate = await readGate(seen.rollout);
   }
   await readAudit(mine);
   if (mine === turn) show(status, chosen, seen);

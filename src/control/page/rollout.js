@@ -2,6 +2,7 @@
 import { listed, renderDiff } from "/page/diff.js";
 import { h, morph, nothing, table } from "/page/dom.js";
 import * as f from "/page/format.js";
+import { renderGate } from "/page/gate.js";
 
 const PHASES = ["pending", "warming", "shadow", "authority", "window", "closed"];
 const ENDED = new Set(["closed", "withdrawn", "rejected"]);
@@ -259,7 +260,8 @@ function lakeFound(live) {
       : null);
 }
 
-export function renderRollout(place, { rollout, rollouts, live, diff, effective, nowMs }) {
+export function renderRollout(place, seen) {
+  const { rollout, rollouts, live, diff, effective, nowMs } = seen;
   const parts = [];
   if (rollout) {
     parts.push(
@@ -271,7 +273,7 @@ export function renderRollout(place, { rollout, rollouts, live, diff, effective,
       : "`telltale promote ENV RELEASE` begins one."));
   }
   if (live?.rollout) parts.push(cohortBar(live.rollout));
-  if (rollout) parts.push(facts(rollout, live));
+  if (rollout) parts.push(facts(rollout, live), renderGate(rollout, seen.gate));
   parts.push(sideBySide(live, nowMs), lakeFound(live));
   if (rollout) {
     parts.push(listed("Evidence against it", rollout.evidence, "None was given."),

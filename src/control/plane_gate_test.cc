@@ -1,0 +1,316 @@
+// The gate acts on what the observer left: it passes, holds or halts, and nothing passes unseen.
+#include "control/plane_testing.h"
+#include "gate/gate_testing.h"
+
+namespace telltale::control {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::int64_t kHour_us = 3'600'000'000;
+
+class PlaneGateTest : public PlaneTest {
+ protected:
+  PlaneGateTest() {
+    EXPECT_TRUE(disk_.MakeFolders("/staging/data/releases").ok());
+    Put("gates", "evidence", {{"kind", "evidence"}, {"soak_s", 3600}, {"dimensions", {"model"}}});
+    PutPolicy("evidence");
+    // What every release of this test has for rules.
+    auto shelf = MakeFolderShelf(disk_, Paths("/control"));
+    for (const std::string name : {"stable", "good", "bad"}) {
+      releases_[name] = Push(*shelf, Rules(name));
+      EXPECT_TRUE(shelf->InstallInto(Paths("/staging"), releases_[name]).ok());
+    }
+    World& world = Of("staging");
+    InForce first = world.Newest();
+    first.stable_release = releases_["stable"];
+    first.config_seq = ConfigSeq{2};
+    EXPECT_TRUE(world.Append(Must(SignConfig(first, world.key))).ok());
+    world.ordered = first;
+    Must(Tick());
+  }
+
+  static std::string Rules(const std::string& name) {
+    return "version: 1\nrules:\n  - {name: hard_braking, kind: edge, field: is_" + name + "}\n";
+  }
+  void PutPolicy(const std::string& gate) {
+    json policy = Policy("demo");
+    policy["stages"] = {{{"per_10000", 100}, {"shadow_s", 1}, {"soak_s", 1}, {"gate", gate}},
+                        {{"per_10000", 10'000}, {"shadow_s", 1}, {"soak_s", 1}}};
+    Put("policies", "demo", policy);
+  }
+
+  // As an observer that counts for the settings it was given.
+  gate::Evidence Clean(std::int64_t vehicles = 3000) {
+    const auto settings = gate::SettingsFromJson(json::parse(Of("staging").gate_settings));
+    CHECK(settings.ok());
+    gate::Evidence evidence = gate::testing::GoodEvidence(*settings);
+    evidence.approvals.clear();
+    evidence.arms.clear();
+    evidence.basis.environment = settings->environment;
+    evidence.basis.rollout = settings->rollout;
+    evidence.basis.candidate = settings->candidate;
+    evidence.basis.stable = settings->stable;
+    evidence.exposure.vehicles = vehicles;
+    evidence.exposure.cohort_vehicles = vehicles;
+    evidence.exposure.strata = {
+        {.dimension = "model", .name = "a", .fleet_share = 1, .vehicles = vehicles}};
+    for (gate::PairedEvidence& one : evidence.paired) {
+      one.counts = gate::testing::Clean(vehicles);
+      one.strata.clear();
+    }
+    return evidence;
+  }
+  void Tell(gate::Evidence evidence) {
+    const std::int64_t now = clock_.NowUtc().value;
+    evidence.basis.as_of_us = now;
+    evidence.exposure.event_from_us = now - 30 * kHour_us;
+    evidence.exposure.event_to_us = now;
+    for (gate::SourceEvidence& one : evidence.sources) one.newest_us = now;
+    for (gate::InvariantEvidence& one : evidence.invariants) one.watched_to_us = now;
+    Of("staging").evidence = gate::ToJson(evidence).dump();
+  }
+  // Ticks with evidence that is always of now.
+  bool ReachesWith(const gate::Evidence& evidence, const std::string& phase, int ticks = 600) {
+    for (int i = 0; i < ticks; ++i) {
+      if (PhaseOfNow("staging") == phase) return true;
+      Tell(evidence);
+      Must(Tick());
+    }
+    return false;
+  }
+  std::string GateWaits() {
+    const json rollout = RolloutOf("staging");
+    for (const json& one : rollout.at("waits_for")) {
+      if (one.at("code") == "gate") return one.at("message");
+    }
+    return "";
+  }
+  void InShadow(const std::string& release = "good") {
+    Promote("staging", release);
+    ASSERT_TRUE(Reaches("staging", "shadow"));
+    Must(Tick(20));
+  }
+};
+
+TEST_F(PlaneGateTest, WithoutEvidenceItHoldsWithWords) {
+  InShadow();
+  Must(Tick(200));
+  EXPECT_EQ(PhaseOfNow("staging"), "shadow");
+  EXPECT_NE(GateWaits().find("source_stale: there is no evidence yet"), std::string::npos)
+      << GateWaits();
+  EXPECT_EQ(RolloutOf("staging").at("gate").at("outcome"), "hold");
+}
+
+TEST_F(PlaneGateTest, CleanEvidencePassesAndTheStageGoesOn) {
+  InShadow();
+  const json settings = json::parse(Of("staging").gate_settings);
+  EXPECT_EQ(settings.at("environment"), "world");
+  EXPECT_EQ(settings.at("metrics").size(), 2u);
+  EXPECT_EQ(settings.at("metrics").at(0).at("name"), "rule/hard_braking");
+  EXPECT_TRUE(ReachesWith(Clean(), "window")) << GateWaits();
+}
+
+TEST_F(PlaneGateTest, WhatCannotBeReadOrIsOfAnotherHolds) {
+  InShadow();
+  const gate::Evidence clean = Clean();
+  const auto rule_of = [&] {
+    Must(Tick(8));
+    EXPECT_EQ(PhaseOfNow("staging"), "shadow");
+    return RolloutOf("staging").at("gate").at("rule").get<std::string>();
+  };
+  Of("staging").evidence = "{\"basis\": ";
+  EXPECT_EQ(rule_of(), "evidence_inconsistent");
+  Of("staging").evidence = "{}";
+  EXPECT_EQ(rule_of(), "evidence_inconsistent");
+  gate::Evidence foreign = clean;
+  foreign.basis.candidate = releases_["bad"];
+  Tell(foreign);
+  EXPECT_EQ(rule_of(), "evidence_void");
+  foreign = clean;
+  foreign.basis.gate_digest = std::string(64, '0');
+  Tell(foreign);
+  EXPECT_EQ(rule_of(), "evidence_void");
+  foreign = clean;
+  foreign.paired[0].component_digest = "another contract or rules";
+  Tell(foreign);
+  EXPECT_EQ(rule_of(), "evidence_void");
+  Tell(clean);
+  const std::string old = Of("staging").evidence;
+  clock_.Advance(Micros::Seconds(3600));
+  Of("staging").evidence = old;
+  Must(Tick(8));
+  EXPECT_EQ(rule_of(), "source_stale");
+  EXPECT_TRUE(ReachesWith(clean, "authority"));
+}
+
+TEST_F(PlaneGateTest, ABadCandidateHaltsByItselfAndCannotComeBack) {
+  InShadow("bad");
+  ASSERT_TRUE(ReachesWith(Clean(), "authority"));
+  Must(Tick(2));
+  EXPECT_EQ(Of("staging").ordered.rollout->authority_lots, 101u);
+  gate::Evidence bad = Clean();
+  bad.paired[0].counts.missing = 900;
+  bad.paired[0].examples = {{.side = "missing", .vehicle = "00ff", .event_at_us = 1, .what = "x"}};
+  Tell(bad);
+  Must(Tick(8));
+  const json rollout = RolloutOf("staging");
+  ASSERT_EQ(rollout.at("phase"), "rejected");
+  EXPECT_NE(rollout.at("reason").get<std::string>().find("l1_missing"), std::string::npos);
+  EXPECT_EQ(rollout.at("history").back().at("subject"), "gate");
+  EXPECT_EQ(rollout.at("gate").at("outcome"), "halt");
+  EXPECT_FALSE(Of("staging").ordered.rollout.has_value());
+  EXPECT_EQ(Of("staging").Newest().stable_release, releases_["stable"]);
+  EXPECT_EQ(RefusalOf(Do("cn:anna", "promotion.put", "staging", {{"release", releases_["bad"]}})),
+            Code::kRefused);
+  // No vehicle is kept; it is in the observer's file.
+  EXPECT_EQ(rollout.dump().find("00ff"), std::string::npos);
+  const json gate = Must(Do("local:0", "rollouts.gate", "staging-1"));
+  EXPECT_EQ(gate.at("report").at("vehicles"), json::array({"00ff"}));
+  EXPECT_EQ(gate.at("report").at("verdict").at("rule"), "l1_missing");
+}
+
+TEST_F(PlaneGateTest, AnInvariantHaltsAtOnceAndAHoldOfThePersonsDoesNotStopThat) {
+  InShadow("bad");
+  Must(Do("cn:anna", "hold", "staging", {{"reason", "lunch"}}));
+  gate::Evidence bad = Clean();
+  bad.invariants[static_cast<int>(gate::Invariant::kCrashLoop)].candidate = {.breaches = 1};
+  Tell(bad);
+  Must(Tick(8));
+  EXPECT_EQ(PhaseOfNow("staging"), "rejected");
+}
+
+TEST_F(PlaneGateTest, ARestartChangesNothing) {
+  InShadow();
+  const gate::Evidence clean = Clean();
+  const std::string settings = Of("staging").gate_settings;
+  ASSERT_TRUE(ReachesWith(clean, "authority"));
+  plane_.reset();
+  Open();
+  Must(Tick(4));
+  EXPECT_EQ(Of("staging").gate_settings, settings);
+  EXPECT_TRUE(ReachesWith(clean, "window"));
+}
+
+TEST_F(PlaneGateTest, ASmallCohortIsConfirmedByAPersonWithAComment) {
+  InShadow();
+  const gate::Evidence small = Clean(40);
+  EXPECT_FALSE(ReachesWith(small, "authority", 40));
+  EXPECT_NE(GateWaits().find("below_minimum_vehicles: 40"), std::string::npos) << GateWaits();
+  EXPECT_NE(GateWaits().find("would not be seen"), std::string::npos) << GateWaits();
+  Must(Do("cn:ben", "approve", "staging-1"));
+  EXPECT_FALSE(ReachesWith(small, "authority", 20));  // without a comment nobody confirms
+  Must(Do("cn:ben", "approve", "staging-1", {{"comment", "40 test cars, I looked at them"}}));
+  EXPECT_TRUE(ReachesWith(small, "authority", 40)) << GateWaits();
+  EXPECT_EQ(RolloutOf("staging").at("approvals").back().at("confirms").at("discordant"), 0);
+}
+
+TEST_F(PlaneGateTest, AConfirmationIsOfWhatWasSeenThen) {
+  InShadow();
+  gate::Evidence small = Clean(40);
+  EXPECT_FALSE(ReachesWith(small, "authority", 12));
+  Must(Do("cn:ben", "approve", "staging-1", {{"comment", "good"}}));
+  small.paired[1].counts.missing = 1;
+  EXPECT_FALSE(ReachesWith(small, "authority", 40));
+}
+
+TEST_F(PlaneGateTest, WhereOneWorkerComputesForBothAPersonSaysThatItWillDo) {
+  auto shelf = MakeFolderShelf(disk_, Paths("/control"));
+  releases_["silent"] = Push(*shelf, Rules("stable"), {{"features", "more"}});
+  InShadow("silent");
+  Must(Tick(8));
+  EXPECT_NE(GateWaits().find("confirmation: one worker computes for both"), std::string::npos)
+      << GateWaits();
+  Must(Do("cn:ben", "approve", "staging-1", {{"comment", "the lake's report is clean"}}));
+  EXPECT_TRUE(Reaches("staging", "authority"));
+}
+
+TEST_F(PlaneGateTest, CountsThatWentBackHoldUntilTheyCaughtUp) {
+  InShadow();
+  gate::Evidence clean = Clean();
+  clean.paired[0].counts.missing = 4;
+  clean.invariants[4].candidate = {.breaches = 1, .vehicles = 1};  // not enough to halt
+  Tell(clean);
+  Must(Tick(8));
+  Tell(Clean());  // a difference was lost: it would pass
+  Must(Tick(8));
+  EXPECT_EQ(PhaseOfNow("staging"), "shadow");
+  EXPECT_NE(GateWaits().find("went back"), std::string::npos) << GateWaits();
+  clean.invariants[4].candidate = {};
+  EXPECT_FALSE(ReachesWith(clean, "authority", 40));
+}
+
+TEST_F(PlaneGateTest, AnotherGateVoidsTheEvidenceAndOnceTooOftenIsRefused) {
+  InShadow();
+  const gate::Evidence clean = Clean();
+  Put("gates", "evidence", {{"kind", "evidence"}, {"soak_s", 1800}, {"dimensions", {"model"}}});
+  EXPECT_FALSE(ReachesWith(clean, "authority", 40));
+  EXPECT_EQ(RolloutOf("staging").at("gate").at("rule"), "evidence_void");
+  // It began twice: a third time would make false halts more than twice the target.
+  const auto third = Do("local:0", "gates.put", "evidence",
+                        {{"kind", "evidence"}, {"soak_s", 60}, {"dimensions", {"model"}}});
+  EXPECT_EQ(RefusalOf(third), Code::kRefused);
+  EXPECT_EQ(RefusalOf(Do("local:0", "gates.put", "evidence", {{"kind", "none"}})), Code::kRefused);
+  EXPECT_TRUE(ReachesWith(Clean(), "authority"));
+}
+
+TEST_F(PlaneGateTest, AGateThatHaltsByChanceTooOftenIsRefused) {
+  const auto refused =
+      Do("local:0", "gates.put", "loose", {{"kind", "evidence"}, {"alpha_halt", 0.05}});
+  ASSERT_FALSE(refused.ok());
+  EXPECT_NE(refused.error().message.find("alpha_halt"), std::string::npos);
+  const auto slip =
+      Do("local:0", "gates.put", "loose", {{"kind", "evidence"}, {"alpha_hald", 0.01}});
+  EXPECT_NE(slip.error().message.find("alpha_halt"), std::string::npos);
+  Put("gates", "second", {{"kind", "evidence"}});
+  json policy = Policy("demo");
+  policy["stages"][0]["gate"] = "evidence";
+  policy["stages"][1]["gate"] = "second";
+  Put("policies", "two", policy);
+  EXPECT_EQ(RefusalOf(Do("cn:anna", "promotion.put", "staging",
+                         {{"release", releases_["good"]}, {"policy", "two"}})),
+            Code::kInvalid);
+}
+
+TEST_F(PlaneGateTest, WhatWasRejectedLeavesARepairDraft) {
+  InShadow("bad");
+  gate::Evidence bad = Clean();
+  bad.invariants[0].candidate = {.breaches = 2, .vehicles = 2};
+  Tell(bad);
+  Must(Tick(12));
+  ASSERT_EQ(PhaseOfNow("staging"), "rejected");
+  const json draft = Must(Do("local:0", "rollouts.repair_draft", "staging-1"));
+  EXPECT_EQ(draft.at("release"), releases_["bad"]);
+  EXPECT_EQ(draft.at("verdict").at("rule"), "contract_failure");
+  EXPECT_EQ(draft.at("complete"), true);
+  ASSERT_EQ(draft.at("lanes").size(), 1u);
+  EXPECT_EQ(draft.at("lanes").at(0).at("to_offset"), 90);
+  EXPECT_TRUE(disk_.Exists("/control/data/control/repair-drafts/staging-1.json"));
+}
+
+TEST_F(PlaneGateTest, WhatHappensIsToldOnceAndInOrder) {
+  PlaneOptions options = Options("first");
+  options.keeps_events = true;
+  plane_.reset();
+  plane_ = Must(Plane::Open(std::move(options)));
+  Must(Tick(4));
+  InShadow("bad");
+  ASSERT_TRUE(ReachesWith(Clean(), "authority"));
+  gate::Evidence bad = Clean();
+  bad.paired[0].counts.missing = 900;
+  Tell(bad);
+  Must(Tick(8));
+  std::vector<std::string> names;
+  const auto events = Must(plane_->Events(100));
+  for (const json& one : events) names.push_back(one.at("event"));
+  EXPECT_EQ(names, (std::vector<std::string>{"rollout.held", "rollout.passed", "rollout.halted"}));
+  ASSERT_TRUE(plane_->KeepEvent(events[0], EventFate::kTold).ok());
+  ASSERT_TRUE(plane_->KeepEvent(events[1], EventFate::kDead).ok());
+  EXPECT_EQ(Must(plane_->Events(100)).size(), 1u);
+  const json told = Must(plane_->Do({"local:0"}, "status", {})).at("webhook");
+  EXPECT_EQ(told.at("waiting"), 1);
+  EXPECT_EQ(told.at("dead"), 1);
+}
+
+}  // namespace
+}  // namespace telltale::control
