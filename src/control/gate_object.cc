@@ -49,6 +49,7 @@ json Rules(JsonReader& read, const json& gate) {
     json rule;
     rule["name"] = one.Text("name", std::nullopt, 128);
     ReadLimits(one, LimitsOf(gate, {}), rule);
+    rule["guardrail"] = one.Flag("guardrail", true);
     const std::string name = rule["name"];
     if (std::find(names.begin(), names.end(), name) != names.end()) {
       one.Mistake("it is there twice");
@@ -183,7 +184,10 @@ gate::GateSettings PlainSettings(const json& object) {
 
 gate::MetricSettings RuleLimits(const json& object, const std::string& rule) {
   for (const json& one : object.at("rules")) {
-    if (one.at("name") == json(rule)) return LimitsOf(one, {});
+    if (one.at("name") != json(rule)) continue;
+    gate::MetricSettings limits = LimitsOf(one, {});
+    limits.is_guardrail = one.at("guardrail");
+    return limits;
   }
   return LimitsOf(object, {});
 }

@@ -163,8 +163,9 @@ void Invariants::LookAtLag(const Comparison& comparison, const Sights& sights, M
     }
     Lag& lag = lags_[static_cast<std::size_t>(side)];
     if (lag.noted_at != Micros{} && now - lag.noted_at < kLagPace) continue;
+    const bool is_first = lag.noted_at == Micros{};
     lag.noted_at = now;
-    if (behind <= lag.records || behind < kLagRecordsMin) {
+    if (is_first || behind <= lag.records || behind < kLagRecordsMin) {
       lag.grows_since = now;
       lag.at_start = behind;
       lag.is_noted = false;

@@ -332,6 +332,16 @@ TEST_F(ObserverOfOneTest, InputThatNoMarkPassesIsStuckProgressAndOnlyOnceInAWhil
   EXPECT_EQ(stuck(Side::kStable), kPartitions) << "the comparator shows the same";
 }
 
+TEST_F(ObserverOfOneTest, WhatIsBehindWhenItBeginsToLookHasNotGrownYet) {
+  world.clock.Advance(Micros::Seconds(10'000));
+  world.surroundings.sights.safety_ends.assign(kPartitions, Offset{5'000});
+  Work(0, 10);
+  const Evidence evidence = Now();
+  const auto& seen = evidence.invariants[static_cast<std::size_t>(Invariant::kLagBeyondWindow)];
+  EXPECT_EQ(seen.stable.breaches, 0);
+  EXPECT_EQ(seen.candidate.breaches, 0);
+}
+
 TEST_F(ObserverOfOneTest, AnEntryThatCannotBeIsAContractFailureOfWhoWroteIt) {
   Work(0, 10);
   world.candidate.Say({.partition = 2, .input = 10, .vehicle = {}, .rule = "x", .event_ms = 1});

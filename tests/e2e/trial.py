@@ -64,9 +64,9 @@ class Trial:
             site.end_everything()
 
 
-def write_release(folder, name, edits=(), more_rules="", engine=None):
+def write_release(folder, name, edits=(), more_rules="", engine=None, declared=""):
     """Sources of a release below `folder`, and the engine it is to be built with, if another."""
-    made = write_sources(pathlib.Path(folder) / name, name, edits, more_rules)
+    made = write_sources(pathlib.Path(folder) / name, name, edits, more_rules, declared)
     if engine:
         made.with_suffix(".engine").symlink_to(engine)
     return made
