@@ -2,7 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <set>
+#include <vector>
 
 namespace telltale::control {
 namespace {
@@ -40,59 +41,55 @@ gate::MetricSettings LimitsOf(const json& object, gate::MetricSettings metric) {
   return metric;
 }
 
-json Rules(JsonReader& read, const json& gate) {
-  json rules = json::array();
-  const json given = read.List("rules", kItemsMax);
-  std::vector<std::string> names;
+// The list `name` of objects that `read_one` reads, `what` in messages; each is there once by its
+// members `identity`.
+template <typename ReadOne>
+json EachOnce(JsonReader& read, const char* name, const char* what,
+              const std::vector<const char*>& identity, const ReadOne& read_one) {
+  json items = json::array();
+  std::set<std::vector<json>> seen;
+  const json given = read.List(name, kItemsMax);
   for (const json& body : given) {
-    JsonReader one(body, fmt::format("rule {}", rules.size()));
+    JsonReader one(body, fmt::format("{} {}", what, items.size()));
+    json item = read_one(one);
+    std::vector<json> key;
+    for (const char* member : identity) key.push_back(item.at(member));
+    if (!seen.insert(std::move(key)).second) one.Mistake("it is there twice");
+    if (const auto status = one.Done(); !status.ok()) read.Mistake(status.error().message);
+    items.push_back(std::move(item));
+  }
+  return items;
+}
+
+json Rules(JsonReader& read, const json& gate) {
+  return EachOnce(read, "rules", "rule", {"name"}, [&](JsonReader& one) {
     json rule;
     rule["name"] = one.Text("name", std::nullopt, 128);
     ReadLimits(one, LimitsOf(gate, {}), rule);
     rule["guardrail"] = one.Flag("guardrail", true);
-    const std::string name = rule["name"];
-    if (std::find(names.begin(), names.end(), name) != names.end()) {
-      one.Mistake("it is there twice");
-    }
-    names.push_back(name);
-    if (const auto status = one.Done(); !status.ok()) read.Mistake(status.error().message);
-    rules.push_back(std::move(rule));
-  }
-  return rules;
+    return rule;
+  });
 }
 
 json Blocks(JsonReader& read) {
-  json blocks = json::array();
-  const json given = read.List("blocks", kItemsMax);
-  for (const json& body : given) {
-    JsonReader one(body, fmt::format("block {}", blocks.size()));
+  return EachOnce(read, "blocks", "block", {"name"}, [](JsonReader& one) {
     const gate::MetricSettings otherwise;
     json block;
     block["name"] = one.Text("name", std::nullopt, 128);
     block["family"] = one.OneOf("family", {"latency", "resources"});
     block["block_margin"] = one.Number("block_margin", otherwise.block_margin, 1e-6, 0.999);
     block["scale"] = one.Number("scale", otherwise.scale, 1e-9, 1e15);
-    if (const auto status = one.Done(); !status.ok()) read.Mistake(status.error().message);
-    blocks.push_back(std::move(block));
-  }
-  return blocks;
+    return block;
+  });
 }
 
 json Strata(JsonReader& read) {
-  json strata = json::array();
-  const json given = read.List("strata", kItemsMax);
-  for (const json& body : given) {
-    JsonReader one(body, fmt::format("stratum {}", strata.size()));
+  return EachOnce(read, "strata", "stratum", {"dimension", "name"}, [](JsonReader& one) {
     json stratum;
     stratum["dimension"] = one.OneOf("dimension", {"model", "class", "firmware", "hour"});
     stratum["name"] = one.Text("name", std::nullopt, 128);
-    if (const auto status = one.Done(); !status.ok()) read.Mistake(status.error().message);
-    if (std::find(strata.begin(), strata.end(), stratum) != strata.end()) {
-      read.Mistake("\"strata\" has one twice");
-    }
-    strata.push_back(std::move(stratum));
-  }
-  return strata;
+    return stratum;
+  });
 }
 
 void ReadNumbers(JsonReader& read, json& object) {

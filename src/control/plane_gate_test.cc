@@ -1,4 +1,5 @@
 // The gate acts on what the observer left: it passes, holds or halts, and nothing passes unseen.
+#include "control/objects.h"
 #include "control/plane_testing.h"
 #include "gate/gate_testing.h"
 
@@ -252,6 +253,25 @@ TEST_F(PlaneGateTest, AnotherGateVoidsTheEvidenceAndOnceTooOftenIsRefused) {
   EXPECT_EQ(RefusalOf(third), Code::kRefused);
   EXPECT_EQ(RefusalOf(Do("local:0", "gates.put", "evidence", {{"kind", "none"}})), Code::kRefused);
   EXPECT_TRUE(ReachesWith(Clean(), "authority"));
+}
+
+TEST_F(PlaneGateTest, AGateThatNamesSomethingTwiceIsRefusedAndSaysWhat) {
+  const json block = {{"name", "latency/marks_late"}, {"family", "latency"}};
+  const json stratum = {{"dimension", "model"}, {"name", "a"}};
+  const std::vector<std::tuple<std::string, json, std::string>> lists = {
+      {"rules", {{"name", "hard_braking"}}, "rule 1: "},
+      {"blocks", block, "block 1: "},
+      {"strata", stratum, "stratum 1: "}};
+  for (const auto& [list, item, where] : lists) {
+    json gate = {{"kind", "evidence"}};
+    gate[list] = json::array({item, item});
+    const auto refused = ReadObject(kGates, "twice", gate);
+    ASSERT_FALSE(refused.ok()) << list;
+    EXPECT_NE(refused.error().message.find(where + "it is there twice"), std::string::npos)
+        << refused.error().message;
+    gate[list][1]["name"] = "another";
+    EXPECT_TRUE(ReadObject(kGates, "once", gate).ok()) << list;
+  }
 }
 
 TEST_F(PlaneGateTest, AGateThatHaltsByChanceTooOftenIsRefused) {

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "gate/names.h"
 
 namespace telltale::gate {
 
@@ -47,6 +48,7 @@ enum class Invariant {
   kSealedToOpen,  // a field that was sealed comes out open
 };
 inline constexpr int kInvariants = 10;
+Names NamesOf(Invariant);
 std::string_view InvariantName(Invariant invariant);  // "contract_failure"
 
 struct InvariantSide {

@@ -10,6 +10,10 @@ const nlohmann::json& EmptyObject() {
   return empty;
 }
 
+bool IsText(const nlohmann::json& json) {
+  return json.is_string() && json.get_ref<const std::string&>().size() <= kTextBytesMax;
+}
+
 }  // namespace
 
 Fields::Fields(const nlohmann::json& json, std::string what) : json_(json), what_(std::move(what)) {
@@ -18,23 +22,19 @@ Fields::Fields(const nlohmann::json& json, std::string what) : json_(json), what
 
 bool Fields::Has(std::string_view name) const { return json_.is_object() && json_.contains(name); }
 
-const nlohmann::json* Fields::Find(std::string_view name, bool may_miss) {
+const nlohmann::json* Fields::Find(std::string_view name, Need need) {
   if (!json_.is_object()) return nullptr;
   const auto found = json_.find(name);
   if (found == json_.end()) {
-    if (!may_miss) Mistake(std::string(name) + " is missing");
+    if (need == Need::kMust) Mistake(std::string(name) + " is missing");
     return nullptr;
   }
   read_.insert(std::string(name));
   return &*found;
 }
 
-void Fields::Count(std::string_view name, std::int64_t& into) {
-  if (Find(name, false) != nullptr) MayCount(name, into);
-}
-
-void Fields::MayCount(std::string_view name, std::int64_t& into) {
-  const nlohmann::json* found = Find(name, true);
+void Fields::Read(std::string_view name, Need need, std::int64_t& into) {
+  const nlohmann::json* found = Find(name, need);
   if (found == nullptr) return;
   constexpr std::uint64_t kMost = std::uint64_t{1} << 62;
   // A whole number that was parsed without a minus is unsigned; one that code made may be signed.
@@ -46,12 +46,8 @@ void Fields::MayCount(std::string_view name, std::int64_t& into) {
   into = found->get<std::int64_t>();
 }
 
-void Fields::Number(std::string_view name, double& into) {
-  if (Find(name, false) != nullptr) MayNumber(name, into);
-}
-
-void Fields::MayNumber(std::string_view name, double& into) {
-  const nlohmann::json* found = Find(name, true);
+void Fields::Read(std::string_view name, Need need, double& into) {
+  const nlohmann::json* found = Find(name, need);
   if (found == nullptr) return;
   if (!found->is_number() || !std::isfinite(found->get<double>())) {
     return Mistake(std::string(name) + " is not a finite number");
@@ -59,25 +55,17 @@ void Fields::MayNumber(std::string_view name, double& into) {
   into = found->get<double>();
 }
 
-void Fields::Text(std::string_view name, std::string& into) {
-  if (Find(name, false) != nullptr) MayText(name, into);
-}
-
-void Fields::MayText(std::string_view name, std::string& into) {
-  const nlohmann::json* found = Find(name, true);
+void Fields::Read(std::string_view name, Need need, std::string& into) {
+  const nlohmann::json* found = Find(name, need);
   if (found == nullptr) return;
-  if (!found->is_string() || found->get_ref<const std::string&>().size() > kTextBytesMax) {
+  if (!IsText(*found)) {
     return Mistake(std::string(name) + " is not a text of at most 1024 bytes");
   }
   into = found->get<std::string>();
 }
 
-void Fields::Flag(std::string_view name, bool& into) {
-  if (Find(name, false) != nullptr) MayFlag(name, into);
-}
-
-void Fields::MayFlag(std::string_view name, bool& into) {
-  const nlohmann::json* found = Find(name, true);
+void Fields::Read(std::string_view name, Need need, bool& into) {
+  const nlohmann::json* found = Find(name, need);
   if (found == nullptr) return;
   if (!found->is_boolean()) return Mistake(std::string(name) + " is neither true nor false");
   into = found->get<bool>();
@@ -85,13 +73,13 @@ void Fields::MayFlag(std::string_view name, bool& into) {
 
 Status Fields::Version(Format format, std::string_view what) {
   std::int64_t version = 1;
-  MayCount("format", version);
+  Read("format", Need::kMay, version);
   return CheckReadable(format, what, static_cast<std::uint64_t>(version),
                        static_cast<std::uint64_t>(version));
 }
 
 void Fields::Each(std::string_view name, const std::function<void(const nlohmann::json&)>& read) {
-  const nlohmann::json* found = Find(name, true);
+  const nlohmann::json* found = Find(name, Need::kMay);
   if (found == nullptr) return;
   if (!found->is_array() || found->size() > kItemsMax) {
     return Mistake(std::string(name) + " is not a list of at most 100000");
@@ -99,8 +87,19 @@ void Fields::Each(std::string_view name, const std::function<void(const nlohmann
   for (const nlohmann::json& item : *found) read(item);
 }
 
+void Fields::ReadItem(std::string_view name, const nlohmann::json& item, std::string& into) {
+  if (!IsText(item))
+    return Mistake(std::string(name) + " has what is not a text of at most 1024 bytes");
+  into = item.get<std::string>();
+}
+
+void Fields::ReadItem(std::string_view name, const nlohmann::json& item, double& into) {
+  if (!item.is_number()) return Mistake(std::string(name) + " has what is not a number");
+  into = item.get<double>();
+}
+
 const nlohmann::json& Fields::Object(std::string_view name) {
-  const nlohmann::json* found = Find(name, false);
+  const nlohmann::json* found = Find(name, Need::kMust);
   if (found != nullptr && found->is_object()) return *found;
   if (found != nullptr) Mistake(std::string(name) + " is not an object");
   return EmptyObject();

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "gate/json_fields.h"
 #include "gate/metrics.h"
+#include "gate/report_members.h"
 
 namespace telltale::gate {
 namespace {
@@ -22,33 +22,6 @@ double Shown(double value) {
   if (size > 200 || size < -200) return cut;
   const double step = std::pow(10, size - 8);
   return std::round(cut / step) * step;
-}
-
-ordered_json HoldToJson(const Hold& hold) {
-  return {{"rule", RuleName(hold.rule)},
-          {"metric", hold.metric},
-          {"words", hold.words},
-          {"vehicles_missing", hold.vehicles_missing},
-          {"seconds_missing", hold.seconds_missing}};
-}
-
-ordered_json MetricToJson(const MetricReport& metric) {
-  return {{"metric", metric.metric},
-          {"side", metric.side},
-          {"family", FamilyName(metric.family)},
-          {"n", metric.n},
-          {"k", metric.k},
-          {"rate", Shown(metric.rate)},
-          {"max", Shown(metric.max)},
-          {"margin", Shown(metric.margin)},
-          {"bound", Shown(metric.bound)},
-          {"log_e", Shown(metric.log_e)},
-          {"weight", Shown(metric.weight)},
-          {"detectable", Shown(metric.detectable)},
-          {"needed", metric.needed},
-          {"is_small", metric.is_small},
-          {"is_inside", metric.is_inside},
-          {"stratum", metric.stratum}};
 }
 
 std::string SpanInWords(std::int64_t seconds) {
@@ -110,34 +83,9 @@ void AddHolds(const Report& report, std::string& text) {
 }  // namespace
 
 ordered_json ToJson(const Report& report) {
-  const Basis& basis = report.basis;
   ordered_json json;
   json["format"] = VersionOf(Format::kGateReport).written;
-  json["verdict"] = {{"outcome", OutcomeName(report.verdict.outcome)},
-                     {"rule", RuleName(report.verdict.rule)},
-                     {"words", report.verdict.words}};
-  json["basis"] = {{"environment", basis.environment}, {"rollout", basis.rollout},
-                   {"candidate", basis.candidate},     {"stable", basis.stable},
-                   {"gate_digest", basis.gate_digest}, {"as_of_us", basis.as_of_us}};
-  json["gate_digest"] = report.gate_digest;
-  json["log_e"] = Shown(report.log_e);
-  json["log_e_halt"] = Shown(report.log_e_halt);
-  json["p_value"] = Shown(report.p_value);
-  json["discordant"] = report.discordant;
-  json["detectable"] = Shown(report.detectable);
-  json["needs_confirmation"] = report.needs_confirmation;
-  json["holds"] = ordered_json::array();
-  for (const Hold& hold : report.holds) json["holds"].push_back(HoldToJson(hold));
-  json["metrics"] = ordered_json::array();
-  for (const MetricReport& metric : report.metrics) json["metrics"].push_back(MetricToJson(metric));
-  json["vehicles"] = report.vehicles;
-  json["examples"] = ordered_json::array();
-  for (const PairedExample& one : report.examples) {
-    json["examples"].push_back({{"side", one.side},
-                                {"vehicle", one.vehicle},
-                                {"event_at_us", one.event_at_us},
-                                {"what", one.what}});
-  }
+  MemberWriter(Shown).AddAll(report, json);
   return json;
 }
 
@@ -147,21 +95,10 @@ Result<Verdict> VerdictFromJson(const nlohmann::json& json) {
   if (!json.is_object() || !json.contains("verdict")) {
     return Error{Code::kInvalid, "gate report: verdict is missing"};
   }
-  std::string outcome;
-  std::string rule;
   Verdict verdict;
   Fields fields(json.at("verdict"), "gate report verdict");
-  fields.Text("outcome", outcome);
-  fields.Text("rule", rule);
-  fields.MayText("words", verdict.words);
+  MemberReader::All(fields, verdict);
   RETURN_IF_ERROR(fields.Done());
-  const auto outcome_read = OutcomeFromName(outcome);
-  const auto rule_read = RuleFromName(rule);
-  if (!outcome_read || !rule_read) {
-    return Error{Code::kInvalid, "gate report: outcome or rule is not known"};
-  }
-  verdict.outcome = *outcome_read;
-  verdict.rule = *rule_read;
   // The two say the same, or nothing: a pass with a reason to halt is no pass.
   const bool is_pass = verdict.rule == Rule::kNone;
   const bool is_halt = IsHaltRule(verdict.rule);

@@ -1,14 +1,14 @@
 #include "gate/settings.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <set>
 
 #include "base/bytes.h"
 #include "base/ids.h"
 #include "base/sha256.h"
-#include "gate/json_fields.h"
-#include "gate/names.h"
+#include "gate/settings_members.h"
 
 namespace telltale::gate {
 namespace {
@@ -102,143 +102,18 @@ Status CheckArms(const GateSettings& settings) {
   return Ok();
 }
 
-template <typename Enum, std::size_t kCount>
-void ReadName(Fields& fields, std::string_view member,
-              const std::array<std::string_view, kCount>& names, Enum& into) {
-  std::string name(NameIn(names, into));
-  fields.MayText(member, name);
-  const auto found = FromNameIn<Enum>(names, name);
-  if (!found) return fields.Mistake(std::string(member) + " is not one of its names");
-  into = *found;
-}
-
-MetricSettings ReadMetric(Fields& parent, const Json& item) {
-  MetricSettings metric;
-  Fields fields(item, "gate settings metrics");
-  fields.Text("name", metric.name);
-  ReadName(fields, "family", kFamilyNames, metric.family);
-  ReadName(fields, "kind", kKindNames, metric.kind);
-  ReadName(fields, "extra_of", kExtraOfNames, metric.extra_of);
-  fields.MayText("component", metric.component);
-  fields.MayText("component_digest", metric.component_digest);
-  fields.MayFlag("is_guardrail", metric.is_guardrail);
-  fields.MayNumber("missing_max", metric.missing_max);
-  fields.MayNumber("missing_margin", metric.missing_margin);
-  fields.MayNumber("missing_min", metric.missing_min);
-  fields.MayNumber("extra_max", metric.extra_max);
-  fields.MayNumber("extra_margin", metric.extra_margin);
-  fields.MayNumber("extra_min", metric.extra_min);
-  fields.MayNumber("block_margin", metric.block_margin);
-  fields.MayNumber("scale", metric.scale);
-  fields.MayNumber("ratio_margin", metric.ratio_margin);
-  fields.Each("planned", [&](const Json& share) {
-    if (!share.is_number()) return fields.Mistake("planned has what is not a number");
-    metric.planned.push_back(share.get<double>());
-  });
-  parent.Take(fields.Done());
-  return metric;
-}
-
-void ReadTexts(Fields& fields, std::string_view name, std::vector<std::string>& into) {
-  if (!fields.Has(name)) return;
-  into.clear();
-  fields.Each(name, [&](const Json& item) {
-    if (!item.is_string()) return fields.Mistake(std::string(name) + " has what is not a text");
-    into.push_back(item.get<std::string>());
-  });
-}
-
-void ReadNumbers(Fields& fields, GateSettings& settings) {
-  fields.MayNumber("alpha_halt", settings.alpha_halt);
-  fields.MayNumber("alpha_promote", settings.alpha_promote);
-  fields.MayNumber("alpha_balance", settings.alpha_balance);
-  fields.MayNumber("power", settings.power);
-  fields.MayCount("vehicles_min", settings.vehicles_min);
-  fields.MayCount("small_vehicles", settings.small_vehicles);
-  fields.MayCount("distinct_min", settings.distinct_min);
-  fields.MayNumber("stratum_share_min", settings.stratum_share_min);
-  fields.MayCount("stratum_vehicles_min", settings.stratum_vehicles_min);
-  fields.MayNumber("silent_max", settings.silent_max);
-  fields.MayNumber("settle_driving_s", settings.settle_driving_s);
-  fields.MayCount("soak_s", settings.soak_s);
-  fields.MayCount("warm_up_s", settings.warm_up_s);
-  fields.MayCount("stale_after_s", settings.stale_after_s);
-  fields.MayCount("dead_letter_vehicles_min", settings.dead_letter_vehicles_min);
-  fields.MayCount("approvals_required", settings.approvals_required);
-}
-
-ordered_json MetricToJson(const MetricSettings& metric) {
-  ordered_json json = {{"name", metric.name},
-                       {"family", FamilyName(metric.family)},
-                       {"kind", MetricKindName(metric.kind)},
-                       {"component", metric.component},
-                       {"component_digest", metric.component_digest},
-                       {"is_guardrail", metric.is_guardrail}};
-  switch (metric.kind) {
-    case MetricKind::kPaired:
-      json["missing_max"] = metric.missing_max;
-      json["missing_margin"] = metric.missing_margin;
-      json["missing_min"] = metric.missing_min;
-      json["extra_max"] = metric.extra_max;
-      json["extra_margin"] = metric.extra_margin;
-      json["extra_min"] = metric.extra_min;
-      json["extra_of"] = NameIn(kExtraOfNames, metric.extra_of);
-      break;
-    case MetricKind::kBlocks:
-      json["block_margin"] = metric.block_margin;
-      json["scale"] = metric.scale;
-      break;
-    case MetricKind::kRate:
-      json["ratio_margin"] = metric.ratio_margin;
-      json["planned"] = metric.planned;
-      break;
-  }
-  return json;
-}
-
-// All but what names the rollout.
-void AddRules(const GateSettings& settings, ordered_json& json) {
-  json["alpha_halt"] = settings.alpha_halt;
-  json["alpha_promote"] = settings.alpha_promote;
-  json["alpha_balance"] = settings.alpha_balance;
-  json["power"] = settings.power;
-  json["vehicles_min"] = settings.vehicles_min;
-  json["small_vehicles"] = settings.small_vehicles;
-  json["distinct_min"] = settings.distinct_min;
-  json["stratum_share_min"] = settings.stratum_share_min;
-  json["stratum_vehicles_min"] = settings.stratum_vehicles_min;
-  json["dimensions"] = settings.dimensions;
-  json["silent_max"] = settings.silent_max;
-  json["settle_driving_s"] = settings.settle_driving_s;
-  json["soak_s"] = settings.soak_s;
-  json["warm_up_s"] = settings.warm_up_s;
-  json["stale_after_s"] = settings.stale_after_s;
-  json["dead_letter_vehicles_min"] = settings.dead_letter_vehicles_min;
-  json["approvals_required"] = settings.approvals_required;
-  json["sources"] = settings.sources;
-  json["arms"] = ordered_json::array();
-  for (const ArmShare& arm : settings.arms) {
-    json["arms"].push_back({{"name", arm.name}, {"share", arm.share}});
-  }
-  json["strata"] = ordered_json::array();
-  for (const StratumName& stratum : settings.strata) {
-    json["strata"].push_back({{"dimension", stratum.dimension}, {"name", stratum.name}});
-  }
-  json["metrics"] = ordered_json::array();
-  for (const MetricSettings& metric : settings.metrics) {
-    json["metrics"].push_back(MetricToJson(metric));
-  }
-}
-
 }  // namespace
 
-std::string_view FamilyName(Family family) { return NameIn(kFamilyNames, family); }
+Names NamesOf(Family) { return kFamilyNames; }
+Names NamesOf(MetricKind) { return kKindNames; }
+Names NamesOf(ExtraOf) { return kExtraOfNames; }
+std::string_view FamilyName(Family family) { return NameOf(family); }
 double FamilyWeight(Family family) {
   const auto index = static_cast<std::size_t>(family);
   CHECK(index < kFamilyWeights.size());
   return kFamilyWeights[index];
 }
-std::string_view MetricKindName(MetricKind kind) { return NameIn(kKindNames, kind); }
+std::string_view MetricKindName(MetricKind kind) { return NameOf(kind); }
 
 Status CheckSettings(const GateSettings& settings) {
   for (const double alpha : {settings.alpha_halt, settings.alpha_promote, settings.alpha_balance}) {
@@ -272,52 +147,24 @@ Result<GateSettings> SettingsFromJson(const Json& json) {
   GateSettings settings;
   Fields fields(json, "gate settings");
   RETURN_IF_ERROR(fields.Version(Format::kGateSettings, "this gate"));
-  fields.MayText("name", settings.name);
-  fields.MayText("environment", settings.environment);
-  fields.MayText("rollout", settings.rollout);
-  fields.MayText("candidate", settings.candidate);
-  fields.MayText("stable", settings.stable);
-  ReadNumbers(fields, settings);
-  ReadTexts(fields, "dimensions", settings.dimensions);
-  ReadTexts(fields, "sources", settings.sources);
-  fields.Each("arms", [&](const nlohmann::json& item) {
-    ArmShare arm;
-    Fields inner(item, "gate settings arms");
-    inner.Text("name", arm.name);
-    inner.Number("share", arm.share);
-    fields.Take(inner.Done());
-    settings.arms.push_back(std::move(arm));
-  });
-  fields.Each("strata", [&](const nlohmann::json& item) {
-    StratumName stratum;
-    Fields inner(item, "gate settings strata");
-    inner.Text("dimension", stratum.dimension);
-    inner.Text("name", stratum.name);
-    fields.Take(inner.Done());
-    settings.strata.push_back(std::move(stratum));
-  });
-  fields.Each("metrics", [&](const nlohmann::json& item) {
-    settings.metrics.push_back(ReadMetric(fields, item));
-  });
+  MemberReader::All(fields, settings);
   RETURN_IF_ERROR(fields.Done());
   RETURN_IF_ERROR(CheckSettings(settings));
   return settings;
 }
 
 ordered_json ToJson(const GateSettings& settings) {
-  ordered_json json = {{"format", VersionOf(Format::kGateSettings).written},
-                       {"name", settings.name},
-                       {"environment", settings.environment},
-                       {"rollout", settings.rollout},
-                       {"candidate", settings.candidate},
-                       {"stable", settings.stable}};
-  AddRules(settings, json);
+  ordered_json json;
+  json["format"] = VersionOf(Format::kGateSettings).written;
+  MemberWriter().AddAll(settings, json);
   return json;
 }
 
 std::string GateDigest(const GateSettings& settings) {
-  ordered_json json = {{"name", settings.name}};
-  AddRules(settings, json);
+  ordered_json json;
+  MemberWriter().AddAll(settings, json);
+  std::apply([&](const auto&... member) { (json.erase(std::string(member.name)), ...); },
+             kMembersInForce);
   // Names that are no UTF-8 are replaced rather than thrown at the caller.
   const std::string text = json.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
   return HexEncode(Sha256Of(AsBytes(text)));

@@ -16,15 +16,18 @@ namespace telltale::gate {
 // Share of the rollout's alpha; the metrics of a family share it alike.
 enum class Family { kAlerts, kParse, kFields, kLatency, kResources, kRates };
 inline constexpr int kFamilies = 6;
+Names NamesOf(Family);
 std::string_view FamilyName(Family family);  // "alerts"
 double FamilyWeight(Family family);          // .40 .25 .15 .10 .05 .05
 
 enum class MetricKind { kPaired, kBlocks, kRate };
+Names NamesOf(MetricKind);
 std::string_view MetricKindName(MetricKind kind);  // "paired"
 
 // Of whom an extra output is a share. By the vehicles exposed; where a release declares that a rule
 // fires more often, by the vehicles for which the candidate fired (its own share is declared so).
 enum class ExtraOf { kExposed, kCandidateFired };
+Names NamesOf(ExtraOf);
 
 // Halt and promotion ask two different questions: `max` is the share beyond which it halts (surely
 // more), `margin` the share below which it may be promoted (surely less).

@@ -1,6 +1,6 @@
 #include "gate/verdict.h"
 
-#include "gate/names.h"
+#include <array>
 
 namespace telltale::gate {
 namespace {
@@ -47,13 +47,13 @@ static_assert(kRules.size() == static_cast<std::size_t>(Rule::kApprovals) + 1);
 
 }  // namespace
 
-std::string_view OutcomeName(Outcome outcome) { return NameIn(kOutcomes, outcome); }
-std::optional<Outcome> OutcomeFromName(std::string_view name) {
-  return FromNameIn<Outcome>(kOutcomes, name);
-}
+Names NamesOf(Outcome) { return kOutcomes; }
+std::string_view OutcomeName(Outcome outcome) { return NameOf(outcome); }
+std::optional<Outcome> OutcomeFromName(std::string_view name) { return FromName<Outcome>(name); }
 
-std::string_view RuleName(Rule rule) { return NameIn(kRules, rule); }
-std::optional<Rule> RuleFromName(std::string_view name) { return FromNameIn<Rule>(kRules, name); }
+Names NamesOf(Rule) { return kRules; }
+std::string_view RuleName(Rule rule) { return NameOf(rule); }
+std::optional<Rule> RuleFromName(std::string_view name) { return FromName<Rule>(name); }
 bool IsHaltRule(Rule rule) { return rule > Rule::kNone && rule <= Rule::kL2Rate; }
 
 }  // namespace telltale::gate

@@ -5,9 +5,12 @@
 #include <string>
 #include <string_view>
 
+#include "gate/names.h"
+
 namespace telltale::gate {
 
 enum class Outcome { kPass, kHalt, kHold };
+Names NamesOf(Outcome);
 std::string_view OutcomeName(Outcome outcome);  // "pass", "halt", "hold"
 std::optional<Outcome> OutcomeFromName(std::string_view name);
 
@@ -52,6 +55,7 @@ enum class Rule {
   kConfirmation,  // a small cohort, and nobody has said that it will do
   kApprovals,
 };
+Names NamesOf(Rule);
 std::string_view RuleName(Rule rule);  // "l1_missing", "source_stale"
 std::optional<Rule> RuleFromName(std::string_view name);
 bool IsHaltRule(Rule rule);

@@ -35,11 +35,11 @@ def stable_of(installation):
     return folder.name
 
 
-def install_like(installation, release, comment):
-    """Another release with the same rules but for a comment; returns its id."""
+def install(installation, release, edit):
+    """Another release with the rules of `release` after `edit`; returns its id."""
     folder = installation.data / "releases" / release
     manifest = json.loads((folder / "manifest.json").read_text())
-    rules = (folder / "rules.yaml").read_bytes() + f"# {comment}\n".encode()
+    rules = edit((folder / "rules.yaml").read_text()).encode()
     manifest["components"]["rules"] = hashlib.sha256(rules).hexdigest()
     text = json.dumps(manifest, sort_keys=True, separators=(",", ":"))
     other = hashlib.sha256(text.encode()).hexdigest()
@@ -47,6 +47,11 @@ def install_like(installation, release, comment):
     (folder.parent / other / "rules.yaml").write_bytes(rules)
     (folder.parent / other / "manifest.json").write_text(text)
     return other
+
+
+def install_like(installation, release, comment):
+    """Another release with the same rules but for a comment; returns its id."""
+    return install(installation, release, lambda rules: f"{rules}# {comment}\n")
 
 
 def newest_config(installation):

@@ -1,7 +1,6 @@
 """The role `gate` over a real installation: whose outputs are missing and whose are extra, of which
 vehicles; an identical candidate has none; killed in between it counts the same."""
 
-import hashlib
 import json
 
 import pytest
@@ -32,20 +31,6 @@ def site(new_installation):
 @pytest.fixture
 def cars(site, tmp_path):
     return Cars(site, tmp_path)
-
-
-def install(installation, stable, edit):
-    """A release with the stable one's rules after `edit`; its id."""
-    folder = installation.data / "releases" / stable
-    manifest = json.loads((folder / "manifest.json").read_text())
-    rules = edit((folder / "rules.yaml").read_text()).encode()
-    manifest["components"]["rules"] = hashlib.sha256(rules).hexdigest()
-    text = json.dumps(manifest, sort_keys=True, separators=(",", ":"))
-    other = hashlib.sha256(text.encode()).hexdigest()
-    (folder.parent / other).mkdir()
-    (folder.parent / other / "rules.yaml").write_bytes(rules)
-    (folder.parent / other / "manifest.json").write_text(text)
-    return other
 
 
 def begin(installation, stable, candidate, rollout):
@@ -100,9 +85,9 @@ def test_an_identical_candidate_differs_nowhere_and_a_killed_observer_counts_the
 
 def test_a_candidate_that_hears_nothing_and_says_something_else_shows_both(site, cars):
     stable = releases.stable_of(site)
-    deaf = install(site, stable,
-                   lambda rules: rules.replace("value: 3.92, unit: m/s2}\n    hold",
-                                               "value: 39, unit: m/s2}\n    hold") + FAST)
+    deaf = releases.install(site, stable,
+                            lambda rules: rules.replace("value: 3.92, unit: m/s2}\n    hold",
+                                                        "value: 39, unit: m/s2}\n    hold") + FAST)
     begin(site, stable, deaf, "deaf-1")
     brake_until(cars, lambda: counts(site, "deaf-1")["stable_fired"] == 2, "both cars to be missed")
     wait_for("both to be extra", lambda: counts(site, "deaf-1", "rule/fast").get("extra") == 2)
