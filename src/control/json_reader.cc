@@ -137,13 +137,13 @@ std::vector<std::string> JsonReader::Texts(std::string_view name,
   const json list = List(name, items_max);
   std::vector<std::string> texts;
   for (const json& item : list) {
-    const bool is_text = item.is_string() && !item.get_ref<const std::string&>().empty() &&
-                         item.get_ref<const std::string&>().size() <= 128;
-    if (!is_text || std::find(texts.begin(), texts.end(), item) != texts.end()) {
+    const auto* const text = item.get_ptr<const std::string*>();
+    const bool is_text = text != nullptr && !text->empty() && text->size() <= 128;
+    if (!is_text || std::find(texts.begin(), texts.end(), *text) != texts.end()) {
       Mistake(fmt::format("\"{}\" must be a list of different texts of 1 to 128 bytes", name));
       return otherwise;
     }
-    texts.push_back(item.get<std::string>());
+    texts.push_back(*text);
   }
   return texts;
 }

@@ -133,7 +133,8 @@ void Invariants::LookAtDrops(const Sights& sights, Micros at) {
 void Invariants::LookAtProgress(const Comparison& comparison, const Sights& sights, Micros now,
                                 Micros at) {
   if (sights.safety_ends.empty()) return;
-  for (std::uint16_t p = 0; p < sights.safety_ends.size(); ++p) {
+  const auto partitions = static_cast<std::uint16_t>(sights.safety_ends.size());
+  for (std::uint16_t p = 0; p < partitions; ++p) {
     for (const Side side : kSides) {
       const PartitionId partition{p};
       const auto mark = comparison.NewestMark(partition, side);
@@ -154,9 +155,10 @@ void Invariants::LookAtProgress(const Comparison& comparison, const Sights& sigh
 void Invariants::LookAtLag(const Comparison& comparison, const Sights& sights, Micros now,
                            Micros at) {
   if (sights.safety_ends.empty()) return;
+  const auto partitions = static_cast<std::uint16_t>(sights.safety_ends.size());
   for (const Side side : kSides) {
     std::uint64_t behind = 0;
-    for (std::uint16_t p = 0; p < sights.safety_ends.size(); ++p) {
+    for (std::uint16_t p = 0; p < partitions; ++p) {
       const auto mark = comparison.NewestMark(PartitionId{p}, side);
       const Offset below = mark ? mark->below : Offset{};
       if (below < sights.safety_ends[p]) behind += sights.safety_ends[p].value - below.value;
