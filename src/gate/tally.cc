@@ -126,7 +126,7 @@ void Tally::Drive() {
   exposure.cohort_vehicles = in_cohort;
   exposure.driving_s = static_cast<double>(driving_us) / kUsInSecond;
   exposure.metres = static_cast<double>(millimetres) / kMmInMetre;
-  if (exposure.vehicles > 0) {
+  if (exposure.vehicles > 0 && driven().event_from() <= driven().event_to()) {
     exposure.event_from_us = driven().event_from().value;
     exposure.event_to_us = driven().event_to().value;
   }
