@@ -20,6 +20,7 @@ constexpr double kUsInSecond = 1e6;
 }  // namespace
 
 Status Observer::Start() {
+  parts_.surroundings.Begin();
   RETURN_IF_ERROR(parts_.disk.MakeFolders(options_.folder));
   ASSIGN_OR_RETURN([[maybe_unused]] const bool changed, erased_.Refresh());
   ASSIGN_OR_RETURN(holds_, parts_.surroundings.HoldsOf(options_.stable));

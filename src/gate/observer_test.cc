@@ -21,6 +21,7 @@ using testing::Must;
 
 class QuietSurroundings final : public Surroundings {
  public:
+  void Begin() override {}
   Result<std::map<std::string, Micros>> HoldsOf(const std::string&) override {
     return std::map<std::string, Micros>{{"hard_braking", Micros{500'000}}};
   }
