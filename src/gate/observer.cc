@@ -57,7 +57,8 @@ void Observer::Begin(Micros not_before) {
                                      .pairing = {.rollout = options_.rollout,
                                                  .holds = holds_,
                                                  .lateness = options_.lateness,
-                                                 .not_before = not_before}});
+                                                 .not_before = not_before,
+                                                 .erased = &erased_}});
   ingest_ = std::make_unique<Ingest>(parts_.streams, options_.shards, options_.partitions,
                                      options_.rollout.began);
   invariants_ = std::make_unique<Invariants>(window);
@@ -125,8 +126,10 @@ Status Observer::LookAround() {
     RETURN_IF_ERROR(SaveState());
     RETURN_IF_ERROR(WriteEvidence());
   }
-  const Sights sights =
-      parts_.surroundings.Look(options_.stable_speaker, options_.rollout.candidate);
+  Sights sights = parts_.surroundings.Look(options_.stable_speaker, options_.rollout.candidate);
+  // The alert store may tell of who was erased since.
+  std::erase_if(sights.authority.vehicles,
+                [this](const VehicleRef& one) { return erased_.Contains(one); });
   const Micros at = parts_.clock.NowUtc();
   if (sights.workers[0].is_told && sights.workers[1].is_told) counters_at_ = at;
   const Micros now = parts_.clock.NowMonotonic();

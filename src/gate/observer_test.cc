@@ -303,6 +303,22 @@ TEST_F(ObserverOfOneTest, WhoIsErasedLeavesCountsExamplesAndTheFilesOfRolloutsTh
   EXPECT_TRUE(world.disk.Exists("/gate/prod-1/evidence.json"));
 }
 
+TEST_F(ObserverOfOneTest, WhoIsErasedDoesNotComeBackByWhatTheAlertStoreTells) {
+  Work(0, 10);
+  Must(world.disk.MakeFolders("/erased"));
+  EXPECT_TRUE(Must(AppendErasure(world.disk, "/erased/list", CarOf(0, 1))));
+  world.surroundings.sights.authority = {.is_told = true,
+                                         .outputs_without = 2,
+                                         .vehicles = {CarOf(0, 1), CarOf(0, 2)},
+                                         .not_single = 0,
+                                         .what = "alert change 1"};
+  const Evidence evidence = Now();
+  const auto& seen =
+      evidence.invariants[static_cast<std::size_t>(Invariant::kOutputWithoutAuthority)];
+  EXPECT_EQ(seen.candidate.breaches, 2);
+  EXPECT_EQ(seen.vehicles, std::vector{CarOf(0, 2).ToHex()});
+}
+
 TEST_F(ObserverOfOneTest, AWorkerThatCrashesAgainAndAgainIsABreachAndOneThatIsKilledIsNone) {
   Work(0, 10);
   auto& worker = world.surroundings.sights.workers[1];
