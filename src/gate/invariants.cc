@@ -32,10 +32,10 @@ bool Invariants::Look(const Comparison& comparison, const Sights& sights, Micros
   is_new_ = false;
   LookAtJournals(comparison, at);
   LookAtPublished(sights.authority, at);
-  LookAtDrops(sights, at);
+  LookAtDrops(sights, now, at);
   LookAtProgress(comparison, sights, now, at);
   LookAtLag(comparison, sights, now, at);
-  LookAtCrashes(sights, now, at);
+  LookAtCrashes(sights, at);
   LookAtSilence(comparison, at);
   if (sights.has_contracts) {
     Watched(Invariant::kSealedToOpen, at);
@@ -111,13 +111,26 @@ void Invariants::LookAtPublished(const AuthoritySight& authority, Micros at) {
 }
 
 // Counters know no vehicles: two of a kind stand for two vehicles, rather once too often.
-void Invariants::LookAtDrops(const Sights& sights, Micros at) {
+// The two files are written and read one after the other, so a reason has to stand for a while.
+void Invariants::LookAtDrops(const Sights& sights, Micros now, Micros at) {
   const WorkerSight& stable = sights.workers[0];
   const WorkerSight& candidate = sights.workers[1];
   if (!stable.is_told || !candidate.is_told) return;
+  for (const auto& [reason, count] : stable.drops) {
+    if (count == 0) continue;
+    std::uint64_t& most = stable_drops_[reason];
+    most = std::max(most, count);
+    new_reasons_.erase(reason);
+    if (told_reasons_.erase(reason) == 0) continue;  // it only came later
+    const auto dropped = static_cast<std::int64_t>(count);
+    Raise(Invariant::kNewDeadLetterReason, Side::kStable, dropped,
+          std::min<std::int64_t>(dropped, 2), reason);
+  }
   for (const auto& [reason, count] : candidate.drops) {
-    const auto same = stable.drops.find(reason);
-    if (count == 0 || (same != stable.drops.end() && same->second > 0)) continue;
+    if (count == 0 || stable_drops_.contains(reason)) continue;
+    const Micros since = new_reasons_.try_emplace(reason, now).first->second;
+    if (now - since < kReasonStands) continue;
+    told_reasons_.insert(reason);
     const auto dropped = static_cast<std::int64_t>(count);
     Raise(Invariant::kNewDeadLetterReason, Side::kCandidate, dropped,
           std::min<std::int64_t>(dropped, 2), reason);
@@ -179,22 +192,20 @@ void Invariants::LookAtLag(const Comparison& comparison, const Sights& sights, M
   Watched(Invariant::kLagBeyondWindow, at);
 }
 
-void Invariants::LookAtCrashes(const Sights& sights, Micros now, Micros at) {
+void Invariants::LookAtCrashes(const Sights& sights, Micros at) {
   if (!sights.workers[1].is_told) return;
   for (const Side side : kSides) {
     const WorkerSight& worker = sights.workers[static_cast<std::size_t>(side)];
     if (!worker.is_told) continue;
     Crashes& crashes = crashes_[static_cast<std::size_t>(side)];
-    // What stable did before the rollout is not looked at; the candidate began with it.
-    if (!crashes.has_seen && side == Side::kStable) crashes.restarts = worker.restarts;
-    crashes.has_seen = true;
+    if (!std::exchange(crashes.has_seen, true)) crashes.restarts = worker.restarts;
     const std::uint64_t fresh =
         worker.restarts > crashes.restarts ? worker.restarts - crashes.restarts : 0;
     crashes.restarts = worker.restarts;
     if (IsItsOwn(worker.last_end)) {
-      for (std::uint64_t n = 0; n < std::min(fresh, kCrashesMax); ++n) crashes.at.push_back(now);
+      for (std::uint64_t n = 0; n < std::min(fresh, kCrashesMax); ++n) crashes.at.push_back(at);
     }
-    std::erase_if(crashes.at, [&](Micros one) { return now - one > kCrashWindow; });
+    std::erase_if(crashes.at, [&](Micros one) { return at - one > kCrashWindow; });
     const bool is_looping = crashes.at.size() >= kCrashesMax;
     const bool is_stopped = worker.state == "stopped";
     if ((is_looping || is_stopped) && !crashes.is_noted) {
@@ -251,6 +262,27 @@ void Invariants::Encode(std::string& out) const {
     PutLe(out, static_cast<std::uint32_t>(seen.vehicles.size()));
     for (const std::string& one : seen.vehicles) PutBlob(out, one);
   }
+  for (const Crashes& crashes : crashes_) {
+    PutLe(out, static_cast<std::uint8_t>(crashes.has_seen ? 1 : 0));
+    PutLe(out, crashes.restarts);
+    PutLe(out, static_cast<std::uint8_t>(crashes.is_noted ? 1 : 0));
+    PutLe(out, static_cast<std::uint32_t>(crashes.at.size()));
+    for (const Micros one : crashes.at) PutLe(out, one.value);
+  }
+  PutLe(out, static_cast<std::uint32_t>(stable_drops_.size()));
+  for (const auto& [reason, most] : stable_drops_) {
+    PutBlob(out, reason);
+    PutLe(out, most);
+  }
+}
+
+void Invariants::DecodeCrashes(ByteReader& in, Crashes& out) {
+  out.has_seen = in.Get<std::uint8_t>() != 0;
+  out.restarts = in.Get<std::uint64_t>();
+  out.is_noted = in.Get<std::uint8_t>() != 0;
+  for (auto left = GetCount(in, 8); left > 0; --left) {
+    out.at.push_back(Micros{in.Get<std::int64_t>()});
+  }
 }
 
 Status Invariants::Restore(ByteReader& in) {
@@ -268,8 +300,17 @@ Status Invariants::Restore(ByteReader& in) {
       seen.vehicles.push_back(GetText(in));
     }
   }
+  std::array<Crashes, 2> crashes = {};
+  for (Crashes& one : crashes) DecodeCrashes(in, one);
+  std::map<std::string, std::uint64_t> drops;
+  for (auto left = GetCount(in, 12); left > 0 && in.ok(); --left) {
+    std::string reason = GetText(in);
+    drops[std::move(reason)] = in.Get<std::uint64_t>();
+  }
   if (!in.ok() || !is_whole) return Error{Code::kCorrupt, "gate state: the invariants are cut"};
   seen_ = std::move(read);
+  crashes_ = std::move(crashes);
+  stable_drops_ = std::move(drops);
   return Ok();
 }
 

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <array>
+#include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -15,6 +17,8 @@ namespace telltale::gate {
 inline constexpr Micros kStuckAfter = Micros::Seconds(60);  // input, and no mark moves
 inline constexpr std::uint64_t kCrashesMax = 3;             // in ...
 inline constexpr Micros kCrashWindow = Micros::Seconds(600);
+inline constexpr Micros kReasonStands =
+    Micros::Seconds(5);                                  // until stable's counters were read too
 inline constexpr std::int64_t kSilenceVehiclesMin = 3;   // of which stable spoke
 inline constexpr Micros kLagPace = Micros::Seconds(10);  // how often a lag is noted
 inline constexpr std::uint64_t kLagRecordsMin = 1'000;   // less is no lag
@@ -47,11 +51,12 @@ class Invariants {
     bool is_noted = false;
   };
   struct Crashes {
-    bool has_seen = false;
+    bool has_seen = false;  // what was before the first look is not looked at
     std::uint64_t restarts = 0;
-    std::vector<Micros> at = {};
+    std::vector<Micros> at = {};  // UTC
     bool is_noted = false;
   };
+  static void DecodeCrashes(ByteReader& in, Crashes& out);
   // Sets what a whole look gives: never lower than before.
   void Raise(Invariant invariant, Side side, std::int64_t breaches, std::int64_t vehicles,
              const std::string& what);
@@ -61,10 +66,10 @@ class Invariants {
 
   void LookAtJournals(const Comparison& comparison, Micros at);
   void LookAtPublished(const AuthoritySight& authority, Micros at);
-  void LookAtDrops(const Sights& sights, Micros at);
+  void LookAtDrops(const Sights& sights, Micros now, Micros at);
   void LookAtProgress(const Comparison& comparison, const Sights& sights, Micros now, Micros at);
   void LookAtLag(const Comparison& comparison, const Sights& sights, Micros now, Micros at);
-  void LookAtCrashes(const Sights& sights, Micros now, Micros at);
+  void LookAtCrashes(const Sights& sights, Micros at);
   void LookAtSilence(const Comparison& comparison, Micros at);
 
   const Micros window_;
@@ -73,6 +78,10 @@ class Invariants {
   std::map<std::pair<PartitionId, Side>, Stuck> stuck_;
   std::array<Lag, 2> lags_ = {};
   std::array<Crashes, 2> crashes_ = {};
+  // By reason, the most that stable ever counted: a worker's counters begin anew with it.
+  std::map<std::string, std::uint64_t> stable_drops_;
+  std::map<std::string, Micros> new_reasons_;  // since when only the candidate has them
+  std::set<std::string> told_reasons_;
 };
 
 }  // namespace telltale::gate

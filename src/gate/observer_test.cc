@@ -337,6 +337,58 @@ TEST_F(ObserverOfOneTest, AWorkerThatCrashesAgainAndAgainIsABreachAndOneThatIsKi
   EXPECT_EQ(breaches(), 1);
 }
 
+TEST_F(ObserverOfOneTest, CrashesOfBeforeAreNoneAndThoseSinceOutliveTheObserver) {
+  Work(0, 10);
+  auto& worker = world.surroundings.sights.workers[1];
+  world.surroundings.sights.workers[0].is_told = true;
+  worker = {.is_told = true,
+            .state = "running",
+            .restarts = 7,
+            .last_end = "was killed by signal 6 (Aborted)"};
+  const auto breaches = [&] {
+    return Now().invariants[static_cast<std::size_t>(Invariant::kCrashLoop)].candidate.breaches;
+  };
+  EXPECT_EQ(breaches(), 0) << "of another rollout";
+  worker.restarts = 9;
+  EXPECT_EQ(breaches(), 0);
+  Must(observer->SaveState());
+  observer = world.Observe("/gate/prod-1", world.disk);
+  EXPECT_EQ(breaches(), 0);
+  worker.restarts = 10;
+  EXPECT_EQ(breaches(), 1);
+  Must(observer->SaveState());
+  observer = world.Observe("/gate/prod-1", world.disk);
+  EXPECT_EQ(breaches(), 1);
+}
+
+TEST_F(ObserverOfOneTest, AReasonIsNewWhenStableDoesNotShowItSecondsLaterEither) {
+  Work(0, 10);
+  auto& [stable, candidate] = world.surroundings.sights.workers;
+  stable.is_told = candidate.is_told = true;
+  const auto seen = [&](Micros pass) {
+    world.clock.Advance(pass);
+    return Now().invariants[static_cast<std::size_t>(Invariant::kNewDeadLetterReason)];
+  };
+  candidate.drops["drops_total.safety.out_of_range"] = 3;
+  EXPECT_EQ(seen({}).candidate.breaches, 0) << "its file was read first";
+  EXPECT_EQ(seen(Micros::Seconds(2)).candidate.breaches, 0);
+  stable.drops = candidate.drops;
+  EXPECT_EQ(seen(Micros::Seconds(10)).candidate.breaches, 0);
+  stable.drops.clear();  // its worker began anew
+  EXPECT_EQ(seen(Micros::Seconds(10)).candidate.breaches, 0);
+  EXPECT_EQ(seen(Micros::Seconds(10)).candidate.breaches, 0);
+  Must(observer->SaveState());
+  observer = world.Observe("/gate/prod-1", world.disk);
+  EXPECT_EQ(seen(Micros::Seconds(10)).candidate.breaches, 0);
+  EXPECT_EQ(seen(Micros::Seconds(10)).candidate.breaches, 0);
+  candidate.drops["drops_total.safety.other"] = 5;
+  EXPECT_EQ(seen({}).candidate.breaches, 0);
+  EXPECT_EQ(seen(Micros::Seconds(5)).candidate.breaches, 5);
+  EXPECT_EQ(seen({}).stable.breaches, 0);
+  stable.drops["drops_total.safety.other"] = 1;
+  EXPECT_EQ(seen({}).stable.breaches, 1) << "it was only later: no release can be judged by it";
+}
+
 TEST_F(ObserverOfOneTest, InputThatNoMarkPassesIsStuckProgressAndOnlyOnceInAWhile) {
   Work(0, 10);
   world.surroundings.sights.safety_ends.assign(kPartitions, Offset{11});
