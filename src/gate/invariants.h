@@ -10,6 +10,7 @@
 
 #include "gate/comparison.h"
 #include "gate/evidence.h"
+#include "gate/settings.h"
 #include "gate/sights.h"
 
 namespace telltale::gate {
@@ -18,8 +19,14 @@ inline constexpr Micros kStuckAfter = Micros::Seconds(60);  // input, and no mar
 inline constexpr std::uint64_t kCrashesMax = 3;             // in ...
 inline constexpr Micros kCrashWindow = Micros::Seconds(600);
 inline constexpr Micros kReasonStands =
-    Micros::Seconds(5);                                  // until stable's counters were read too
-inline constexpr std::int64_t kSilenceVehiclesMin = 3;   // of which stable spoke
+    Micros::Seconds(5);                                   // until stable's counters were read too
+inline constexpr std::int64_t kSilenceVehiclesMin = 3;    // of which stable spoke
+inline constexpr std::size_t kSilenceCountedMax = 1'000;  // so many say enough
+inline constexpr double kSilenceMissingMax = 0.5;  // a rule that may lose more is declared as less
+// So long after stable's last breach its like of the candidate is not the candidate's own ...
+inline constexpr Micros kMaskFor = Micros::Seconds(600);
+// ... and what ended with it never was.
+inline constexpr Micros kSameTrouble = Micros::Seconds(120);
 inline constexpr Micros kLagPace = Micros::Seconds(10);  // how often a lag is noted
 inline constexpr std::uint64_t kLagRecordsMin = 1'000;   // less is no lag
 
@@ -29,7 +36,10 @@ class Invariants {
   explicit Invariants(Micros window) : window_(window) {}
 
   // True when there is a breach that was not there before. `now` is monotonic, `at` is UTC.
-  bool Look(const Comparison& comparison, const Sights& sights, Micros now, Micros at);
+  // `settings`: of the gate; nullptr: none are given.
+  bool Look(const Comparison& comparison, const Sights& sights, const GateSettings* settings,
+            Micros now, Micros at);
+  // Of stable what is of the last kMaskFor.
   std::vector<InvariantEvidence> Evidence() const;
   // Whether stable's journals can be compared with at all, and the candidate's.
   void Forget(const ErasureList& erased);
@@ -63,6 +73,8 @@ class Invariants {
   void Add(Invariant invariant, Side side, const std::string& what);
   void AddVehicles(Invariant invariant, const std::vector<VehicleRef>& vehicles);
   void Watched(Invariant invariant, Micros at);
+  void Stands(Invariant invariant, Side side);  // a breach that was noted goes on
+  void LetGo();                                 // what stable got over
 
   void LookAtJournals(const Comparison& comparison, Micros at);
   void LookAtPublished(const AuthoritySight& authority, Micros at);
@@ -70,10 +82,12 @@ class Invariants {
   void LookAtProgress(const Comparison& comparison, const Sights& sights, Micros now, Micros at);
   void LookAtLag(const Comparison& comparison, const Sights& sights, Micros now, Micros at);
   void LookAtCrashes(const Sights& sights, Micros at);
-  void LookAtSilence(const Comparison& comparison, Micros at);
+  void LookAtSilence(const Comparison& comparison, const GateSettings* settings, Micros at);
 
   const Micros window_;
   std::array<InvariantEvidence, kInvariants> seen_ = {};
+  std::array<std::array<Micros, 2>, kInvariants> newest_ = {};  // UTC, of the breaches, by Side
+  Micros at_ = {};                                              // of this look
   bool is_new_ = false;
   std::map<std::pair<PartitionId, Side>, Stuck> stuck_;
   std::array<Lag, 2> lags_ = {};

@@ -134,7 +134,8 @@ Status Observer::LookAround() {
   if (sights.workers[0].is_told && sights.workers[1].is_told) counters_at_ = at;
   const Micros now = parts_.clock.NowMonotonic();
   LookAtBlocks(sights, now);
-  if (invariants_->Look(*comparison_, sights, now, at)) told_at_ = Micros{INT64_MIN / 2};
+  const GateSettings* const settings = settings_digest_.empty() ? nullptr : &settings_;
+  if (invariants_->Look(*comparison_, sights, settings, now, at)) told_at_ = Micros{INT64_MIN / 2};
   Count();
   return Ok();
 }

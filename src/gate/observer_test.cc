@@ -401,6 +401,82 @@ TEST_F(ObserverOfOneTest, InputThatNoMarkPassesIsStuckProgressAndOnlyOnceInAWhil
   EXPECT_EQ(stuck(Side::kStable), kPartitions) << "the comparator shows the same";
 }
 
+TEST_F(ObserverOfOneTest, AStallThatStableGotOverMasksNothingAfterTenMinutes) {
+  Work(0, 10);
+  auto& [stable, candidate] = world.surroundings.sights.workers;
+  stable = candidate = {.is_told = true, .state = "stopped", .reason = "its disk is full"};
+  const auto seen = [&](Micros pass) {
+    world.clock.Advance(pass);
+    return Now().invariants[static_cast<std::size_t>(Invariant::kCrashLoop)];
+  };
+  EXPECT_EQ(seen({}).stable.breaches, 1);
+  EXPECT_EQ(seen(kMaskFor + kMaskFor).stable.breaches, 1) << "it still stands";
+  stable.state = candidate.state = "running";
+  EXPECT_EQ(seen(kMaskFor - Micros::Seconds(1)).stable.breaches, 1);
+  Must(observer->SaveState());
+  observer = world.Observe("/gate/prod-1", world.disk);
+  EXPECT_EQ(seen(Micros::Seconds(2)).stable.breaches, 0);
+  EXPECT_EQ(seen({}).candidate.breaches, 0) << "it was the same trouble";
+  candidate.state = "stopped";
+  EXPECT_EQ(seen({}).candidate.breaches, 1);
+  EXPECT_EQ(seen({}).stable.breaches, 0);
+}
+
+TEST_F(ObserverOfOneTest, WhatTheCandidateDidNotGetOverIsItsOwn) {
+  Work(0, 10);
+  auto& [stable, candidate] = world.surroundings.sights.workers;
+  stable = candidate = {.is_told = true, .state = "stopped", .reason = "its disk is full"};
+  const auto seen = [&](Micros pass) {
+    world.clock.Advance(pass);
+    return Now().invariants[static_cast<std::size_t>(Invariant::kCrashLoop)];
+  };
+  seen({});
+  stable.state = "running";
+  seen(kSameTrouble + Micros::Seconds(10));
+  candidate.state = "running";
+  EXPECT_EQ(seen(kMaskFor).candidate.breaches, 1);
+  EXPECT_EQ(seen({}).stable.breaches, 0);
+}
+
+TEST_F(ObserverOfOneTest, ARuleThatIsDeclaredAsGoneIsNoSilenceAndNeitherIsOneVehicleOfManyRules) {
+  GateSettings settings = testing::GoodSettings();
+  settings.metrics.resize(1);
+  settings.metrics[0].missing_margin = 0.97;
+  settings.metrics.resize(4, settings.metrics[0]);
+  for (std::size_t n = 0; n < 4; ++n) {
+    settings.metrics[n].name = std::array{"rule/hard_braking", "rule/b", "rule/c", "rule/d"}[n];
+  }
+  const auto seen = [&](bool is_declared) {
+    for (auto& metric : settings.metrics) metric.missing_max = is_declared ? 0.9 : 0.01;
+    Must(world.disk.MakeFolders("/gate/prod-1"));
+    Must(WriteFileDurably(world.disk, "/gate/prod-1/settings.json", ToJson(settings).dump()));
+    const Evidence evidence = Now();
+    EXPECT_EQ(evidence.basis.gate_digest, GateDigest(settings));
+    return evidence.invariants[static_cast<std::size_t>(Invariant::kSilence)].candidate;
+  };
+  seen(true);
+  Work(0, 60, false);
+  EXPECT_EQ(seen(true).breaches, 0);
+  seen(false);
+  for (std::uint64_t input = 60; input < 90; ++input) {
+    for (const char* rule : {"hard_braking", "b", "c", "d"}) {
+      world.stable.Say({.partition = 0,
+                        .input = input,
+                        .vehicle = CarOf(0, 1),
+                        .rule = rule,
+                        .event_ms = World::MsOf(input)});
+    }
+    for (std::uint16_t p = 0; p < kPartitions; ++p) {
+      world.stable.Mark(p, MarkAt(input + 1, World::MsOf(input)));
+      world.candidate.Mark(p, MarkAt(input + 1, World::MsOf(input)));
+    }
+  }
+  EXPECT_EQ(seen(false).breaches, 0) << "of one vehicle";
+  Work(90, 150, false);
+  EXPECT_EQ(seen(false).breaches, 1);
+  EXPECT_EQ(seen(false).vehicles, 5 * kPartitions);
+}
+
 TEST_F(ObserverOfOneTest, WhatIsBehindWhenItBeginsToLookHasNotGrownYet) {
   world.clock.Advance(Micros::Seconds(10'000));
   world.surroundings.sights.safety_ends.assign(kPartitions, Offset{5'000});
