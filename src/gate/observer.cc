@@ -63,6 +63,7 @@ void Observer::Begin(Micros not_before) {
                                      options_.rollout.began);
   invariants_ = std::make_unique<Invariants>(window);
   looks_ = std::make_unique<Looks>();
+  opened_at_ = parts_.clock.NowMonotonic();
 }
 
 // What was counted holds for these alone.
@@ -105,7 +106,9 @@ Result<bool> Observer::RunOnce() {
     looked_at_ = now;
     RETURN_IF_ERROR(LookAround());
   }
+  const Status saved = must_save_ ? SaveState() : Ok();
   if (has_caught_up_ && now - told_at_ >= kEvidencePace) RETURN_IF_ERROR(WriteEvidence());
+  RETURN_IF_ERROR(saved);
   if (now - saved_at_ >= kStatePace) RETURN_IF_ERROR(SaveState());
   return more;
 }
@@ -135,7 +138,10 @@ Status Observer::LookAround() {
   const Micros now = parts_.clock.NowMonotonic();
   LookAtBlocks(sights, now);
   const GateSettings* const settings = settings_digest_.empty() ? nullptr : &settings_;
-  if (invariants_->Look(*comparison_, sights, settings, now, at)) told_at_ = Micros{INT64_MIN / 2};
+  if (invariants_->Look(*comparison_, sights, settings, now, at)) {
+    must_save_ = true;
+    told_at_ = Micros{INT64_MIN / 2};
+  }
   Count();
   return Ok();
 }
@@ -185,6 +191,7 @@ gate::Evidence Observer::Evidence() const {
        .ingest = *ingest_,
        .rules = rules_,
        .rules_digest = rules_digest_,
+       .is_silence_known = parts_.clock.NowMonotonic() - opened_at_ > kSilentAfter,
        .settle_driving_us =
            static_cast<std::int64_t>(static_cast<double>(settings_.settle_driving_s) * kUsInSecond),
        .model_of =
@@ -200,7 +207,7 @@ gate::Evidence Observer::Evidence() const {
 Status Observer::WriteEvidence() {
   const Micros began = parts_.clock.NowMonotonic();
   told_at_ = began;  // also when it fails
-  const std::string text = ToJson(Evidence()).dump(1) + "\n";
+  const std::string text = EvidenceText(Evidence());
   RETURN_IF_ERROR(WriteFileDurably(parts_.disk, options_.folder + "/evidence.json", text, 0640));
   // Of a large fleet it takes a while: then it comes less often, so that reading goes on.
   const Micros took = parts_.clock.NowMonotonic() - began;
@@ -218,6 +225,7 @@ Status Observer::SaveState() {
   looks_->Encode(body);
   RETURN_IF_ERROR(WriteFileDurably(parts_.disk, options_.folder + "/state",
                                    EncodeState(Binding(), body), 0640));
+  must_save_ = false;
   parts_.counters.Get("states_saved").Add();
   return Ok();
 }

@@ -9,6 +9,7 @@
 #include "gate/gate_testing.h"
 #include "gate/kept_evidence.h"
 #include "gate/observer_testing.h"
+#include "gate/tally.h"
 
 namespace telltale::gate {
 namespace {
@@ -256,6 +257,8 @@ TEST_F(ObserverOfOneTest, ACandidateThatStandsStillLetsNoVehicleDriveWithoutADif
     world.Work(Side::kStable, 0, input, true);
     world.Report(0, input);
   }
+  EXPECT_EQ(Now().exposure.silent_candidate, 0) << "it looks for seconds only";
+  world.clock.Advance(kSilentAfter);
   const Evidence after = Now();
   EXPECT_EQ(after.exposure.driving_s, before.exposure.driving_s);
   EXPECT_EQ(MetricOf(after, "rule/hard_braking").counts.stable_fired,
@@ -387,6 +390,44 @@ TEST_F(ObserverOfOneTest, AReasonIsNewWhenStableDoesNotShowItSecondsLaterEither)
   EXPECT_EQ(seen({}).stable.breaches, 0);
   stable.drops["drops_total.safety.other"] = 1;
   EXPECT_EQ(seen({}).stable.breaches, 1) << "it was only later: no release can be judged by it";
+}
+
+TEST_F(ObserverOfOneTest, ABreachThatIsToldOutlivesAKillRightBehind) {
+  Work(0, 10);
+  Now();
+  auto& [stable, candidate] = world.surroundings.sights.workers;
+  stable = candidate = {.is_told = true, .state = "running"};
+  candidate.state = "stopped";
+  const auto crash = static_cast<std::size_t>(Invariant::kCrashLoop);
+  EXPECT_EQ(Now().invariants[crash].candidate.breaches, 1);
+  candidate.state = "running";
+  observer = world.Observe("/gate/prod-1", world.disk);
+  EXPECT_EQ(Now().invariants[crash].candidate.breaches, 1);
+}
+
+TEST_F(ObserverOfOneTest, BytesThatAreNoTextAndTextsTooLongAreToldAllTheSame) {
+  Work(0, 10);
+  auto& [stable, candidate] = world.surroundings.sights.workers;
+  stable = candidate = {.is_told = true, .state = "running"};
+  candidate.state = "stopped";
+  candidate.reason = "\xff\xfe" + std::string(5'000, 'x');
+  Now();
+  Must(observer->WriteEvidence());
+  const auto text = Must(ReadWholeFile(world.disk, "/gate/prod-1/evidence.json"));
+  const auto read = EvidenceFromJson(nlohmann::json::parse(text));
+  ASSERT_TRUE(read.ok()) << read.error().ToString();
+  EXPECT_EQ(read->invariants[static_cast<std::size_t>(Invariant::kCrashLoop)].candidate.breaches,
+            1);
+}
+
+TEST(TidyTest, AFileThatCannotBeReadKeepsNoErasedVehicleInTheOthers) {
+  SimDisk disk;
+  Must(disk.MakeFolders("/gate/a/evidence.json"));
+  Must(disk.MakeFolders("/gate/b"));
+  Must(WriteFileDurably(disk, "/gate/b/state", "x"));
+  ErasureList erased(disk, "/erased/list");
+  EXPECT_FALSE(TidyKeptEvidence(disk, "/gate", "", erased).ok());
+  EXPECT_FALSE(disk.Exists("/gate/b/state"));
 }
 
 TEST_F(ObserverOfOneTest, InputThatNoMarkPassesIsStuckProgressAndOnlyOnceInAWhile) {

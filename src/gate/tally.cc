@@ -71,6 +71,7 @@ void Add(const PairedCounts& from, PairedCounts& to) {
 
 // By how far the stream was read: a mark that stands while the other's goes on, or both stand.
 void Tally::FindSilent() {
+  if (!input_.is_silence_known) return;
   const auto at = input_.ingest.log_time();
   for (std::uint16_t p = 0; p < input_.comparison.options().partitions; ++p) {
     const PartitionId partition{p};
