@@ -45,6 +45,7 @@ class GateRole {
  private:
   std::string Folder() const { return paths_.data() + "/gate"; }
   Status LookAtConfig();
+  void Tidy();
   Status TakeConfig(const control::InForce& in_force);
   Status LeaveRollout();
   Status Turn(bool& more);
@@ -68,6 +69,7 @@ class GateRole {
   Micros looked_at_ = Micros{INT64_MIN / 2};
   Micros counted_at_ = Micros{INT64_MIN / 2};
   std::string trouble_;
+  std::string untidy_;
 };
 
 Status GateRole::LookAtConfig() {
@@ -81,11 +83,21 @@ Status GateRole::LookAtConfig() {
     taken_ = *newest;
   }
   ASSIGN_OR_RETURN(const bool was_erased, erased_.Refresh());
-  if (is_tidied_ && !was_erased) return Ok();
-  const std::string current = observer_ ? observer_->options().rollout.id : "";
-  RETURN_IF_ERROR(gate::TidyKeptEvidence(disk_, Folder(), current, erased_));
-  is_tidied_ = true;
+  if (was_erased) is_tidied_ = false;
+  if (!is_tidied_) Tidy();
   return Ok();
+}
+
+// A file of a rollout that is over keeps nobody from observing this one.
+void GateRole::Tidy() {
+  const std::string current = observer_ ? observer_->options().rollout.id : "";
+  const Status tidied = gate::TidyKeptEvidence(disk_, Folder(), current, erased_);
+  is_tidied_ = tidied.ok();
+  const std::string what = tidied.ok() ? "" : tidied.error().ToString();
+  if (what != untidy_ && !what.empty()) {
+    spdlog::warn("gate: evidence of rollouts that are over: {}; it is tried again", what);
+  }
+  untidy_ = what;
 }
 
 Status GateRole::TakeConfig(const control::InForce& in_force) {

@@ -81,6 +81,11 @@ void FindOpened(const std::vector<contract::Field>& before,
 
 }  // namespace
 
+void GateSurroundings::Begin() {
+  checked_to_.reset();
+  authority_ = {};
+}
+
 Result<std::map<std::string, Micros>> GateSurroundings::HoldsOf(const std::string& release) {
   ASSIGN_OR_RETURN(const safety::Release loaded, safety::LoadRelease(disk_, paths_, release));
   std::map<std::string, Micros> holds;
@@ -97,7 +102,7 @@ Result<std::map<std::string, std::string>> GateSurroundings::ComponentsOf(
 gate::Sights GateSurroundings::Look(const std::string& stable, const std::string& candidate) {
   gate::Sights sights;
   LookAtWorkers(stable, candidate, sights);
-  LookAtAuthority();
+  LookAtAuthority(candidate);
   sights.authority = authority_;
   LookAtContracts(stable, candidate, sights);
   LookAtEnds(sights);
@@ -137,14 +142,14 @@ void GateSurroundings::LookAtCounters(const std::string& release, gate::WorkerSi
   }
 }
 
-void GateSurroundings::LookAtAuthority() {
-  if (CheckAuthority().ok()) return;
+void GateSurroundings::LookAtAuthority(const std::string& candidate) {
+  if (CheckAuthority(candidate).ok()) return;
   store_.reset();  // it is opened again; until then nobody watches
   authority_.is_told = false;
 }
 
 // Changes first: what the ledger says of their places is there when they are.
-Status GateSurroundings::CheckAuthority() {
+Status GateSurroundings::CheckAuthority(const std::string& candidate) {
   if (!store_) {
     ASSIGN_OR_RETURN(publish::AlertStore store,
                      publish::AlertStore::OpenReadOnly(paths_.publish() + "/alerts.db"));
@@ -158,7 +163,8 @@ Status GateSurroundings::CheckAuthority() {
   for (const publish::AlertChange& change : changes) {
     checked_to_ = change.number;
     const json line = json::parse(change.data, nullptr, /*allow_exceptions=*/false);
-    const auto vehicle = VehicleRef::FromHex(line.is_object() ? TextOf(line, "vehicle_ref") : "");
+    if (!line.is_object() || TextOf(line, "release") != candidate) continue;  // none of its doing
+    const auto vehicle = VehicleRef::FromHex(TextOf(line, "vehicle_ref"));
     if (vehicle.ok() && HasSpeaker(ledger, line, *vehicle)) continue;
     ++authority_.outputs_without;
     if (vehicle.ok() && authority_.vehicles.size() < gate::kExamplesMax &&

@@ -23,6 +23,7 @@ class GateSurroundings final : public gate::Surroundings {
   GateSurroundings(Disk& disk, const Clock& clock, log::Streams& streams, Paths paths)
       : disk_(disk), clock_(clock), streams_(streams), paths_(std::move(paths)) {}
 
+  void Begin() override;
   Result<std::map<std::string, Micros>> HoldsOf(const std::string& release) override;
   Result<std::map<std::string, std::string>> ComponentsOf(const std::string& release) override;
   gate::Sights Look(const std::string& stable, const std::string& candidate) override;
@@ -31,8 +32,8 @@ class GateSurroundings final : public gate::Surroundings {
  private:
   void LookAtWorkers(const std::string& stable, const std::string& candidate, gate::Sights& sights);
   void LookAtCounters(const std::string& release, gate::WorkerSight& worker);
-  void LookAtAuthority();
-  Status CheckAuthority();
+  void LookAtAuthority(const std::string& candidate);
+  Status CheckAuthority(const std::string& candidate);
   void LookAtContracts(const std::string& stable, const std::string& candidate,
                        gate::Sights& sights);
   Result<std::vector<std::string>> OpenedFields(const std::string& stable,

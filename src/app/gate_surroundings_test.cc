@@ -42,6 +42,8 @@ class GateSurroundingsTest : public ::testing::Test {
     EXPECT_TRUE(done.ok()) << done.error().ToString();
   }
   gate::Sights Look() { return surroundings_.Look(kReleaseA, kReleaseB); }
+  // The candidate is who speaks.
+  gate::Sights LookAtA() { return surroundings_.Look(kReleaseB, kReleaseA); }
 
   publish::TempFolder folder_;
   Paths paths_{folder_.path};
@@ -61,14 +63,37 @@ TEST_F(GateSurroundingsTest, WhatTheLedgerStandsBehindIsNoBreach) {
 }
 
 TEST_F(GateSurroundingsTest, AnOutputThatNoRowOfTheLedgerStandsBehindIsOneAndNamesItsVehicle) {
-  Look();
+  LookAtA();
   Tamper("UPDATE ledger SET release = '" + kReleaseB + "' WHERE partition = 0");
   Publish(5, 'x');
-  const gate::AuthoritySight seen = Look().authority;
+  const gate::AuthoritySight seen = LookAtA().authority;
   EXPECT_EQ(seen.outputs_without, 1);
   ASSERT_EQ(seen.vehicles.size(), 1u);
   EXPECT_EQ(seen.vehicles[0].ToHex(), HexEncode(std::string(16, '\x7f')));
-  EXPECT_EQ(Look().authority.outputs_without, 1) << "each change once";
+  EXPECT_EQ(LookAtA().authority.outputs_without, 1) << "each change once";
+}
+
+TEST_F(GateSurroundingsTest, WhatAnotherReleaseSaidWithoutAuthorityIsNoBreachOfTheCandidate) {
+  Look();
+  Tamper("UPDATE ledger SET release = '" + kReleaseB + "' WHERE partition = 0");
+  Publish(5, 'x');
+  EXPECT_EQ(Look().authority.outputs_without, 0);
+}
+
+TEST_F(GateSurroundingsTest, ABreachOfOneRolloutIsNoneOfTheNext) {
+  LookAtA();
+  Tamper("UPDATE ledger SET release = '" + kReleaseB + "' WHERE partition = 0");
+  Publish(5, 'x');
+  Tamper("UPDATE ledger SET to_offset = 9 WHERE partition = 1");
+  EXPECT_EQ(LookAtA().authority.outputs_without, 1);
+  Tamper("UPDATE ledger SET to_offset = NULL WHERE partition = 1");
+  surroundings_.Begin();
+  const gate::AuthoritySight seen = LookAtA().authority;
+  EXPECT_TRUE(seen.is_told);
+  EXPECT_EQ(seen.outputs_without, 0);
+  EXPECT_EQ(seen.not_single, 0);
+  EXPECT_TRUE(seen.vehicles.empty());
+  EXPECT_EQ(seen.what, "");
 }
 
 TEST_F(GateSurroundingsTest, LotsThatNobodyOrTwoSpeakForAreSeen) {

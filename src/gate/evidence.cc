@@ -181,4 +181,32 @@ ordered_json ToJson(const Evidence& evidence) {
   return json;
 }
 
+namespace {
+
+constexpr std::size_t kReplacedBytes = 3;  // U+FFFD, for a byte that is no UTF-8
+constexpr auto kReplace = ordered_json::error_handler_t::replace;
+
+void CutText(std::string& text) {
+  if (text.size() <= kTextBytesMax / kReplacedBytes) return;
+  text = ordered_json::parse(ordered_json(text).dump(-1, ' ', false, kReplace)).get<std::string>();
+  if (text.size() <= kTextBytesMax) return;
+  std::size_t end = kTextBytesMax;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0u) == 0x80u) --end;
+  text.resize(end);
+}
+
+void CutTexts(ordered_json& json) {
+  if (json.is_string()) return CutText(json.get_ref<std::string&>());
+  if (!json.is_structured()) return;
+  for (auto& one : json) CutTexts(one);
+}
+
+}  // namespace
+
+std::string EvidenceText(const Evidence& evidence) {
+  ordered_json json = ToJson(evidence);
+  CutTexts(json);
+  return json.dump(1, ' ', /*ensure_ascii=*/false, kReplace) + "\n";
+}
+
 }  // namespace telltale::gate

@@ -219,5 +219,8 @@ Status CheckForward(const Evidence& before, const Evidence& now);
 // Members it does not know are refused too: a misspelt count would otherwise read as nothing seen.
 Result<Evidence> EvidenceFromJson(const nlohmann::json& json);
 nlohmann::ordered_json ToJson(const Evidence& evidence);
+// The file. Whatever bytes names and words have, it is read again: what is no UTF-8 is replaced,
+// and texts that are too long are cut.
+std::string EvidenceText(const Evidence& evidence);
 
 }  // namespace telltale::gate

@@ -89,8 +89,12 @@ void ExposureTally::Take(const InputReport& report, const WarmSince& warm_since)
   const bool is_compared = warm && report.log_time >= *warm;
   if (is_compared) {
     if (!std::exchange(vehicle.has_input, true)) ++compared_;
-    event_from_ = std::min(event_from_, report.event_at);
-    event_to_ = std::max(event_to_, report.event_at);
+    // Time soaked is time compared: what was before, and a clock that runs ahead, are none of it.
+    const Micros event_at = std::min(report.event_at, report.log_time);
+    if (event_at >= *warm) {
+      event_from_ = std::min(event_from_, event_at);
+      event_to_ = std::max(event_to_, event_at);
+    }
   }
   if (report.event_at <= vehicle.last_event_at) return;  // late: its time was counted already
   const Micros before = std::exchange(vehicle.last_event_at, report.event_at);

@@ -71,7 +71,8 @@ class ExposureTally {
   // Of the compared vehicles, by hour of the day.
   const std::array<std::int64_t, kHours>& hour_driving_us() const { return hour_driving_us_; }
   const std::array<std::int64_t, kHours>& hour_millimetres() const { return hour_millimetres_; }
-  Micros event_from() const { return event_from_; }  // of the compared; INT64_MAX: nothing yet
+  // Event time of the compared, between their warm-up and the log; INT64_MAX: nothing yet.
+  Micros event_from() const { return event_from_; }
   Micros event_to() const { return event_to_; }
   std::string_view overflow() const { return overflow_; }  // "" = all was counted
 

@@ -65,6 +65,24 @@ TEST_F(ExposureTest, NothingCountsBeforeTheCandidateIsWarm) {
   EXPECT_EQ(car().driving_us, 5'000'000);
 }
 
+TEST_F(ExposureTest, OneLateOrWrongClockSoaksNothing) {
+  warm_since_ = Micros::Seconds(200'000);
+  const auto take = [this](std::uint64_t seq, std::int64_t event_s, std::int64_t log_s) {
+    tally_.Take({.vehicle = kCar,
+                 .boot = {1, 7},
+                 .seq = seq,
+                 .event_at = Micros::Seconds(event_s),
+                 .log_time = Micros::Seconds(log_s)},
+                [this](PartitionId, const VehicleRef&) { return warm_since_; });
+  };
+  take(0, 27'200, 200'005);
+  EXPECT_GT(tally_.event_from(), tally_.event_to()) << "uploaded two days late";
+  take(1, 200'010, 200'010);
+  take(2, 400'000, 200'020);
+  EXPECT_EQ(tally_.event_from(), Micros::Seconds(200'010));
+  EXPECT_EQ(tally_.event_to(), Micros::Seconds(200'020)) << "a clock that runs ahead";
+}
+
 TEST_F(ExposureTest, ItGoesThroughBytesAndCutBytesAreRefused) {
   Drive(0, 100, 36);
   Drive(1, 110, 72);

@@ -22,21 +22,31 @@ bool IsItsOwn(const std::string& last_end) {
          last_end.find("signal 15 ") == std::string::npos && last_end != "exited with code 0";
 }
 
+// A rule that is declared to fire less, or that no promotion asks for, may be silent.
+bool MayBeSilent(const GateSettings* settings, const std::string& rule) {
+  if (settings == nullptr) return false;
+  return std::none_of(settings->metrics.begin(), settings->metrics.end(), [&](const auto& one) {
+    return one.name == "rule/" + rule && one.is_guardrail && one.missing_max <= kSilenceMissingMax;
+  });
+}
+
 InvariantSide& SideOf(InvariantEvidence& seen, Side side) {
   return side == Side::kStable ? seen.stable : seen.candidate;
 }
 
 }  // namespace
 
-bool Invariants::Look(const Comparison& comparison, const Sights& sights, Micros now, Micros at) {
+bool Invariants::Look(const Comparison& comparison, const Sights& sights,
+                      const GateSettings* settings, Micros now, Micros at) {
   is_new_ = false;
+  at_ = at;
   LookAtJournals(comparison, at);
   LookAtPublished(sights.authority, at);
-  LookAtDrops(sights, at);
+  LookAtDrops(sights, now, at);
   LookAtProgress(comparison, sights, now, at);
   LookAtLag(comparison, sights, now, at);
-  LookAtCrashes(sights, now, at);
-  LookAtSilence(comparison, at);
+  LookAtCrashes(sights, at);
+  LookAtSilence(comparison, settings, at);
   if (sights.has_contracts) {
     Watched(Invariant::kSealedToOpen, at);
     if (!sights.opened_fields.empty()) {
@@ -45,6 +55,7 @@ bool Invariants::Look(const Comparison& comparison, const Sights& sights, Micros
             "field " + sights.opened_fields.front());
     }
   }
+  LetGo();
   return is_new_;
 }
 
@@ -52,6 +63,7 @@ void Invariants::Raise(Invariant invariant, Side side, std::int64_t breaches, st
                        const std::string& what) {
   InvariantEvidence& seen = seen_[static_cast<std::size_t>(invariant)];
   InvariantSide& of = SideOf(seen, side);
+  if (breaches > 0) Stands(invariant, side);
   if (breaches <= of.breaches && vehicles <= of.vehicles) return;
   if (of.breaches == 0 && breaches > 0) is_new_ = true;
   if (seen.what.empty() || (side == Side::kCandidate && of.breaches == 0)) {
@@ -59,6 +71,26 @@ void Invariants::Raise(Invariant invariant, Side side, std::int64_t breaches, st
   }
   of.breaches = std::max(of.breaches, breaches);
   of.vehicles = std::max(of.vehicles, vehicles);
+}
+
+void Invariants::Stands(Invariant invariant, Side side) {
+  newest_[static_cast<std::size_t>(invariant)][static_cast<std::size_t>(side)] = at_;
+}
+
+// A stall of the disk or of the host strikes both. Once stable is over it for long enough, it says
+// nothing of the candidate any more: neither what is to come, nor what ended along with it.
+void Invariants::LetGo() {
+  for (std::size_t n = 0; n < seen_.size(); ++n) {
+    InvariantEvidence& seen = seen_[n];
+    const Micros of_stable = newest_[n][static_cast<std::size_t>(Side::kStable)];
+    const Micros of_candidate = newest_[n][static_cast<std::size_t>(Side::kCandidate)];
+    if (seen.stable.breaches == 0 || at_ - of_stable <= kMaskFor) continue;
+    seen.stable = {};
+    if (of_candidate - of_stable > kSameTrouble) continue;
+    seen.candidate = {};
+    seen.what.clear();
+    seen.vehicles.clear();
+  }
 }
 
 void Invariants::Add(Invariant invariant, Side side, const std::string& what) {
@@ -111,13 +143,26 @@ void Invariants::LookAtPublished(const AuthoritySight& authority, Micros at) {
 }
 
 // Counters know no vehicles: two of a kind stand for two vehicles, rather once too often.
-void Invariants::LookAtDrops(const Sights& sights, Micros at) {
+// The two files are written and read one after the other, so a reason has to stand for a while.
+void Invariants::LookAtDrops(const Sights& sights, Micros now, Micros at) {
   const WorkerSight& stable = sights.workers[0];
   const WorkerSight& candidate = sights.workers[1];
   if (!stable.is_told || !candidate.is_told) return;
+  for (const auto& [reason, count] : stable.drops) {
+    if (count == 0) continue;
+    std::uint64_t& most = stable_drops_[reason];
+    most = std::max(most, count);
+    new_reasons_.erase(reason);
+    if (told_reasons_.erase(reason) == 0) continue;  // it only came later
+    const auto dropped = static_cast<std::int64_t>(count);
+    Raise(Invariant::kNewDeadLetterReason, Side::kStable, dropped,
+          std::min<std::int64_t>(dropped, 2), reason);
+  }
   for (const auto& [reason, count] : candidate.drops) {
-    const auto same = stable.drops.find(reason);
-    if (count == 0 || (same != stable.drops.end() && same->second > 0)) continue;
+    if (count == 0 || stable_drops_.contains(reason)) continue;
+    const Micros since = new_reasons_.try_emplace(reason, now).first->second;
+    if (now - since < kReasonStands) continue;
+    told_reasons_.insert(reason);
     const auto dropped = static_cast<std::int64_t>(count);
     Raise(Invariant::kNewDeadLetterReason, Side::kCandidate, dropped,
           std::min<std::int64_t>(dropped, 2), reason);
@@ -146,6 +191,8 @@ void Invariants::LookAtProgress(const Comparison& comparison, const Sights& sigh
         stuck->second.is_noted = true;
         Add(Invariant::kStuckProgress, side,
             InPartition(partition) + " at input " + std::to_string(below.value));
+      } else if (stuck->second.is_noted) {
+        Stands(Invariant::kStuckProgress, side);
       }
     }
   }
@@ -175,55 +222,55 @@ void Invariants::LookAtLag(const Comparison& comparison, const Sights& sights, M
       lag.is_noted = true;
       Add(Invariant::kLagBeyondWindow, side,
           std::to_string(behind) + " records behind, " + std::to_string(lag.at_start) + " before");
+    } else if (lag.is_noted) {
+      Stands(Invariant::kLagBeyondWindow, side);
     }
     lag.records = behind;
   }
   Watched(Invariant::kLagBeyondWindow, at);
 }
 
-void Invariants::LookAtCrashes(const Sights& sights, Micros now, Micros at) {
+void Invariants::LookAtCrashes(const Sights& sights, Micros at) {
   if (!sights.workers[1].is_told) return;
   for (const Side side : kSides) {
     const WorkerSight& worker = sights.workers[static_cast<std::size_t>(side)];
     if (!worker.is_told) continue;
     Crashes& crashes = crashes_[static_cast<std::size_t>(side)];
-    // What stable did before the rollout is not looked at; the candidate began with it.
-    if (!crashes.has_seen && side == Side::kStable) crashes.restarts = worker.restarts;
-    crashes.has_seen = true;
+    if (!std::exchange(crashes.has_seen, true)) crashes.restarts = worker.restarts;
     const std::uint64_t fresh =
         worker.restarts > crashes.restarts ? worker.restarts - crashes.restarts : 0;
     crashes.restarts = worker.restarts;
     if (IsItsOwn(worker.last_end)) {
-      for (std::uint64_t n = 0; n < std::min(fresh, kCrashesMax); ++n) crashes.at.push_back(now);
+      for (std::uint64_t n = 0; n < std::min(fresh, kCrashesMax); ++n) crashes.at.push_back(at);
     }
-    std::erase_if(crashes.at, [&](Micros one) { return now - one > kCrashWindow; });
+    std::erase_if(crashes.at, [&](Micros one) { return at - one > kCrashWindow; });
     const bool is_looping = crashes.at.size() >= kCrashesMax;
     const bool is_stopped = worker.state == "stopped";
     if ((is_looping || is_stopped) && !crashes.is_noted) {
       Add(Invariant::kCrashLoop, side, is_stopped ? worker.reason : worker.last_end);
     }
     crashes.is_noted = is_looping || is_stopped;
+    if (crashes.is_noted) Stands(Invariant::kCrashLoop, side);
   }
   Watched(Invariant::kCrashLoop, at);
 }
 
-void Invariants::LookAtSilence(const Comparison& comparison, Micros at) {
-  std::int64_t spoken_of = 0;
-  bool has_spoken = false;
-  for (const auto& [name, rule] : comparison.pairing().rules()) {
-    for (const auto& [vehicle, bits] : rule.vehicles) {
-      if ((bits & kStableSpoke) != 0) ++spoken_of;
-      if ((bits & kCandidateSpoke) == 0) continue;
-      has_spoken = true;
-      break;
-    }
-    if (has_spoken) break;
-  }
-  if (!has_spoken && spoken_of >= kSilenceVehiclesMin) {
-    Raise(Invariant::kSilence, Side::kCandidate, 1, spoken_of,
-          "no output at all, where stable spoke of " + std::to_string(spoken_of) + " vehicles");
-  }
+void Invariants::LookAtSilence(const Comparison& comparison, const GateSettings* settings,
+                               Micros at) {
   Watched(Invariant::kSilence, at);
+  std::set<VehicleRef> spoken_of;
+  for (const auto& [name, rule] : comparison.pairing().rules()) {
+    const bool is_counted = !MayBeSilent(settings, name);
+    for (const auto& [vehicle, bits] : rule.vehicles) {
+      if ((bits & kCandidateSpoke) != 0) return;
+      const bool is_one = is_counted && (bits & kStableSpoke) != 0;
+      if (is_one && spoken_of.size() < kSilenceCountedMax) spoken_of.insert(vehicle);
+    }
+  }
+  const auto vehicles = static_cast<std::int64_t>(spoken_of.size());
+  if (vehicles < kSilenceVehiclesMin) return;
+  Raise(Invariant::kSilence, Side::kCandidate, 1, vehicles,
+        "no output at all, where stable spoke of " + std::to_string(vehicles) + " vehicles");
 }
 
 std::vector<InvariantEvidence> Invariants::Evidence() const {
@@ -243,35 +290,71 @@ void Invariants::Forget(const ErasureList& erased) {
 
 void Invariants::Encode(std::string& out) const {
   PutLe(out, static_cast<std::uint32_t>(seen_.size()));
-  for (const InvariantEvidence& seen : seen_) {
+  for (std::size_t n = 0; n < seen_.size(); ++n) {
+    const InvariantEvidence& seen = seen_[n];
     for (const InvariantSide& side : {seen.candidate, seen.stable}) {
       PutLe(out, side.breaches);
       PutLe(out, side.vehicles);
     }
     PutLe(out, seen.watched_to_us);
+    for (const Micros one : newest_[n]) PutLe(out, one.value);
     PutBlob(out, seen.what);
     PutLe(out, static_cast<std::uint32_t>(seen.vehicles.size()));
     for (const std::string& one : seen.vehicles) PutBlob(out, one);
+  }
+  for (const Crashes& crashes : crashes_) {
+    PutLe(out, static_cast<std::uint8_t>(crashes.has_seen ? 1 : 0));
+    PutLe(out, crashes.restarts);
+    PutLe(out, static_cast<std::uint8_t>(crashes.is_noted ? 1 : 0));
+    PutLe(out, static_cast<std::uint32_t>(crashes.at.size()));
+    for (const Micros one : crashes.at) PutLe(out, one.value);
+  }
+  PutLe(out, static_cast<std::uint32_t>(stable_drops_.size()));
+  for (const auto& [reason, most] : stable_drops_) {
+    PutBlob(out, reason);
+    PutLe(out, most);
+  }
+}
+
+void Invariants::DecodeCrashes(ByteReader& in, Crashes& out) {
+  out.has_seen = in.Get<std::uint8_t>() != 0;
+  out.restarts = in.Get<std::uint64_t>();
+  out.is_noted = in.Get<std::uint8_t>() != 0;
+  for (auto left = GetCount(in, 8); left > 0; --left) {
+    out.at.push_back(Micros{in.Get<std::int64_t>()});
   }
 }
 
 Status Invariants::Restore(ByteReader& in) {
   std::array<InvariantEvidence, kInvariants> read = {};
-  bool is_whole = GetCount(in, 44) == read.size();
-  for (InvariantEvidence& seen : read) {
+  auto newest = newest_;
+  bool is_whole = GetCount(in, 64) == read.size();
+  for (std::size_t n = 0; n < read.size(); ++n) {
+    InvariantEvidence& seen = read[n];
     for (InvariantSide* side : {&seen.candidate, &seen.stable}) {
       side->breaches = in.Get<std::int64_t>();
       side->vehicles = in.Get<std::int64_t>();
       is_whole = is_whole && side->breaches >= 0 && side->vehicles >= 0;
     }
     seen.watched_to_us = in.Get<std::int64_t>();
+    for (Micros& one : newest[n]) one = Micros{in.Get<std::int64_t>()};
     seen.what = GetText(in);
     for (auto left = GetCount(in, 4); left > 0 && in.ok(); --left) {
       seen.vehicles.push_back(GetText(in));
     }
   }
+  std::array<Crashes, 2> crashes = {};
+  for (Crashes& one : crashes) DecodeCrashes(in, one);
+  std::map<std::string, std::uint64_t> drops;
+  for (auto left = GetCount(in, 12); left > 0 && in.ok(); --left) {
+    std::string reason = GetText(in);
+    drops[std::move(reason)] = in.Get<std::uint64_t>();
+  }
   if (!in.ok() || !is_whole) return Error{Code::kCorrupt, "gate state: the invariants are cut"};
   seen_ = std::move(read);
+  newest_ = newest;
+  crashes_ = std::move(crashes);
+  stable_drops_ = std::move(drops);
   return Ok();
 }
 

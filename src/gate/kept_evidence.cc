@@ -44,7 +44,7 @@ Status TidyOne(Disk& disk, const std::string& folder, const ErasureList& erased)
     return disk.SyncFolder(folder);
   }
   if (TakeOut(*evidence, erased) == 0) return Ok();
-  return WriteFileDurably(disk, path, ToJson(*evidence).dump(1) + "\n", 0640);
+  return WriteFileDurably(disk, path, EvidenceText(*evidence), 0640);
 }
 
 }  // namespace
@@ -53,11 +53,13 @@ Status TidyKeptEvidence(Disk& disk, const std::string& folder, const std::string
                         const ErasureList& erased) {
   const auto rollouts = disk.List(folder);
   if (!rollouts.ok()) return rollouts.error().code == Code::kNotFound ? Ok() : rollouts.error();
+  Status first = Ok();
   for (const std::string& rollout : *rollouts) {
     if (rollout == current) continue;
-    RETURN_IF_ERROR(TidyOne(disk, folder + "/" + rollout, erased));
+    const Status done = TidyOne(disk, folder + "/" + rollout, erased);
+    if (first.ok()) first = done;
   }
-  return Ok();
+  return first;
 }
 
 }  // namespace telltale::gate

@@ -10,7 +10,7 @@ namespace telltale::gate {
 
 // `folder` is data/gate; the rollout `current` ("" = none) is left to its observer. Removes states
 // and takes the erased out of examples. Evidence that cannot be read is removed: it may name them.
-//   errors of the disk; what was done is done, again is fine
+//   errors of the disk, the first; the other rollouts are done all the same, again is fine
 Status TidyKeptEvidence(Disk& disk, const std::string& folder, const std::string& current,
                         const ErasureList& erased);
 

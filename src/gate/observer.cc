@@ -20,6 +20,7 @@ constexpr double kUsInSecond = 1e6;
 }  // namespace
 
 Status Observer::Start() {
+  parts_.surroundings.Begin();
   RETURN_IF_ERROR(parts_.disk.MakeFolders(options_.folder));
   ASSIGN_OR_RETURN([[maybe_unused]] const bool changed, erased_.Refresh());
   ASSIGN_OR_RETURN(holds_, parts_.surroundings.HoldsOf(options_.stable));
@@ -56,11 +57,13 @@ void Observer::Begin(Micros not_before) {
                                      .pairing = {.rollout = options_.rollout,
                                                  .holds = holds_,
                                                  .lateness = options_.lateness,
-                                                 .not_before = not_before}});
+                                                 .not_before = not_before,
+                                                 .erased = &erased_}});
   ingest_ = std::make_unique<Ingest>(parts_.streams, options_.shards, options_.partitions,
                                      options_.rollout.began);
   invariants_ = std::make_unique<Invariants>(window);
   looks_ = std::make_unique<Looks>();
+  opened_at_ = parts_.clock.NowMonotonic();
 }
 
 // What was counted holds for these alone.
@@ -103,7 +106,9 @@ Result<bool> Observer::RunOnce() {
     looked_at_ = now;
     RETURN_IF_ERROR(LookAround());
   }
+  const Status saved = must_save_ ? SaveState() : Ok();
   if (has_caught_up_ && now - told_at_ >= kEvidencePace) RETURN_IF_ERROR(WriteEvidence());
+  RETURN_IF_ERROR(saved);
   if (now - saved_at_ >= kStatePace) RETURN_IF_ERROR(SaveState());
   return more;
 }
@@ -124,13 +129,19 @@ Status Observer::LookAround() {
     RETURN_IF_ERROR(SaveState());
     RETURN_IF_ERROR(WriteEvidence());
   }
-  const Sights sights =
-      parts_.surroundings.Look(options_.stable_speaker, options_.rollout.candidate);
+  Sights sights = parts_.surroundings.Look(options_.stable_speaker, options_.rollout.candidate);
+  // The alert store may tell of who was erased since.
+  std::erase_if(sights.authority.vehicles,
+                [this](const VehicleRef& one) { return erased_.Contains(one); });
   const Micros at = parts_.clock.NowUtc();
   if (sights.workers[0].is_told && sights.workers[1].is_told) counters_at_ = at;
   const Micros now = parts_.clock.NowMonotonic();
   LookAtBlocks(sights, now);
-  if (invariants_->Look(*comparison_, sights, now, at)) told_at_ = Micros{INT64_MIN / 2};
+  const GateSettings* const settings = settings_digest_.empty() ? nullptr : &settings_;
+  if (invariants_->Look(*comparison_, sights, settings, now, at)) {
+    must_save_ = true;
+    told_at_ = Micros{INT64_MIN / 2};
+  }
   Count();
   return Ok();
 }
@@ -180,6 +191,7 @@ gate::Evidence Observer::Evidence() const {
        .ingest = *ingest_,
        .rules = rules_,
        .rules_digest = rules_digest_,
+       .is_silence_known = parts_.clock.NowMonotonic() - opened_at_ > kSilentAfter,
        .settle_driving_us =
            static_cast<std::int64_t>(static_cast<double>(settings_.settle_driving_s) * kUsInSecond),
        .model_of =
@@ -195,7 +207,7 @@ gate::Evidence Observer::Evidence() const {
 Status Observer::WriteEvidence() {
   const Micros began = parts_.clock.NowMonotonic();
   told_at_ = began;  // also when it fails
-  const std::string text = ToJson(Evidence()).dump(1) + "\n";
+  const std::string text = EvidenceText(Evidence());
   RETURN_IF_ERROR(WriteFileDurably(parts_.disk, options_.folder + "/evidence.json", text, 0640));
   // Of a large fleet it takes a while: then it comes less often, so that reading goes on.
   const Micros took = parts_.clock.NowMonotonic() - began;
@@ -213,6 +225,7 @@ Status Observer::SaveState() {
   looks_->Encode(body);
   RETURN_IF_ERROR(WriteFileDurably(parts_.disk, options_.folder + "/state",
                                    EncodeState(Binding(), body), 0640));
+  must_save_ = false;
   parts_.counters.Get("states_saved").Add();
   return Ok();
 }

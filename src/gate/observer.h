@@ -89,10 +89,12 @@ class Observer {
   std::unique_ptr<Ingest> ingest_;
   std::unique_ptr<Invariants> invariants_;
   std::unique_ptr<Looks> looks_;
+  bool must_save_ = false;  // a breach that is told has to outlive the process
   // What was read before is read again: until then its counts would go back.
   bool has_caught_up_ = false;
   std::optional<Micros> counters_at_;         // UTC, when the surroundings were seen last
   Micros looked_at_ = Micros{INT64_MIN / 2};  // monotonic, as all below
+  Micros opened_at_ = Micros{INT64_MIN / 2};  // when it began, or another gate did
   Micros told_at_ = Micros{INT64_MIN / 2};
   Micros saved_at_ = Micros{INT64_MIN / 2};
 };

@@ -9,6 +9,7 @@
 #include "gate/gate_testing.h"
 #include "gate/kept_evidence.h"
 #include "gate/observer_testing.h"
+#include "gate/tally.h"
 
 namespace telltale::gate {
 namespace {
@@ -21,6 +22,7 @@ using testing::Must;
 
 class QuietSurroundings final : public Surroundings {
  public:
+  void Begin() override {}
   Result<std::map<std::string, Micros>> HoldsOf(const std::string&) override {
     return std::map<std::string, Micros>{{"hard_braking", Micros{500'000}}};
   }
@@ -255,6 +257,8 @@ TEST_F(ObserverOfOneTest, ACandidateThatStandsStillLetsNoVehicleDriveWithoutADif
     world.Work(Side::kStable, 0, input, true);
     world.Report(0, input);
   }
+  EXPECT_EQ(Now().exposure.silent_candidate, 0) << "it looks for seconds only";
+  world.clock.Advance(kSilentAfter);
   const Evidence after = Now();
   EXPECT_EQ(after.exposure.driving_s, before.exposure.driving_s);
   EXPECT_EQ(MetricOf(after, "rule/hard_braking").counts.stable_fired,
@@ -302,6 +306,22 @@ TEST_F(ObserverOfOneTest, WhoIsErasedLeavesCountsExamplesAndTheFilesOfRolloutsTh
   EXPECT_TRUE(world.disk.Exists("/gate/prod-1/evidence.json"));
 }
 
+TEST_F(ObserverOfOneTest, WhoIsErasedDoesNotComeBackByWhatTheAlertStoreTells) {
+  Work(0, 10);
+  Must(world.disk.MakeFolders("/erased"));
+  EXPECT_TRUE(Must(AppendErasure(world.disk, "/erased/list", CarOf(0, 1))));
+  world.surroundings.sights.authority = {.is_told = true,
+                                         .outputs_without = 2,
+                                         .vehicles = {CarOf(0, 1), CarOf(0, 2)},
+                                         .not_single = 0,
+                                         .what = "alert change 1"};
+  const Evidence evidence = Now();
+  const auto& seen =
+      evidence.invariants[static_cast<std::size_t>(Invariant::kOutputWithoutAuthority)];
+  EXPECT_EQ(seen.candidate.breaches, 2);
+  EXPECT_EQ(seen.vehicles, std::vector{CarOf(0, 2).ToHex()});
+}
+
 TEST_F(ObserverOfOneTest, AWorkerThatCrashesAgainAndAgainIsABreachAndOneThatIsKilledIsNone) {
   Work(0, 10);
   auto& worker = world.surroundings.sights.workers[1];
@@ -320,6 +340,96 @@ TEST_F(ObserverOfOneTest, AWorkerThatCrashesAgainAndAgainIsABreachAndOneThatIsKi
   EXPECT_EQ(breaches(), 1);
 }
 
+TEST_F(ObserverOfOneTest, CrashesOfBeforeAreNoneAndThoseSinceOutliveTheObserver) {
+  Work(0, 10);
+  auto& worker = world.surroundings.sights.workers[1];
+  world.surroundings.sights.workers[0].is_told = true;
+  worker = {.is_told = true,
+            .state = "running",
+            .restarts = 7,
+            .last_end = "was killed by signal 6 (Aborted)"};
+  const auto breaches = [&] {
+    return Now().invariants[static_cast<std::size_t>(Invariant::kCrashLoop)].candidate.breaches;
+  };
+  EXPECT_EQ(breaches(), 0) << "of another rollout";
+  worker.restarts = 9;
+  EXPECT_EQ(breaches(), 0);
+  Must(observer->SaveState());
+  observer = world.Observe("/gate/prod-1", world.disk);
+  EXPECT_EQ(breaches(), 0);
+  worker.restarts = 10;
+  EXPECT_EQ(breaches(), 1);
+  Must(observer->SaveState());
+  observer = world.Observe("/gate/prod-1", world.disk);
+  EXPECT_EQ(breaches(), 1);
+}
+
+TEST_F(ObserverOfOneTest, AReasonIsNewWhenStableDoesNotShowItSecondsLaterEither) {
+  Work(0, 10);
+  auto& [stable, candidate] = world.surroundings.sights.workers;
+  stable.is_told = candidate.is_told = true;
+  const auto seen = [&](Micros pass) {
+    world.clock.Advance(pass);
+    return Now().invariants[static_cast<std::size_t>(Invariant::kNewDeadLetterReason)];
+  };
+  candidate.drops["drops_total.safety.out_of_range"] = 3;
+  EXPECT_EQ(seen({}).candidate.breaches, 0) << "its file was read first";
+  EXPECT_EQ(seen(Micros::Seconds(2)).candidate.breaches, 0);
+  stable.drops = candidate.drops;
+  EXPECT_EQ(seen(Micros::Seconds(10)).candidate.breaches, 0);
+  stable.drops.clear();  // its worker began anew
+  EXPECT_EQ(seen(Micros::Seconds(10)).candidate.breaches, 0);
+  EXPECT_EQ(seen(Micros::Seconds(10)).candidate.breaches, 0);
+  Must(observer->SaveState());
+  observer = world.Observe("/gate/prod-1", world.disk);
+  EXPECT_EQ(seen(Micros::Seconds(10)).candidate.breaches, 0);
+  EXPECT_EQ(seen(Micros::Seconds(10)).candidate.breaches, 0);
+  candidate.drops["drops_total.safety.other"] = 5;
+  EXPECT_EQ(seen({}).candidate.breaches, 0);
+  EXPECT_EQ(seen(Micros::Seconds(5)).candidate.breaches, 5);
+  EXPECT_EQ(seen({}).stable.breaches, 0);
+  stable.drops["drops_total.safety.other"] = 1;
+  EXPECT_EQ(seen({}).stable.breaches, 1) << "it was only later: no release can be judged by it";
+}
+
+TEST_F(ObserverOfOneTest, ABreachThatIsToldOutlivesAKillRightBehind) {
+  Work(0, 10);
+  Now();
+  auto& [stable, candidate] = world.surroundings.sights.workers;
+  stable = candidate = {.is_told = true, .state = "running"};
+  candidate.state = "stopped";
+  const auto crash = static_cast<std::size_t>(Invariant::kCrashLoop);
+  EXPECT_EQ(Now().invariants[crash].candidate.breaches, 1);
+  candidate.state = "running";
+  observer = world.Observe("/gate/prod-1", world.disk);
+  EXPECT_EQ(Now().invariants[crash].candidate.breaches, 1);
+}
+
+TEST_F(ObserverOfOneTest, BytesThatAreNoTextAndTextsTooLongAreToldAllTheSame) {
+  Work(0, 10);
+  auto& [stable, candidate] = world.surroundings.sights.workers;
+  stable = candidate = {.is_told = true, .state = "running"};
+  candidate.state = "stopped";
+  candidate.reason = "\xff\xfe" + std::string(5'000, 'x');
+  Now();
+  Must(observer->WriteEvidence());
+  const auto text = Must(ReadWholeFile(world.disk, "/gate/prod-1/evidence.json"));
+  const auto read = EvidenceFromJson(nlohmann::json::parse(text));
+  ASSERT_TRUE(read.ok()) << read.error().ToString();
+  EXPECT_EQ(read->invariants[static_cast<std::size_t>(Invariant::kCrashLoop)].candidate.breaches,
+            1);
+}
+
+TEST(TidyTest, AFileThatCannotBeReadKeepsNoErasedVehicleInTheOthers) {
+  SimDisk disk;
+  Must(disk.MakeFolders("/gate/a/evidence.json"));
+  Must(disk.MakeFolders("/gate/b"));
+  Must(WriteFileDurably(disk, "/gate/b/state", "x"));
+  ErasureList erased(disk, "/erased/list");
+  EXPECT_FALSE(TidyKeptEvidence(disk, "/gate", "", erased).ok());
+  EXPECT_FALSE(disk.Exists("/gate/b/state"));
+}
+
 TEST_F(ObserverOfOneTest, InputThatNoMarkPassesIsStuckProgressAndOnlyOnceInAWhile) {
   Work(0, 10);
   world.surroundings.sights.safety_ends.assign(kPartitions, Offset{11});
@@ -330,6 +440,82 @@ TEST_F(ObserverOfOneTest, InputThatNoMarkPassesIsStuckProgressAndOnlyOnceInAWhil
   };
   EXPECT_EQ(stuck(Side::kCandidate), kPartitions);
   EXPECT_EQ(stuck(Side::kStable), kPartitions) << "the comparator shows the same";
+}
+
+TEST_F(ObserverOfOneTest, AStallThatStableGotOverMasksNothingAfterTenMinutes) {
+  Work(0, 10);
+  auto& [stable, candidate] = world.surroundings.sights.workers;
+  stable = candidate = {.is_told = true, .state = "stopped", .reason = "its disk is full"};
+  const auto seen = [&](Micros pass) {
+    world.clock.Advance(pass);
+    return Now().invariants[static_cast<std::size_t>(Invariant::kCrashLoop)];
+  };
+  EXPECT_EQ(seen({}).stable.breaches, 1);
+  EXPECT_EQ(seen(kMaskFor + kMaskFor).stable.breaches, 1) << "it still stands";
+  stable.state = candidate.state = "running";
+  EXPECT_EQ(seen(kMaskFor - Micros::Seconds(1)).stable.breaches, 1);
+  Must(observer->SaveState());
+  observer = world.Observe("/gate/prod-1", world.disk);
+  EXPECT_EQ(seen(Micros::Seconds(2)).stable.breaches, 0);
+  EXPECT_EQ(seen({}).candidate.breaches, 0) << "it was the same trouble";
+  candidate.state = "stopped";
+  EXPECT_EQ(seen({}).candidate.breaches, 1);
+  EXPECT_EQ(seen({}).stable.breaches, 0);
+}
+
+TEST_F(ObserverOfOneTest, WhatTheCandidateDidNotGetOverIsItsOwn) {
+  Work(0, 10);
+  auto& [stable, candidate] = world.surroundings.sights.workers;
+  stable = candidate = {.is_told = true, .state = "stopped", .reason = "its disk is full"};
+  const auto seen = [&](Micros pass) {
+    world.clock.Advance(pass);
+    return Now().invariants[static_cast<std::size_t>(Invariant::kCrashLoop)];
+  };
+  seen({});
+  stable.state = "running";
+  seen(kSameTrouble + Micros::Seconds(10));
+  candidate.state = "running";
+  EXPECT_EQ(seen(kMaskFor).candidate.breaches, 1);
+  EXPECT_EQ(seen({}).stable.breaches, 0);
+}
+
+TEST_F(ObserverOfOneTest, ARuleThatIsDeclaredAsGoneIsNoSilenceAndNeitherIsOneVehicleOfManyRules) {
+  GateSettings settings = testing::GoodSettings();
+  settings.metrics.resize(1);
+  settings.metrics[0].missing_margin = 0.97;
+  settings.metrics.resize(4, settings.metrics[0]);
+  for (std::size_t n = 0; n < 4; ++n) {
+    settings.metrics[n].name = std::array{"rule/hard_braking", "rule/b", "rule/c", "rule/d"}[n];
+  }
+  const auto seen = [&](bool is_declared) {
+    for (auto& metric : settings.metrics) metric.missing_max = is_declared ? 0.9 : 0.01;
+    Must(world.disk.MakeFolders("/gate/prod-1"));
+    Must(WriteFileDurably(world.disk, "/gate/prod-1/settings.json", ToJson(settings).dump()));
+    const Evidence evidence = Now();
+    EXPECT_EQ(evidence.basis.gate_digest, GateDigest(settings));
+    return evidence.invariants[static_cast<std::size_t>(Invariant::kSilence)].candidate;
+  };
+  seen(true);
+  Work(0, 60, false);
+  EXPECT_EQ(seen(true).breaches, 0);
+  seen(false);
+  for (std::uint64_t input = 60; input < 90; ++input) {
+    for (const char* rule : {"hard_braking", "b", "c", "d"}) {
+      world.stable.Say({.partition = 0,
+                        .input = input,
+                        .vehicle = CarOf(0, 1),
+                        .rule = rule,
+                        .event_ms = World::MsOf(input)});
+    }
+    for (std::uint16_t p = 0; p < kPartitions; ++p) {
+      world.stable.Mark(p, MarkAt(input + 1, World::MsOf(input)));
+      world.candidate.Mark(p, MarkAt(input + 1, World::MsOf(input)));
+    }
+  }
+  EXPECT_EQ(seen(false).breaches, 0) << "of one vehicle";
+  Work(90, 150, false);
+  EXPECT_EQ(seen(false).breaches, 1);
+  EXPECT_EQ(seen(false).vehicles, 5 * kPartitions);
 }
 
 TEST_F(ObserverOfOneTest, WhatIsBehindWhenItBeginsToLookHasNotGrownYet) {

@@ -69,8 +69,27 @@ void Pairing::Settle(PartitionId id) {
 
 void Pairing::TakeMark(Partition& partition, Side side, const journal::Mark& mark) {
   partition.log_time = std::max(partition.log_time, mark.log_time);
-  if (side == Side::kCandidate) NoteWarm(partition, mark);
+  if (side == Side::kCandidate) {
+    JudgeOutside(partition, mark);
+    NoteWarm(partition, mark);
+  }
   Expire(partition);
+}
+
+// What lies below the place where the rollout began is of another order, or of when it was stable;
+// where the stage grew, the candidate may speak before its next mark says so.
+void Pairing::JudgeOutside(Partition& partition, const journal::Mark& mark) {
+  const ConfigSeq began = options_.rollout.began;
+  const bool is_of_rollout = partition.config_seq >= began && mark.config_seq >= began;
+  const std::uint32_t lots = std::max({partition.lots, mark.lots, options_.rollout.shadow_lots});
+  for (const VehicleRef& vehicle : std::exchange(partition.unjudged, {})) {
+    if (!is_of_rollout || LotOf(options_.rollout.order, vehicle) < lots) continue;
+    ++outside_cohort_;
+    const bool is_told = std::find(outside_vehicles_.begin(), outside_vehicles_.end(), vehicle) !=
+                         outside_vehicles_.end();
+    if (!is_told && outside_vehicles_.size() < kExamplesMax) outside_vehicles_.push_back(vehicle);
+  }
+  partition.config_seq = mark.config_seq;
 }
 
 // As the publisher waits before it gives authority (docs/decisions/0009-authority-by-lot.md), but
@@ -132,13 +151,12 @@ void Pairing::TakeOutput(Partition& partition, Side side,
   partition.log_time = std::max(partition.log_time, Micros{output.receipt_time_us()});
   const internal::v1::Alert& alert = output.alert();
   const VehicleRef vehicle = RefOf(alert.vehicle_ref());
+  if (options_.erased != nullptr && options_.erased->Contains(vehicle)) return;
   const std::uint32_t lot = LotOf(options_.rollout.order, vehicle);
   if (lot >= std::max(partition.lots, options_.rollout.shadow_lots)) {
-    if (side == Side::kStable) return;
-    ++outside_cohort_;
-    const bool is_told = std::find(outside_vehicles_.begin(), outside_vehicles_.end(), vehicle) !=
-                         outside_vehicles_.end();
-    if (!is_told && outside_vehicles_.size() < kExamplesMax) outside_vehicles_.push_back(vehicle);
+    if (side == Side::kCandidate && partition.unjudged.size() < kUnjudgedMax) {
+      partition.unjudged.push_back(vehicle);
+    }
     return;
   }
   if (alert.state() != internal::v1::EPISODE_STATE_OPEN) return;
@@ -322,6 +340,7 @@ void Pairing::Forget(const ErasureList& erased) {
       pending_ -= waiting.second.size();
       return true;
     });
+    std::erase_if(partition.unjudged, [&](const VehicleRef& one) { return erased.Contains(one); });
     std::erase_if(partition.expiries,
                   [&](const Expiry& one) { return erased.Contains(one.vehicle); });
   }

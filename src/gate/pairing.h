@@ -26,6 +26,7 @@ inline constexpr std::size_t kPendingMax = 200'000;  // openings that wait for t
 inline constexpr std::size_t kVotesMax = 4'000'000;  // vehicles by rule
 inline constexpr std::size_t kRulesMax = 1'024;      // names; a release has at most 32
 inline constexpr std::size_t kQueuedMax = 100'000;   // outputs of a shard that wait for the other
+inline constexpr std::size_t kUnjudgedMax = 1'000;   // of a partition, between two marks; one tells
 inline constexpr Micros kToleranceMore = Micros::Seconds(1);
 
 struct PairingOptions {
@@ -34,6 +35,7 @@ struct PairingOptions {
   std::map<std::string, Micros> holds = {};
   Micros lateness = Micros::Seconds(300);  // log time that an opening waits for its like
   Micros not_before = Micros{INT64_MIN};   // log time; what was before is of another gate
+  const ErasureList* erased = nullptr;     // must outlive it; of who is in it nothing is taken
 };
 
 // What a vehicle has said of a rule; bits.
@@ -78,7 +80,8 @@ class Pairing {
   void Forget(const ErasureList& erased);  // whoever is in it leaves counts and examples
 
   const std::map<std::string, RuleVotes>& rules() const { return rules_; }
-  // Outputs of the candidate for vehicles that no config gave it.
+  // Outputs of the candidate, since the rollout began, for vehicles that no config gave it: by the
+  // lots of its marks on both sides of them, and of the config in force. Known at the mark above.
   std::int64_t outside_cohort() const { return outside_cohort_; }
   const std::vector<VehicleRef>& outside_vehicles() const { return outside_vehicles_; }
   std::string_view overflow() const { return overflow_; }  // "" = all was counted
@@ -131,13 +134,16 @@ class Pairing {
     Queue queues[2] = {};
     Offset done = {};
     Micros log_time = Micros{INT64_MIN};
-    std::uint32_t lots = 0;  // of the candidate's newest mark
+    std::uint32_t lots = 0;                 // of the candidate's newest mark
+    ConfigSeq config_seq = {};              // likewise
+    std::vector<VehicleRef> unjudged = {};  // of its outputs above that mark, outside those lots
     std::vector<Warm> warm = {};
     std::map<Key, std::vector<Waiting>> waiting = {};
     std::deque<Expiry> expiries = {};
   };
 
   void TakeMark(Partition& partition, Side side, const journal::Mark& mark);
+  void JudgeOutside(Partition& partition, const journal::Mark& mark);
   void NoteWarm(Partition& partition, const journal::Mark& mark) const;
   void TakeOutput(Partition& partition, Side side,
                   const internal::v1::JournalEntry::Output& output);

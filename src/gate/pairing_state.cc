@@ -51,6 +51,9 @@ void Pairing::EncodePartition(const Partition& partition, std::string& out) {
   PutLe(out, partition.done.value);
   PutLe(out, partition.log_time.value);
   PutLe(out, partition.lots);
+  PutLe(out, partition.config_seq.value);
+  PutLe(out, static_cast<std::uint32_t>(partition.unjudged.size()));
+  for (const VehicleRef& one : partition.unjudged) PutRef(out, one);
   PutLe(out, static_cast<std::uint32_t>(partition.warm.size()));
   for (const Warm& warm : partition.warm) {
     PutLe(out, warm.lots);
@@ -97,6 +100,10 @@ bool Pairing::DecodePartition(ByteReader& in, Partition& out) {
   out.done = Offset{in.Get<std::uint64_t>()};
   out.log_time = Micros{in.Get<std::int64_t>()};
   out.lots = in.Get<std::uint32_t>();
+  out.config_seq = ConfigSeq{in.Get<std::uint64_t>()};
+  for (auto left = GetCount(in, 16); left > 0 && in.ok(); --left) {
+    out.unjudged.push_back(GetRef(in));
+  }
   for (auto left = GetCount(in, 28); left > 0 && in.ok(); --left) {
     Warm warm;
     warm.lots = in.Get<std::uint32_t>();

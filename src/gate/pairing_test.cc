@@ -149,6 +149,93 @@ TEST_F(PairingTest, AVehicleOutsideTheShadowIsNotComparedAndTheCandidateMayNotSp
   EXPECT_EQ(pairing_->outside_vehicles(), std::vector{other});
 }
 
+// Shadow of one lot, which kCar alone has; the candidate's marks say more.
+class OutsideTest : public PairingTest {
+ protected:
+  OutsideTest() {
+    rollout_.shadow_lots = 1;
+    rollout_.order.always = {kCar};
+    rollout_.began = ConfigSeq{7};
+    pairing_ = std::make_unique<Pairing>(PairingOptions{.rollout = rollout_, .erased = &erased_});
+  }
+  void MarkOf(std::uint64_t below, std::uint64_t config_seq, std::uint32_t lots) {
+    for (const Side side : {Side::kStable, Side::kCandidate}) {
+      journal::Part part{.next = Offset{below}};
+      part.marks.push_back(MarkAt(below, static_cast<std::int64_t>(below) * 1'000, lots));
+      part.marks.back().config_seq = ConfigSeq{config_seq};
+      pairing_->Take(kPartition, side, std::move(part));
+    }
+    pairing_->Settle(kPartition);
+  }
+  void SayOf(std::uint64_t input) {
+    Say(Side::kCandidate,
+        {.input = input, .vehicle = kOther, .event_ms = static_cast<std::int64_t>(input) * 1'000});
+  }
+  const VehicleRef kOther = CarOf(0, 2);
+  contract::Rollout rollout_ = testing::RolloutOfAll();
+  SimDisk disk_;
+  ErasureList erased_{disk_, "/erased/list"};
+};
+
+TEST_F(OutsideTest, WhatWasSaidBeforeTheRolloutBeganIsNotJudgedByItsOrder) {
+  MarkOf(1, 3, kLots);
+  SayOf(5);
+  MarkOf(10, 4, 0);
+  SayOf(15);
+  MarkOf(20, 5, 0);
+  SayOf(25);  // the rollout may have begun behind it
+  MarkOf(30, 7, 1);
+  EXPECT_EQ(pairing_->outside_cohort(), 0);
+  SayOf(35);
+  EXPECT_EQ(pairing_->outside_cohort(), 0);
+  MarkOf(40, 7, 1);
+  EXPECT_EQ(pairing_->outside_cohort(), 1);
+}
+
+TEST_F(OutsideTest, WhereTheStageGrewTheMarkAboveSaysWhatWasAllowed) {
+  MarkOf(1, 7, 1);
+  SayOf(5);
+  MarkOf(10, 8, kLots);
+  SayOf(15);
+  MarkOf(20, 8, 1);
+  EXPECT_EQ(pairing_->outside_cohort(), 0);
+  SayOf(25);
+  MarkOf(30, 8, 1);
+  EXPECT_EQ(pairing_->outside_cohort(), 1);
+  EXPECT_EQ(pairing_->outside_vehicles(), std::vector{kOther});
+}
+
+TEST_F(OutsideTest, WhatWaitsForAMarkGoesThroughBytes) {
+  MarkOf(1, 7, 1);
+  SayOf(5);
+  for (const Side side : {Side::kStable, Side::kCandidate}) {
+    pairing_->Take(kPartition, side, {.next = Offset{6}});
+  }
+  pairing_->Settle(kPartition);
+  EXPECT_EQ(pairing_->outside_cohort(), 0);
+  std::string state;
+  pairing_->Encode(state);
+  ByteReader in(state);
+  *pairing_ = testing::Must(Pairing::Decode(in, {.rollout = rollout_}));
+  MarkOf(10, 7, 1);
+  EXPECT_EQ(pairing_->outside_cohort(), 1);
+}
+
+TEST_F(OutsideTest, OfWhoIsErasedNothingIsTaken) {
+  testing::Must(disk_.MakeFolders("/erased"));
+  testing::Must(AppendErasure(disk_, "/erased/list", kOther));
+  testing::Must(AppendErasure(disk_, "/erased/list", kCar));
+  EXPECT_TRUE(testing::Must(erased_.Refresh()));
+  MarkOf(1, 7, 1);
+  MarkOf(10, 7, 1);
+  SayOf(15);
+  Say(Side::kStable, {.input = 16, .event_ms = 16'000});
+  MarkOf(20, 7, 1);
+  MarkOf(4'000, 7, 1);
+  EXPECT_EQ(pairing_->outside_cohort(), 0);
+  EXPECT_EQ(VoteOf(), 0);
+}
+
 TEST_F(PairingTest, HowFarEachJournalWasReadChangesNothing) {
   // The same outputs and marks, once each side alone to its end, once in turns, once read twice.
   const auto run = [](int way) {

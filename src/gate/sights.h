@@ -27,10 +27,10 @@ struct WorkerSight {
   std::uint64_t partitions_stopped = 0;
 };
 
-// The alert store against its own ledger, since it was opened.
+// The alert store against its own ledger, since the rollout's observer began.
 struct AuthoritySight {
   bool is_told = false;
-  std::int64_t outputs_without = 0;  // changes that no row of the ledger stands behind
+  std::int64_t outputs_without = 0;  // the candidate's changes that no row stands behind
   std::vector<VehicleRef> vehicles = {};
   std::int64_t not_single = 0;  // partitions where lots have none, or two
   std::string what = {};        // of the first
@@ -47,6 +47,8 @@ struct Sights {
 class Surroundings {
  public:
   virtual ~Surroundings() = default;
+  // An observer begins: what was seen of the rollout before is none of its candidate's.
+  virtual void Begin() = 0;
   // By rule. Errors of reading a release.
   virtual Result<std::map<std::string, Micros>> HoldsOf(const std::string& release) = 0;
   // Digests by component.

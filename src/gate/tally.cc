@@ -71,6 +71,7 @@ void Add(const PairedCounts& from, PairedCounts& to) {
 
 // By how far the stream was read: a mark that stands while the other's goes on, or both stand.
 void Tally::FindSilent() {
+  if (!input_.is_silence_known) return;
   const auto at = input_.ingest.log_time();
   for (std::uint16_t p = 0; p < input_.comparison.options().partitions; ++p) {
     const PartitionId partition{p};
@@ -126,7 +127,7 @@ void Tally::Drive() {
   exposure.cohort_vehicles = in_cohort;
   exposure.driving_s = static_cast<double>(driving_us) / kUsInSecond;
   exposure.metres = static_cast<double>(millimetres) / kMmInMetre;
-  if (exposure.vehicles > 0) {
+  if (exposure.vehicles > 0 && driven().event_from() <= driven().event_to()) {
     exposure.event_from_us = driven().event_from().value;
     exposure.event_to_us = driven().event_to().value;
   }

@@ -20,6 +20,7 @@ struct TallyInput {
   const Ingest& ingest;
   std::vector<std::string> rules = {};  // of both releases, also those that never fired
   std::string rules_digest = {};        // the component that they are judged for
+  bool is_silence_known = true;  // the journals are open for long enough to have heard a mark
   std::int64_t settle_driving_us = 0;
   std::function<std::string(const VehicleRef&)> model_of = {};
 };
