@@ -60,23 +60,46 @@ Status PlaneState::CheckOneEvidenceGate(const json& stages) {
                            fmt::join(keys, " and "))};
 }
 
+// A gate that an open rollout's stages name was looked at when the rollout began: made one of
+// evidence now, it would be a second alpha, or evidence that nobody counted from the beginning.
+Status PlaneState::CheckNewEvidence(const std::string& gate) {
+  ASSIGN_OR_RETURN(const auto rollouts, db_.ListRollouts(""));
+  for (const json& rollout : rollouts) {
+    if (!IsOpen(PhaseIn(rollout)) || PhaseIn(rollout) == Phase::kWindow) continue;
+    const json& stages = rollout.at("stages");
+    const bool is_named = std::any_of(stages.begin(), stages.end(), [&](const json& stage) {
+      return stage.at("gate") == json(gate);
+    });
+    if (!is_named) continue;
+    return Error{Code::kRefused,
+                 fmt::format("rollout {} is open and its stages name this gate, which was none of "
+                             "kind evidence when it began: roll it back, or let it close, and "
+                             "change the gate then",
+                             rollout.at("id").get<std::string>())};
+  }
+  return Ok();
+}
+
 // Evidence under another gate begins anew, and so does the chance of a false halt: what an open
 // rollout has spent before counts.
-Status PlaneState::ChangeGate(const json& before, const json* after) {
-  if (before.at("kind") != json(kGateEvidence)) return Ok();
+Status PlaneState::ChangeGate(const std::string& key, const json* before, const json* after) {
+  const auto is_evidence = [](const json* gate) {
+    return gate != nullptr && gate->at("kind") == json(kGateEvidence);
+  };
+  if (!is_evidence(before)) return is_evidence(after) ? CheckNewEvidence(key) : Ok();
   ASSIGN_OR_RETURN(auto rollouts, db_.ListRollouts(""));
   for (json& rollout : rollouts) {
     if (!IsOpen(PhaseIn(rollout)) || PhaseIn(rollout) == Phase::kWindow) continue;
     ASSIGN_OR_RETURN(const auto used, EvidenceGateOf(rollout.at("stages")));
-    if (!used || used->at("key") != before.at("key")) continue;
+    if (!used || used->at("key") != json(key)) continue;
     const std::string id = rollout.at("id");
-    if (after == nullptr || after->at("kind") != json(kGateEvidence)) {
+    if (!is_evidence(after)) {
       return Error{Code::kRefused, fmt::format("rollout {} is open under this gate: roll it back, "
                                                "or let it close, and change the gate then",
                                                id)};
     }
     const double spent =
-        rollout.at("internal").value("alpha_spent", 0.0) + before.at("alpha_halt").get<double>();
+        rollout.at("internal").value("alpha_spent", 0.0) + before->at("alpha_halt").get<double>();
     const double next = after->at("alpha_halt");
     if (spent + next > kFalseHaltsMax + 1e-12) {
       return Error{Code::kRefused,

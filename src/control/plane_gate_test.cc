@@ -254,6 +254,26 @@ TEST_F(PlaneGateTest, AnotherGateVoidsTheEvidenceAndOnceTooOftenIsRefused) {
   EXPECT_TRUE(ReachesWith(Clean(), "authority"));
 }
 
+TEST_F(PlaneGateTest, NoGateBecomesOneOfEvidenceUnderAnOpenRollout) {
+  const json evidence = {{"kind", "evidence"}, {"dimensions", {"model"}}};
+  Put("gates", "later", {{"kind", "none"}});
+  json policy = Policy("demo");
+  policy["stages"][0]["gate"] = "evidence";
+  policy["stages"][1]["gate"] = "later";
+  Put("policies", "demo", policy);
+  InShadow();
+  EXPECT_EQ(RefusalOf(Do("local:0", "gates.put", "later", evidence)), Code::kRefused);
+  // Nor by way of a deletion; what no stage of it names may.
+  PutPolicy("evidence");
+  Must(Do("local:0", "gates.delete", "later"));
+  EXPECT_EQ(RefusalOf(Do("local:0", "gates.put", "later", evidence)), Code::kRefused);
+  Put("gates", "later", {{"kind", "manual"}});
+  Put("gates", "unused", evidence);
+  Must(Do("cn:anna", "rollback", "staging", {{"reason", "enough"}}));
+  ASSERT_TRUE(Reaches("staging", "withdrawn"));
+  Put("gates", "later", evidence);
+}
+
 TEST_F(PlaneGateTest, AGateThatHaltsByChanceTooOftenIsRefused) {
   const auto refused =
       Do("local:0", "gates.put", "loose", {{"kind", "evidence"}, {"alpha_halt", 0.05}});

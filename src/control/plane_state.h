@@ -172,7 +172,10 @@ class PlaneState {
   Result<const GateSight*> GateSightOf(const nlohmann::json& rollout);
   Result<std::optional<nlohmann::json>> EvidenceGateOf(const nlohmann::json& stages);
   Status CheckOneEvidenceGate(const nlohmann::json& stages);
-  Status ChangeGate(const nlohmann::json& before, const nlohmann::json* after);
+  Status CheckNewEvidence(const std::string& gate);
+  // nullptr: there is none before, or after.
+  Status ChangeGate(const std::string& key, const nlohmann::json* before,
+                    const nlohmann::json* after);
   // What an approval with this comment confirms of a cohort too small for bounds; null: nothing.
   Result<nlohmann::json> ConfirmationOf(const nlohmann::json& rollout, const std::string& comment);
   // Within the caller's transaction.
