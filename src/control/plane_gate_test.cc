@@ -1,4 +1,7 @@
 // The gate acts on what the observer left: it passes, holds or halts, and nothing passes unseen.
+#include <fmt/format.h>
+
+#include "control/control_db.h"
 #include "control/plane_testing.h"
 #include "gate/gate_testing.h"
 
@@ -330,6 +333,35 @@ TEST_F(PlaneGateTest, WhatHappensIsToldOnceAndInOrder) {
   const json told = Must(plane_->Do({"local:0"}, "status", {})).at("webhook");
   EXPECT_EQ(told.at("waiting"), 1);
   EXPECT_EQ(told.at("dead"), 1);
+}
+
+TEST_F(PlaneGateTest, WhatNobodyListenedToIsBoundedAndCounted) {
+  plane_.reset();
+  {
+    const std::string path = Paths("/control").data() + "/control/control.db";
+    ControlDb db = Must(ControlDb::Open(path, &vfs_));
+    const auto add = [&](const char* kind, int number) {
+      const json event = {{"number", number},   {"event", "rollout.held"},
+                          {"rollout", "old-1"}, {"at", "2026-01-01T00:00:00Z"},
+                          {"tries", 0},         {"last_error", ""}};
+      ASSERT_TRUE(db.Put(kind, fmt::format("{:016}", number), event).ok());
+    };
+    auto transaction = Must(db.Begin());
+    for (int i = 1; i <= 1000; ++i) add("dead-events", i);
+    for (int i = 1001; i <= 11'000; ++i) add("events", i);
+    ASSERT_TRUE(db.Put("counts", "events", {{"next", 11'001}, {"dropped", 7}}).ok());
+    ASSERT_TRUE(transaction.Commit().ok());
+  }
+  PlaneOptions options = Options("first");
+  options.keeps_events = true;
+  plane_ = Must(Plane::Open(std::move(options)));
+  Must(Tick(4));
+  InShadow();  // it holds, which is told
+  const json told = Must(plane_->Do({"local:0"}, "status", {})).at("webhook");
+  EXPECT_EQ(told.at("waiting"), 10'000);
+  EXPECT_EQ(told.at("dead"), 1000);
+  EXPECT_EQ(told.at("dropped"), 8);
+  EXPECT_EQ(told.at("dead_letters").back().at("number"), 11'001);
 }
 
 }  // namespace

@@ -180,6 +180,7 @@ class PlaneState {
   Result<nlohmann::json> ConfirmationOf(const nlohmann::json& rollout, const std::string& comment);
   // Within the caller's transaction.
   Status AddEvent(std::string_view name, const nlohmann::json& rollout);
+  Status PutDeadEvent(const nlohmann::json& event);
   Result<nlohmann::json> EventsInShort();
   Status NoteGate(nlohmann::json& rollout);
   Result<nlohmann::json> GateInShort(const nlohmann::json& rollout);
