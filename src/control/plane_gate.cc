@@ -14,6 +14,8 @@ namespace {
 
 using nlohmann::json;
 
+constexpr double kSameShare = 1e-9;  // as gate/judge.cc compares
+
 bool IsUnderGate(Phase phase) {
   return phase == Phase::kWarming || phase == Phase::kShadow || phase == Phase::kAuthority;
 }
@@ -174,10 +176,31 @@ Result<std::optional<Call>> PlaneState::GateHalts(const std::string& environment
   return std::optional<Call>(std::move(call));
 }
 
-Result<json> PlaneState::ConfirmationOf(const json& rollout, const std::string& comment) {
+// Kept is what there is now, which is never more than what was shown.
+Result<json> PlaneState::ConfirmationOf(const json& rollout, const std::string& comment,
+                                        const json& shown) {
   if (comment.empty() || !IsUnderGate(PhaseIn(rollout))) return json();
   ASSIGN_OR_RETURN(const GateSight* sight, GateSightOf(rollout));
-  if (sight == nullptr || !sight->report.needs_confirmation) return json();
+  if (sight != nullptr && !sight->report.needs_confirmation) return json();
+  if (sight == nullptr && shown.is_null()) return json();
+  if (shown.is_null()) {
+    return Error{Code::kRefused,
+                 fmt::format("a comment confirms now what the gate cannot see, so it has to say "
+                             "what was shown: `telltale approve {0} --comment …` shows it and says "
+                             "so, as \"shown\" of what GET /v1/rollouts/{0}/gate reports; without "
+                             "a comment the stage alone is approved",
+                             rollout.at("id").get<std::string>())};
+  }
+  const bool is_as_shown =
+      sight != nullptr && shown.at("gate_digest") == json(sight->report.gate_digest) &&
+      sight->report.discordant <= shown.at("discordant").get<std::int64_t>() &&
+      sight->report.detectable <= shown.at("detectable").get<double>() + kSameShare;
+  if (!is_as_shown) {
+    return Error{Code::kExists,
+                 fmt::format("what the gate of {} sees is another or worse than what was shown: "
+                             "look again, and confirm that",
+                             rollout.at("id").get<std::string>())};
+  }
   return json{{"gate_digest", sight->report.gate_digest},
               {"discordant", sight->report.discordant},
               {"detectable", sight->report.detectable}};

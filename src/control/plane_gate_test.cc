@@ -89,6 +89,17 @@ class PlaneGateTest : public PlaneTest {
     }
     return "";
   }
+  // What somebody reads of the gate before they confirm.
+  json Shown() {
+    const json report = Must(Do("local:0", "rollouts.gate", "staging-1")).at("report");
+    return {{"gate_digest", report.at("gate_digest")},
+            {"discordant", report.at("discordant")},
+            {"detectable", report.at("detectable")}};
+  }
+  Result<json> Confirm(const json& shown) {
+    return Do("cn:ben", "approve", "staging-1",
+              {{"comment", "I looked at them"}, {"shown", shown}});
+  }
   void InShadow(const std::string& release = "good") {
     Promote("staging", release);
     ASSERT_TRUE(Reaches("staging", "shadow"));
@@ -203,18 +214,50 @@ TEST_F(PlaneGateTest, ASmallCohortIsConfirmedByAPersonWithAComment) {
   EXPECT_NE(GateWaits().find("would not be seen"), std::string::npos) << GateWaits();
   Must(Do("cn:ben", "approve", "staging-1"));
   EXPECT_FALSE(ReachesWith(small, "authority", 20));  // without a comment nobody confirms
-  Must(Do("cn:ben", "approve", "staging-1", {{"comment", "40 test cars, I looked at them"}}));
+  const auto unseen = Do("cn:ben", "approve", "staging-1", {{"comment", "it will do"}});
+  ASSERT_EQ(RefusalOf(unseen), Code::kRefused);
+  EXPECT_NE(unseen.error().message.find("telltale approve"), std::string::npos);
+  Must(Confirm(Shown()));
   EXPECT_TRUE(ReachesWith(small, "authority", 40)) << GateWaits();
   EXPECT_EQ(RolloutOf("staging").at("approvals").back().at("confirms").at("discordant"), 0);
 }
 
-TEST_F(PlaneGateTest, AConfirmationIsOfWhatWasSeenThen) {
+TEST_F(PlaneGateTest, AConfirmationIsOfWhatWasShown) {
   InShadow();
   gate::Evidence small = Clean(40);
   EXPECT_FALSE(ReachesWith(small, "authority", 12));
-  Must(Do("cn:ben", "approve", "staging-1", {{"comment", "good"}}));
+  const json shown = Shown();
+  small.paired[1].counts.missing = 1;
+  EXPECT_FALSE(ReachesWith(small, "authority", 12));
+  EXPECT_EQ(RefusalOf(Confirm(shown)), Code::kExists);  // worse by now
+  json other = Shown();
+  other["gate_digest"] = std::string(64, '0');
+  EXPECT_EQ(RefusalOf(Confirm(other)), Code::kExists);
+  other = Shown();
+  other["detectable"] = other.at("detectable").get<double>() / 2;
+  EXPECT_EQ(RefusalOf(Confirm(other)), Code::kExists);
+  EXPECT_EQ(RefusalOf(Confirm({{"discordant", 0}})), Code::kInvalid);
+  EXPECT_TRUE(RolloutOf("staging").at("approvals").empty());
+}
+
+TEST_F(PlaneGateTest, AConfirmationHoldsForNothingWorseThanWhatThereWas) {
+  InShadow();
+  gate::Evidence small = Clean(40);
+  EXPECT_FALSE(ReachesWith(small, "authority", 12));
+  json boast = Shown();
+  boast["discordant"] = 1'000;
+  boast["detectable"] = 1;
+  Must(Confirm(boast));
   small.paired[1].counts.missing = 1;
   EXPECT_FALSE(ReachesWith(small, "authority", 40));
+}
+
+TEST_F(PlaneGateTest, AnApprovalBeforeControlHasLookedConfirmsNothing) {
+  InShadow();
+  EXPECT_FALSE(ReachesWith(Clean(40), "authority", 12));
+  const json shown = Shown();
+  Put("gates", "evidence", {{"kind", "evidence"}, {"soak_s", 1800}, {"dimensions", {"model"}}});
+  EXPECT_EQ(RefusalOf(Confirm(shown)), Code::kExists);
 }
 
 TEST_F(PlaneGateTest, WhereOneWorkerComputesForBothAPersonSaysThatItWillDo) {
@@ -224,7 +267,7 @@ TEST_F(PlaneGateTest, WhereOneWorkerComputesForBothAPersonSaysThatItWillDo) {
   Must(Tick(8));
   EXPECT_NE(GateWaits().find("confirmation: one worker computes for both"), std::string::npos)
       << GateWaits();
-  Must(Do("cn:ben", "approve", "staging-1", {{"comment", "the lake's report is clean"}}));
+  Must(Confirm(Shown()));
   EXPECT_TRUE(Reaches("staging", "authority"));
 }
 
