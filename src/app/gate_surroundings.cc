@@ -7,7 +7,7 @@
 
 #include "app/control_vehicles.h"
 #include "app/release_workers.h"
-#include "contract/contract.h"
+#include "control/opened_fields.h"
 #include "control/release.h"
 #include "gate/evidence.h"
 #include "safety/release.h"
@@ -18,7 +18,6 @@ namespace {
 using nlohmann::json;
 
 constexpr std::uint64_t kFileBytesMax = 1u << 20;
-constexpr std::uint64_t kContractBytesMax = 16u << 20;
 constexpr std::size_t kChangesBytesMax = 1u << 20;  // looked at in one turn
 constexpr Micros kModelsPace = Micros::Seconds(300);
 
@@ -62,21 +61,6 @@ bool HasSpeaker(const std::vector<publish::LedgerRow>& ledger, const json& chang
     const std::uint32_t lot = LotOf(row.order, vehicle);
     return lot >= row.lot_from && lot < row.lot_to;
   });
-}
-
-void FindOpened(const std::vector<contract::Field>& before,
-                const std::vector<contract::Field>& after, const std::string& prefix,
-                std::vector<std::string>& opened) {
-  for (const contract::Field& field : after) {
-    const auto old = std::find_if(before.begin(), before.end(), [&](const contract::Field& one) {
-      return one.number == field.number;
-    });
-    if (old == before.end()) continue;
-    if (old->privacy != contract::Privacy::kOpen && field.privacy == contract::Privacy::kOpen) {
-      opened.push_back(prefix + field.name);
-    }
-    FindOpened(old->members, field.members, prefix + field.name + ".", opened);
-  }
 }
 
 }  // namespace
@@ -193,31 +177,13 @@ Status GateSurroundings::CheckAuthority(const std::string& candidate) {
 void GateSurroundings::LookAtContracts(const std::string& stable, const std::string& candidate,
                                        gate::Sights& sights) {
   if (contracts_of_ != stable + candidate) {
-    auto opened = OpenedFields(stable, candidate);
+    auto opened = control::OpenedFieldsOf(disk_, paths_, stable, candidate);
     if (!opened.ok()) return;
     opened_fields_ = std::move(*opened);
     contracts_of_ = stable + candidate;
   }
   sights.has_contracts = true;
   sights.opened_fields = opened_fields_;
-}
-
-Result<std::vector<std::string>> GateSurroundings::OpenedFields(const std::string& stable,
-                                                                const std::string& candidate) {
-  const auto read =
-      [this](const std::string& release) -> Result<std::shared_ptr<const contract::Contract>> {
-    ASSIGN_OR_RETURN(auto components, ComponentsOf(release));
-    ASSIGN_OR_RETURN(
-        const std::string bytes,
-        ReadWholeFile(disk_, paths_.contracts() + "/" + components["contract"] + ".desc",
-                      kContractBytesMax));
-    return contract::Contract::FromDescriptorSet(bytes);
-  };
-  ASSIGN_OR_RETURN(const auto before, read(stable));
-  ASSIGN_OR_RETURN(const auto after, read(candidate));
-  std::vector<std::string> opened;
-  FindOpened(before->fields(), after->fields(), "", opened);
-  return opened;
 }
 
 void GateSurroundings::LookAtEnds(gate::Sights& sights) {

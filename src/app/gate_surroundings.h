@@ -36,8 +36,6 @@ class GateSurroundings final : public gate::Surroundings {
   Status CheckAuthority(const std::string& candidate);
   void LookAtContracts(const std::string& stable, const std::string& candidate,
                        gate::Sights& sights);
-  Result<std::vector<std::string>> OpenedFields(const std::string& stable,
-                                                const std::string& candidate);
   void LookAtEnds(gate::Sights& sights);
 
   Disk& disk_;

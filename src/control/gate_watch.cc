@@ -6,6 +6,7 @@
 #include <set>
 
 #include "control/json_reader.h"
+#include "control/opened_fields.h"
 #include "seal/seal.h"
 
 namespace telltale::control {
@@ -138,9 +139,36 @@ void GateWatch::Judge(const Result<std::string>& text, const GateQuestion& quest
   LookBack(std::move(*evidence), now);
 }
 
+Status GateWatch::FindOpened(Disk& disk, const Paths& environment, const GateNames& names) {
+  if (opened_) return Ok();
+  ASSIGN_OR_RETURN(auto opened, OpenedFieldsOf(disk, environment, names.stable, names.candidate));
+  std::erase_if(opened, [&](const std::string& field) {
+    return parts_->declared.Find(DeclaredChange::About::kField, field) != nullptr;
+  });
+  opened_ = std::move(opened);
+  return Ok();
+}
+
 // The alerts are the same by how it is built; for the rest there is what the lake compares, and a
-// person who has looked at it.
-void GateWatch::JudgeOneSpeaker(const GateQuestion& question) {
+// person who has looked at it. No observer counts here, so what is to lie open is looked at too.
+void GateWatch::JudgeOneSpeaker(Disk& disk, const Paths& environment,
+                                const GateQuestion& question) {
+  if (const Status found = FindOpened(disk, environment, question.names); !found.ok()) {
+    sight_.report = HoldReport(sight_.settings, gate::Rule::kSettingsInvalid,
+                               "the contracts cannot be read: " + found.error().ToString());
+    return;
+  }
+  if (!opened_->empty()) {
+    sight_.report = HoldReport(sight_.settings, gate::Rule::kSealedToOpen, "");
+    sight_.report.holds.clear();
+    sight_.report.gate_digest = gate::GateDigest(sight_.settings);
+    sight_.report.verdict = {
+        gate::Outcome::kHalt, gate::Rule::kSealedToOpen,
+        fmt::format("{} fields that stable's contract seals are open in the candidate's, {} first, "
+                    "and it declares nothing of them",
+                    opened_->size(), opened_->front())};
+    return;
+  }
   gate::Report report = HoldReport(
       sight_.settings, gate::Rule::kConfirmation,
       "one worker computes for both releases, so nothing of their alerts can be compared: somebody "
@@ -180,7 +208,7 @@ GateSight GateWatch::Look(Disk& disk, const Paths& environment, Installation& in
                           const GateQuestion& question, Micros now) {
   if (!Prepare(disk, environment, installation, question)) return sight_;
   if (question.has_one_speaker) {
-    JudgeOneSpeaker(question);
+    JudgeOneSpeaker(disk, environment, question);
     return sight_;
   }
   const auto text = installation.GateEvidence(sight_.rollout);

@@ -47,13 +47,15 @@ class GateWatch {
   bool Prepare(Disk& disk, const Paths& environment, Installation& installation,
                const GateQuestion& question);
   void Judge(const Result<std::string>& text, const GateQuestion& question, Micros now);
-  void JudgeOneSpeaker(const GateQuestion& question);
+  void JudgeOneSpeaker(Disk& disk, const Paths& environment, const GateQuestion& question);
+  Status FindOpened(Disk& disk, const Paths& environment, const GateNames& names);
   void LookBack(gate::Evidence evidence, Micros now);
 
   GateSight sight_;
   std::optional<GateParts> parts_;
-  std::string written_;  // settings that lie with the observer
-  std::string judged_;   // what the report is of
+  std::optional<std::vector<std::string>> opened_;  // fields, and nothing is declared of them
+  std::string written_;                             // settings that lie with the observer
+  std::string judged_;                              // what the report is of
   Micros judged_at_ = {};
   std::optional<gate::Evidence> before_;  // the newest that went on from what was before it
   std::optional<Micros> back_since_;      // since when counts are lower than in it

@@ -39,7 +39,23 @@ Status PlaneState::AddEvent(std::string_view name, const json& rollout) {
                       {"tries", 0},
                       {"last_error", ""}};
   ASSIGN_OR_RETURN(const auto waiting, db_.List(kWaiting));
-  return db_.Put(waiting.size() < kWaitingMax ? kWaiting : kDead, KeyOf(number), event);
+  if (waiting.size() >= kWaitingMax) return PutDeadEvent(event);
+  return db_.Put(kWaiting, KeyOf(number), event);
+}
+
+// Within the caller's transaction.
+Status PlaneState::PutDeadEvent(const json& event) {
+  RETURN_IF_ERROR(db_.Put(kDead, KeyOf(event.at("number").get<std::uint64_t>()), event));
+  ASSIGN_OR_RETURN(const auto dead, db_.List(kDead));
+  if (dead.size() <= kDeadMax) return Ok();
+  const std::size_t over = dead.size() - kDeadMax;
+  for (std::size_t i = 0; i < over; ++i) {
+    RETURN_IF_ERROR(db_.Delete(kDead, KeyOf(dead[i].at("number").get<std::uint64_t>())));
+  }
+  ASSIGN_OR_RETURN(auto counts, db_.Find("counts", kWaiting));
+  if (!counts) return Ok();
+  (*counts)["dropped"] = counts->at("dropped").get<std::uint64_t>() + over;
+  return db_.Put("counts", kWaiting, *counts);
 }
 
 Result<std::vector<json>> PlaneState::Events(std::size_t most) {
@@ -57,18 +73,7 @@ Status PlaneState::KeepEvent(const json& event, EventFate fate) {
     return transaction.Commit();
   }
   RETURN_IF_ERROR(db_.Delete(kWaiting, key));
-  if (fate == EventFate::kDead) {
-    RETURN_IF_ERROR(db_.Put(kDead, key, event));
-    ASSIGN_OR_RETURN(const auto dead, db_.List(kDead));
-    if (dead.size() > kDeadMax) {
-      ASSIGN_OR_RETURN(auto counts, db_.Find("counts", kWaiting));
-      if (counts) {
-        (*counts)["dropped"] = counts->at("dropped").get<std::uint64_t>() + 1;
-        RETURN_IF_ERROR(db_.Put("counts", kWaiting, *counts));
-      }
-      RETURN_IF_ERROR(db_.Delete(kDead, KeyOf(dead.front().at("number").get<std::uint64_t>())));
-    }
-  }
+  if (fate == EventFate::kDead) RETURN_IF_ERROR(PutDeadEvent(event));
   return transaction.Commit();
 }
 

@@ -14,6 +14,8 @@ namespace {
 
 using nlohmann::json;
 
+constexpr double kSameShare = 1e-9;  // as gate/judge.cc compares
+
 bool IsUnderGate(Phase phase) {
   return phase == Phase::kWarming || phase == Phase::kShadow || phase == Phase::kAuthority;
 }
@@ -60,23 +62,46 @@ Status PlaneState::CheckOneEvidenceGate(const json& stages) {
                            fmt::join(keys, " and "))};
 }
 
+// A gate that an open rollout's stages name was looked at when the rollout began: made one of
+// evidence now, it would be a second alpha, or evidence that nobody counted from the beginning.
+Status PlaneState::CheckNewEvidence(const std::string& gate) {
+  ASSIGN_OR_RETURN(const auto rollouts, db_.ListRollouts(""));
+  for (const json& rollout : rollouts) {
+    if (!IsOpen(PhaseIn(rollout)) || PhaseIn(rollout) == Phase::kWindow) continue;
+    const json& stages = rollout.at("stages");
+    const bool is_named = std::any_of(stages.begin(), stages.end(), [&](const json& stage) {
+      return stage.at("gate") == json(gate);
+    });
+    if (!is_named) continue;
+    return Error{Code::kRefused,
+                 fmt::format("rollout {} is open and its stages name this gate, which was none of "
+                             "kind evidence when it began: roll it back, or let it close, and "
+                             "change the gate then",
+                             rollout.at("id").get<std::string>())};
+  }
+  return Ok();
+}
+
 // Evidence under another gate begins anew, and so does the chance of a false halt: what an open
 // rollout has spent before counts.
-Status PlaneState::ChangeGate(const json& before, const json* after) {
-  if (before.at("kind") != json(kGateEvidence)) return Ok();
+Status PlaneState::ChangeGate(const std::string& key, const json* before, const json* after) {
+  const auto is_evidence = [](const json* gate) {
+    return gate != nullptr && gate->at("kind") == json(kGateEvidence);
+  };
+  if (!is_evidence(before)) return is_evidence(after) ? CheckNewEvidence(key) : Ok();
   ASSIGN_OR_RETURN(auto rollouts, db_.ListRollouts(""));
   for (json& rollout : rollouts) {
     if (!IsOpen(PhaseIn(rollout)) || PhaseIn(rollout) == Phase::kWindow) continue;
     ASSIGN_OR_RETURN(const auto used, EvidenceGateOf(rollout.at("stages")));
-    if (!used || used->at("key") != before.at("key")) continue;
+    if (!used || used->at("key") != json(key)) continue;
     const std::string id = rollout.at("id");
-    if (after == nullptr || after->at("kind") != json(kGateEvidence)) {
+    if (!is_evidence(after)) {
       return Error{Code::kRefused, fmt::format("rollout {} is open under this gate: roll it back, "
                                                "or let it close, and change the gate then",
                                                id)};
     }
     const double spent =
-        rollout.at("internal").value("alpha_spent", 0.0) + before.at("alpha_halt").get<double>();
+        rollout.at("internal").value("alpha_spent", 0.0) + before->at("alpha_halt").get<double>();
     const double next = after->at("alpha_halt");
     if (spent + next > kFalseHaltsMax + 1e-12) {
       return Error{Code::kRefused,
@@ -151,10 +176,31 @@ Result<std::optional<Call>> PlaneState::GateHalts(const std::string& environment
   return std::optional<Call>(std::move(call));
 }
 
-Result<json> PlaneState::ConfirmationOf(const json& rollout, const std::string& comment) {
+// Kept is what there is now, which is never more than what was shown.
+Result<json> PlaneState::ConfirmationOf(const json& rollout, const std::string& comment,
+                                        const json& shown) {
   if (comment.empty() || !IsUnderGate(PhaseIn(rollout))) return json();
   ASSIGN_OR_RETURN(const GateSight* sight, GateSightOf(rollout));
-  if (sight == nullptr || !sight->report.needs_confirmation) return json();
+  if (sight != nullptr && !sight->report.needs_confirmation) return json();
+  if (sight == nullptr && shown.is_null()) return json();
+  if (shown.is_null()) {
+    return Error{Code::kRefused,
+                 fmt::format("a comment confirms now what the gate cannot see, so it has to say "
+                             "what was shown: `telltale approve {0} --comment …` shows it and says "
+                             "so, as \"shown\" of what GET /v1/rollouts/{0}/gate reports; without "
+                             "a comment the stage alone is approved",
+                             rollout.at("id").get<std::string>())};
+  }
+  const bool is_as_shown =
+      sight != nullptr && shown.at("gate_digest") == json(sight->report.gate_digest) &&
+      sight->report.discordant <= shown.at("discordant").get<std::int64_t>() &&
+      sight->report.detectable <= shown.at("detectable").get<double>() + kSameShare;
+  if (!is_as_shown) {
+    return Error{Code::kExists,
+                 fmt::format("what the gate of {} sees is another or worse than what was shown: "
+                             "look again, and confirm that",
+                             rollout.at("id").get<std::string>())};
+  }
   return json{{"gate_digest", sight->report.gate_digest},
               {"discordant", sight->report.discordant},
               {"detectable", sight->report.detectable}};

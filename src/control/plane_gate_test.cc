@@ -1,4 +1,7 @@
 // The gate acts on what the observer left: it passes, holds or halts, and nothing passes unseen.
+#include <fmt/format.h>
+
+#include "control/control_db.h"
 #include "control/objects.h"
 #include "control/plane_testing.h"
 #include "gate/gate_testing.h"
@@ -86,6 +89,17 @@ class PlaneGateTest : public PlaneTest {
       if (one.at("code") == "gate") return one.at("message");
     }
     return "";
+  }
+  // What somebody reads of the gate before they confirm.
+  json Shown() {
+    const json report = Must(Do("local:0", "rollouts.gate", "staging-1")).at("report");
+    return {{"gate_digest", report.at("gate_digest")},
+            {"discordant", report.at("discordant")},
+            {"detectable", report.at("detectable")}};
+  }
+  Result<json> Confirm(const json& shown) {
+    return Do("cn:ben", "approve", "staging-1",
+              {{"comment", "I looked at them"}, {"shown", shown}});
   }
   void InShadow(const std::string& release = "good") {
     Promote("staging", release);
@@ -201,18 +215,50 @@ TEST_F(PlaneGateTest, ASmallCohortIsConfirmedByAPersonWithAComment) {
   EXPECT_NE(GateWaits().find("would not be seen"), std::string::npos) << GateWaits();
   Must(Do("cn:ben", "approve", "staging-1"));
   EXPECT_FALSE(ReachesWith(small, "authority", 20));  // without a comment nobody confirms
-  Must(Do("cn:ben", "approve", "staging-1", {{"comment", "40 test cars, I looked at them"}}));
+  const auto unseen = Do("cn:ben", "approve", "staging-1", {{"comment", "it will do"}});
+  ASSERT_EQ(RefusalOf(unseen), Code::kRefused);
+  EXPECT_NE(unseen.error().message.find("telltale approve"), std::string::npos);
+  Must(Confirm(Shown()));
   EXPECT_TRUE(ReachesWith(small, "authority", 40)) << GateWaits();
   EXPECT_EQ(RolloutOf("staging").at("approvals").back().at("confirms").at("discordant"), 0);
 }
 
-TEST_F(PlaneGateTest, AConfirmationIsOfWhatWasSeenThen) {
+TEST_F(PlaneGateTest, AConfirmationIsOfWhatWasShown) {
   InShadow();
   gate::Evidence small = Clean(40);
   EXPECT_FALSE(ReachesWith(small, "authority", 12));
-  Must(Do("cn:ben", "approve", "staging-1", {{"comment", "good"}}));
+  const json shown = Shown();
+  small.paired[1].counts.missing = 1;
+  EXPECT_FALSE(ReachesWith(small, "authority", 12));
+  EXPECT_EQ(RefusalOf(Confirm(shown)), Code::kExists);  // worse by now
+  json other = Shown();
+  other["gate_digest"] = std::string(64, '0');
+  EXPECT_EQ(RefusalOf(Confirm(other)), Code::kExists);
+  other = Shown();
+  other["detectable"] = other.at("detectable").get<double>() / 2;
+  EXPECT_EQ(RefusalOf(Confirm(other)), Code::kExists);
+  EXPECT_EQ(RefusalOf(Confirm({{"discordant", 0}})), Code::kInvalid);
+  EXPECT_TRUE(RolloutOf("staging").at("approvals").empty());
+}
+
+TEST_F(PlaneGateTest, AConfirmationHoldsForNothingWorseThanWhatThereWas) {
+  InShadow();
+  gate::Evidence small = Clean(40);
+  EXPECT_FALSE(ReachesWith(small, "authority", 12));
+  json boast = Shown();
+  boast["discordant"] = 1'000;
+  boast["detectable"] = 1;
+  Must(Confirm(boast));
   small.paired[1].counts.missing = 1;
   EXPECT_FALSE(ReachesWith(small, "authority", 40));
+}
+
+TEST_F(PlaneGateTest, AnApprovalBeforeControlHasLookedConfirmsNothing) {
+  InShadow();
+  EXPECT_FALSE(ReachesWith(Clean(40), "authority", 12));
+  const json shown = Shown();
+  Put("gates", "evidence", {{"kind", "evidence"}, {"soak_s", 1800}, {"dimensions", {"model"}}});
+  EXPECT_EQ(RefusalOf(Confirm(shown)), Code::kExists);
 }
 
 TEST_F(PlaneGateTest, WhereOneWorkerComputesForBothAPersonSaysThatItWillDo) {
@@ -222,7 +268,7 @@ TEST_F(PlaneGateTest, WhereOneWorkerComputesForBothAPersonSaysThatItWillDo) {
   Must(Tick(8));
   EXPECT_NE(GateWaits().find("confirmation: one worker computes for both"), std::string::npos)
       << GateWaits();
-  Must(Do("cn:ben", "approve", "staging-1", {{"comment", "the lake's report is clean"}}));
+  Must(Confirm(Shown()));
   EXPECT_TRUE(Reaches("staging", "authority"));
 }
 
@@ -272,6 +318,26 @@ TEST_F(PlaneGateTest, AGateThatNamesSomethingTwiceIsRefusedAndSaysWhat) {
     gate[list][1]["name"] = "another";
     EXPECT_TRUE(ReadObject(kGates, "once", gate).ok()) << list;
   }
+}
+
+TEST_F(PlaneGateTest, NoGateBecomesOneOfEvidenceUnderAnOpenRollout) {
+  const json evidence = {{"kind", "evidence"}, {"dimensions", {"model"}}};
+  Put("gates", "later", {{"kind", "none"}});
+  json policy = Policy("demo");
+  policy["stages"][0]["gate"] = "evidence";
+  policy["stages"][1]["gate"] = "later";
+  Put("policies", "demo", policy);
+  InShadow();
+  EXPECT_EQ(RefusalOf(Do("local:0", "gates.put", "later", evidence)), Code::kRefused);
+  // Nor by way of a deletion; what no stage of it names may.
+  PutPolicy("evidence");
+  Must(Do("local:0", "gates.delete", "later"));
+  EXPECT_EQ(RefusalOf(Do("local:0", "gates.put", "later", evidence)), Code::kRefused);
+  Put("gates", "later", {{"kind", "manual"}});
+  Put("gates", "unused", evidence);
+  Must(Do("cn:anna", "rollback", "staging", {{"reason", "enough"}}));
+  ASSERT_TRUE(Reaches("staging", "withdrawn"));
+  Put("gates", "later", evidence);
 }
 
 TEST_F(PlaneGateTest, AGateThatHaltsByChanceTooOftenIsRefused) {
@@ -330,6 +396,35 @@ TEST_F(PlaneGateTest, WhatHappensIsToldOnceAndInOrder) {
   const json told = Must(plane_->Do({"local:0"}, "status", {})).at("webhook");
   EXPECT_EQ(told.at("waiting"), 1);
   EXPECT_EQ(told.at("dead"), 1);
+}
+
+TEST_F(PlaneGateTest, WhatNobodyListenedToIsBoundedAndCounted) {
+  plane_.reset();
+  {
+    const std::string path = Paths("/control").data() + "/control/control.db";
+    ControlDb db = Must(ControlDb::Open(path, &vfs_));
+    const auto add = [&](const char* kind, int number) {
+      const json event = {{"number", number},   {"event", "rollout.held"},
+                          {"rollout", "old-1"}, {"at", "2026-01-01T00:00:00Z"},
+                          {"tries", 0},         {"last_error", ""}};
+      ASSERT_TRUE(db.Put(kind, fmt::format("{:016}", number), event).ok());
+    };
+    auto transaction = Must(db.Begin());
+    for (int i = 1; i <= 1000; ++i) add("dead-events", i);
+    for (int i = 1001; i <= 11'000; ++i) add("events", i);
+    ASSERT_TRUE(db.Put("counts", "events", {{"next", 11'001}, {"dropped", 7}}).ok());
+    ASSERT_TRUE(transaction.Commit().ok());
+  }
+  PlaneOptions options = Options("first");
+  options.keeps_events = true;
+  plane_ = Must(Plane::Open(std::move(options)));
+  Must(Tick(4));
+  InShadow();  // it holds, which is told
+  const json told = Must(plane_->Do({"local:0"}, "status", {})).at("webhook");
+  EXPECT_EQ(told.at("waiting"), 10'000);
+  EXPECT_EQ(told.at("dead"), 1000);
+  EXPECT_EQ(told.at("dropped"), 8);
+  EXPECT_EQ(told.at("dead_letters").back().at("number"), 11'001);
 }
 
 }  // namespace

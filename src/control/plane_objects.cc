@@ -77,7 +77,9 @@ Result<json> PlaneState::PutObject(std::string_view kind, const Call& call) {
   if (kind == kEnvironments) RETURN_IF_ERROR(CheckEnvironment(object));
   ASSIGN_OR_RETURN(const auto before, db_.Find(kind, call.key));
   if (before && *before == object) return object;  // nothing to write down
-  if (kind == kGates && before) RETURN_IF_ERROR(ChangeGate(*before, &object));
+  if (kind == kGates) {
+    RETURN_IF_ERROR(ChangeGate(call.key, before ? &*before : nullptr, &object));
+  }
   RETURN_IF_ERROR(db_.Put(kind, call.key, object));
   RETURN_IF_ERROR(Note(call, kind == kEnvironments ? call.key : ""));
   RETURN_IF_ERROR(transaction.Commit());
@@ -119,7 +121,7 @@ Result<json> PlaneState::DeleteObject(std::string_view kind, const Call& call) {
       RETURN_IF_ERROR(db_.Delete(of, call.key));
     }
   }
-  if (kind == kGates) RETURN_IF_ERROR(ChangeGate(object, nullptr));
+  if (kind == kGates) RETURN_IF_ERROR(ChangeGate(call.key, &object, nullptr));
   RETURN_IF_ERROR(db_.Delete(kind, call.key));
   RETURN_IF_ERROR(Note(call, kind == kEnvironments ? call.key : ""));
   RETURN_IF_ERROR(transaction.Commit());

@@ -14,9 +14,24 @@ using nlohmann::json;
 
 constexpr Micros kSecondSignature = Micros::Seconds(24 * 3600);
 constexpr std::size_t kReinstaters = 2;
+constexpr std::int64_t kVehiclesMost = 1'000'000'000;
 
 bool Has(const json& list, const std::string& subject) {
   return std::find(list.begin(), list.end(), json(subject)) != list.end();
+}
+
+// What the gate showed to who confirms it; null where nothing did.
+json ShownIn(JsonReader& read) {
+  const json given = read.Any("shown");
+  if (given.is_null()) return given;
+  JsonReader one(given, "shown");
+  json shown = {{"gate_digest", one.Digest("gate_digest")},
+                {"discordant", one.Whole("discordant", std::nullopt, 0, kVehiclesMost)},
+                {"detectable", one.Number("detectable", 1, 0, 1)}};
+  // Whoever does not say how much could not be seen has not been shown it.
+  if (given.is_object() && !given.contains("detectable")) one.Mistake("\"detectable\" is missing");
+  if (const auto status = one.Done(); !status.ok()) read.Mistake(status.error().message);
+  return shown;
 }
 
 }  // namespace
@@ -24,12 +39,13 @@ bool Has(const json& list, const std::string& subject) {
 Result<json> PlaneState::Approve(const Call& call) {
   JsonReader read(call.body, "approval");
   const std::string comment = read.Text("comment", "");
+  const json shown = ShownIn(read);
   RETURN_IF_ERROR(read.Done());
   ASSIGN_OR_RETURN(auto transaction, db_.Begin());
   ASSIGN_OR_RETURN(auto rollout, db_.FindRollout(call.key));
   if (!rollout) return Error{Code::kNotFound, "no rollout " + call.key};
   const Phase phase = PhaseIn(*rollout);
-  ASSIGN_OR_RETURN(const json confirms, ConfirmationOf(*rollout, comment));
+  ASSIGN_OR_RETURN(const json confirms, ConfirmationOf(*rollout, comment, shown));
   const bool is_asked =
       phase <= Phase::kShadow || (phase == Phase::kAuthority && !confirms.is_null());
   if (!is_asked) {

@@ -172,11 +172,19 @@ class PlaneState {
   Result<const GateSight*> GateSightOf(const nlohmann::json& rollout);
   Result<std::optional<nlohmann::json>> EvidenceGateOf(const nlohmann::json& stages);
   Status CheckOneEvidenceGate(const nlohmann::json& stages);
-  Status ChangeGate(const nlohmann::json& before, const nlohmann::json* after);
+  Status CheckNewEvidence(const std::string& gate);
+  // nullptr: there is none before, or after.
+  Status ChangeGate(const std::string& key, const nlohmann::json* before,
+                    const nlohmann::json* after);
   // What an approval with this comment confirms of a cohort too small for bounds; null: nothing.
-  Result<nlohmann::json> ConfirmationOf(const nlohmann::json& rollout, const std::string& comment);
+  // `shown`: what its author saw, of the same members, or null.
+  //   kRefused  something is to be confirmed and nothing was shown
+  //   kExists   it is worse than what was shown, or of another gate
+  Result<nlohmann::json> ConfirmationOf(const nlohmann::json& rollout, const std::string& comment,
+                                        const nlohmann::json& shown);
   // Within the caller's transaction.
   Status AddEvent(std::string_view name, const nlohmann::json& rollout);
+  Status PutDeadEvent(const nlohmann::json& event);
   Result<nlohmann::json> EventsInShort();
   Status NoteGate(nlohmann::json& rollout);
   Result<nlohmann::json> GateInShort(const nlohmann::json& rollout);

@@ -224,6 +224,8 @@ TEST_F(PlaneTest, AHoldStopsTheWayForwardAndNotTheWayBack) {
   Must(Do("cn:anna", "resume", "staging"));
   ASSERT_TRUE(Reaches("staging", "authority"));
   Must(Do("cn:anna", "hold", "staging"));
+  Must(Tick(400));
+  EXPECT_EQ(RolloutOf("staging").at("waits_for").at(0).at("message"), "held, without a reason");
   Must(Do("cn:anna", "rollback", "staging"));
   EXPECT_EQ(PhaseOfNow("staging"), "withdrawn");
 }

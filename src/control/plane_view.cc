@@ -139,7 +139,10 @@ Status PlaneState::ViewBreakGlass(const json& rollout, RolloutView& view) {
 Status PlaneState::ViewObjects(const json& rollout, RolloutView& view) {
   const std::string environment = rollout.at("environment");
   ASSIGN_OR_RETURN(const auto hold, db_.Find("holds", environment));
-  if (hold) view.hold = "held: " + hold->at("reason").get<std::string>();
+  if (hold) {
+    const std::string reason = hold->at("reason");
+    view.hold = reason.empty() ? "held, without a reason" : "held: " + reason;
+  }
   // A freeze holds at once for what is under way.
   ASSIGN_OR_RETURN(const auto policy, db_.Find(kPolicies, rollout.at("policy")));
   view.freeze = FreezeOf((policy ? *policy : rollout).at("freeze_windows"), Now());

@@ -144,6 +144,11 @@ def test_a_twin_passes_on_evidence_and_a_bad_candidate_halts_by_itself(control, 
     assert "below_minimum_vehicles: 40 vehicles had input, 200 needed" in explained
     assert "\x1b" not in explained
     assert f"telltale approve {twin.id} --comment" in explained
+    approvals = f"/v1/rollouts/{twin.id}/approvals"
+    assert control.ask("POST", approvals, {"comment": "unseen"})[0] == 403
+    said = control.tell("approve", twin.id, "--comment", "40 test cars")
+    assert "40 vehicles had input" in said.stdout, "what is confirmed is shown"
+    assert twin.now()["approvals"][-1]["confirms"]["discordant"] == 0
     twin.tell()
     control.wait_phase(twin.id, ("window",))
     held = wait_for("the time of holding in the metrics",
