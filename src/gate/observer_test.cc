@@ -138,7 +138,8 @@ std::string CountsOf(const Observer& observer) {
   return json.dump(1);
 }
 
-const PairedEvidence& MetricOf(const Evidence& evidence, const std::string& name) {
+// By value: callers hand in evidence that ends with the line.
+PairedEvidence MetricOf(const Evidence& evidence, const std::string& name) {
   for (const PairedEvidence& one : evidence.paired) {
     if (one.metric == name) return one;
   }
@@ -435,7 +436,7 @@ TEST_F(ObserverOfOneTest, InputThatNoMarkPassesIsStuckProgressAndOnlyOnceInAWhil
   world.surroundings.sights.safety_ends.assign(kPartitions, Offset{11});
   for (int n = 0; n < 200; ++n) Now();
   const auto stuck = [this](Side side) {
-    const auto& seen = Now().invariants[static_cast<std::size_t>(Invariant::kStuckProgress)];
+    const auto seen = Now().invariants[static_cast<std::size_t>(Invariant::kStuckProgress)];
     return (side == Side::kStable ? seen.stable : seen.candidate).breaches;
   };
   EXPECT_EQ(stuck(Side::kCandidate), kPartitions);
