@@ -7,10 +7,13 @@
 #include <cmath>
 #include <set>
 
+#include "control/json_lookup.h"
+
 namespace telltale::app {
 namespace {
 
 using control::DeclaredChange;
+using control::TextOf;
 using nlohmann::json;
 using nlohmann::ordered_json;
 
@@ -23,10 +26,6 @@ constexpr std::array<std::string_view, 10> kStamps = {
 std::int64_t WholeOf(const json& line, const char* key) {
   const auto at = line.find(key);
   return at != line.end() && at->is_number_integer() ? at->get<std::int64_t>() : 0;
-}
-std::string TextOf(const json& line, const char* key) {
-  const auto at = line.find(key);
-  return at != line.end() && at->is_string() ? at->get<std::string>() : "";
 }
 
 // What is compared of one rule.

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/format_version.h"
+#include "control/json_lookup.h"
 
 namespace telltale::app {
 namespace {
@@ -21,10 +22,9 @@ constexpr std::size_t kNamesMax = 20;
 constexpr std::size_t kTextMax = 300;                      // bytes
 constexpr std::int64_t kLastUs = 253'402'300'799'999'999;  // of the year 9999
 
-std::string TextOf(const json& object, const char* name) {
-  const auto found = object.is_object() ? object.find(name) : object.end();
-  if (!object.is_object() || found == object.end() || !found->is_string()) return "";
-  std::string text = found->get<std::string>();
+// Cut where it is long.
+std::string ShortTextOf(const json& object, const char* name) {
+  std::string text = control::TextOf(object, name);
   if (text.size() <= kTextMax) return text;
   std::size_t end = kTextMax;
   while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
@@ -33,14 +33,12 @@ std::string TextOf(const json& object, const char* name) {
 
 // null where it is no count.
 json CountOf(const json& object, const char* name) {
-  const auto found = object.is_object() ? object.find(name) : object.end();
-  if (!object.is_object() || found == object.end() || !found->is_number_unsigned()) return nullptr;
-  return *found;
+  const auto count = control::CountOf(object, name);
+  return count ? json(*count) : json();
 }
 
 std::uint64_t NumberOf(const json& object, const char* name) {
-  const json count = CountOf(object, name);
-  return count.is_null() ? 0 : count.get<std::uint64_t>();
+  return control::CountOf(object, name).value_or(0);
 }
 
 // "" where it is no time.
@@ -52,8 +50,8 @@ std::string TimeOf(const json& object, const char* name) {
 
 const json& ListOf(const json& object, const char* name) {
   static const json kNone = json::array();
-  const auto found = object.is_object() ? object.find(name) : object.end();
-  return object.is_object() && found != object.end() && found->is_array() ? *found : kNone;
+  const json* const found = control::MemberOf(object, name);
+  return found != nullptr && found->is_array() ? *found : kNone;
 }
 
 json NamesOf(const json& comparison, const char* name) {
@@ -73,7 +71,7 @@ json WorstColumns(const json& comparison) {
     if (!one.is_object()) continue;
     const auto largest = one.find("largest");
     const bool has_largest = largest != one.end() && largest->is_number();
-    worst.push_back({{"column", TextOf(one, "name")},
+    worst.push_back({{"column", ShortTextOf(one, "name")},
                      {"changed", CountOf(one, "changed")},
                      {"largest", has_largest ? *largest : json()}});
   }
@@ -98,8 +96,8 @@ Table TableOf(const json& one) {
   const auto found = one.find("comparison");
   const json comparison = found != one.end() && found->is_object() ? *found : json::object();
   Table table;
-  table.name = TextOf(one, "name");
-  const std::string status = TextOf(one, "status");
+  table.name = ShortTextOf(one, "name");
+  const std::string status = ShortTextOf(one, "status");
   for (const char* name : {"changed", "missing", "extra"}) {
     table.rows += std::min<std::uint64_t>(NumberOf(comparison, name), UINT32_MAX);
   }
@@ -116,7 +114,7 @@ Table TableOf(const json& one) {
   table.told = {{"name", table.name},
                 {"status", status},
                 {"verdict", verdict},
-                {"error", TextOf(one, "error")},
+                {"error", ShortTextOf(one, "error")},
                 {"columns_only_stable", NamesOf(comparison, "columns_only_stable")},
                 {"columns_only_candidate", NamesOf(comparison, "columns_only_candidate")},
                 {"columns_retyped", NamesOf(comparison, "columns_retyped")},
@@ -137,7 +135,7 @@ json Finding(const char* verdict, const std::string& reason) {
 // "" = it is one, and ours.
 std::string Unreadable(const json& report) {
   if (!report.is_object()) return "it is no JSON object";
-  if (TextOf(report, "format") != "telltale-shadow-report") return "it is no shadow report";
+  if (ShortTextOf(report, "format") != "telltale-shadow-report") return "it is no shadow report";
   const json version = CountOf(report, "version");
   if (version.is_null()) return "its version is no number";
   const auto needed = version.get<std::uint64_t>();
@@ -166,10 +164,10 @@ void AddTables(const json& report, json& finding) {
 json LakeFinding(std::string_view text, const std::string& kind, const LakeQuestion& question) {
   const json report = json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (const std::string why = Unreadable(report); !why.empty()) return Finding("unreadable", why);
-  if (TextOf(report, "kind") != kind || TextOf(report, "release") != question.release) {
+  if (ShortTextOf(report, "kind") != kind || ShortTextOf(report, "release") != question.release) {
     return Finding("foreign", "it is of another kind or release");
   }
-  if (!question.salt.empty() && TextOf(report, "salt") != question.salt) {
+  if (!question.salt.empty() && ShortTextOf(report, "salt") != question.salt) {
     return Finding("foreign", "it is of another cohort: this rollout was not compared yet");
   }
   json finding = Finding("", "");

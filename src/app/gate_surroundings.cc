@@ -7,6 +7,7 @@
 
 #include "app/control_vehicles.h"
 #include "app/release_workers.h"
+#include "control/json_lookup.h"
 #include "control/opened_fields.h"
 #include "control/release.h"
 #include "gate/evidence.h"
@@ -15,6 +16,7 @@
 namespace telltale::app {
 namespace {
 
+using control::TextOf;
 using nlohmann::json;
 
 constexpr std::uint64_t kFileBytesMax = 1u << 20;
@@ -28,13 +30,8 @@ json ReadJson(Disk& disk, const std::string& path) {
   return read.is_discarded() ? json() : read;
 }
 
-std::string TextOf(const json& object, const char* name) {
-  const auto at = object.find(name);
-  return at != object.end() && at->is_string() ? at->get<std::string>() : "";
-}
-std::uint64_t CountOf(const json& object, const char* name) {
-  const auto at = object.find(name);
-  return at != object.end() && at->is_number_unsigned() ? at->get<std::uint64_t>() : 0;
+std::uint64_t CountOrZero(const json& object, const char* name) {
+  return control::CountOf(object, name).value_or(0);
 }
 
 // The rows in force lie side by side from the first lot to the last.
@@ -50,9 +47,9 @@ bool IsSingle(std::vector<std::pair<std::uint32_t, std::uint32_t>> lots) {
 
 bool HasSpeaker(const std::vector<publish::LedgerRow>& ledger, const json& change,
                 const VehicleRef& vehicle) {
-  const std::uint64_t partition = CountOf(change, "input_partition");
-  const Offset offset{CountOf(change, "input_offset")};
-  const AuthorityEpoch epoch{CountOf(change, "authority_epoch")};
+  const std::uint64_t partition = CountOrZero(change, "input_partition");
+  const Offset offset{CountOrZero(change, "input_offset")};
+  const AuthorityEpoch epoch{CountOrZero(change, "authority_epoch")};
   const std::string release = TextOf(change, "release");
   return std::any_of(ledger.begin(), ledger.end(), [&](const publish::LedgerRow& row) {
     if (row.partition.value != partition || row.release != release) return false;
@@ -106,12 +103,10 @@ void GateSurroundings::LookAtWorkers(const std::string& stable, const std::strin
     worker.is_told = true;
     worker.state = TextOf(one, "state");
     worker.reason = TextOf(one, "reason");
-    worker.restarts = CountOf(one, "restarts");
+    worker.restarts = CountOrZero(one, "restarts");
     worker.last_end = TextOf(one, "last_end");
     if (one.contains("cpu_s") && one["cpu_s"].is_number()) worker.cpu_s = one["cpu_s"];
-    if (one.contains("rss_bytes") && one["rss_bytes"].is_number_unsigned()) {
-      worker.rss_bytes = one["rss_bytes"];
-    }
+    worker.rss_bytes = control::CountOf(one, "rss_bytes");
     LookAtCounters(release, worker);
   }
 }
@@ -120,7 +115,7 @@ void GateSurroundings::LookAtCounters(const std::string& release, gate::WorkerSi
   const json counters =
       ReadJson(disk_, paths_.run() + "/counters/" + WorkerName(release) + ".json");
   if (!counters.is_object()) return;
-  worker.partitions_stopped = CountOf(counters, "partitions_stopped");
+  worker.partitions_stopped = CountOrZero(counters, "partitions_stopped");
   for (const auto& [name, value] : counters.items()) {
     if (name.starts_with("drops_total.") && value.is_number_unsigned()) worker.drops[name] = value;
   }

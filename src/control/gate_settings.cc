@@ -68,12 +68,7 @@ Result<GateParts> ReadGateParts(Disk& disk, const Paths& environment, const std:
   const auto rules = components.find("rules");
   if (rules == components.end()) return Error{Code::kCorrupt, "the candidate has no rules"};
   parts.rules_digest = rules->second;
-  // A release of `telltale init` declares nothing.
-  if (disk.Exists(folder + "/declared.json")) {
-    ASSIGN_OR_RETURN(const std::string declared,
-                     ReadWholeFile(disk, folder + "/declared.json", kDeclaredBytesMax));
-    ASSIGN_OR_RETURN(parts.declared, ParseDeclaration(declared));
-  }
+  ASSIGN_OR_RETURN(parts.declared, ReadDeclaration(disk, folder));
   return parts;
 }
 

@@ -91,6 +91,7 @@ bool GateWatch::Prepare(Disk& disk, const Paths& environment, Installation& inst
     *this = GateWatch();
     sight_.rollout = question.names.rollout;
   }
+  if (!written_.empty() && sight_.gate == question.gate) return true;
   sight_.gate = question.gate;
   if (!parts_) {
     auto parts = ReadGateParts(disk, environment, question.names.stable, question.names.candidate);
@@ -105,7 +106,7 @@ bool GateWatch::Prepare(Disk& disk, const Paths& environment, Installation& inst
     return hold(gate::Rule::kSettingsInvalid, valid.error().message);
   }
   std::string text = gate::ToJson(sight_.settings).dump(1) + "\n";
-  if (text == written_) return true;
+  written_.clear();
   if (const Status written = installation.WriteGateSettings(sight_.rollout, text); !written.ok()) {
     return hold(gate::Rule::kSettingsInvalid,
                 "the observer cannot be told what to count: " + written.error().ToString());
@@ -141,11 +142,7 @@ void GateWatch::Judge(const Result<std::string>& text, const GateQuestion& quest
 
 Status GateWatch::FindOpened(Disk& disk, const Paths& environment, const GateNames& names) {
   if (opened_) return Ok();
-  ASSIGN_OR_RETURN(auto opened, OpenedFieldsOf(disk, environment, names.stable, names.candidate));
-  std::erase_if(opened, [&](const std::string& field) {
-    return parts_->declared.Find(DeclaredChange::About::kField, field) != nullptr;
-  });
-  opened_ = std::move(opened);
+  ASSIGN_OR_RETURN(opened_, OpenedFieldsOf(disk, environment, names.stable, names.candidate));
   return Ok();
 }
 

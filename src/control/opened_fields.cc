@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "control/release.h"
+#include "control/release_declared.h"
 #include "seal/seal.h"
 
 namespace telltale::control {
@@ -64,7 +65,13 @@ Result<std::vector<std::string>> OpenedFieldsOf(Disk& disk, const Paths& environ
   if (before == after) return std::vector<std::string>();
   ASSIGN_OR_RETURN(const auto was, ReadContract(disk, environment, before));
   ASSIGN_OR_RETURN(const auto is, ReadContract(disk, environment, after));
-  return OpenedFields(*was, *is);
+  ASSIGN_OR_RETURN(const Declaration declared,
+                   ReadDeclaration(disk, environment.releases() + "/" + candidate));
+  auto opened = OpenedFields(*was, *is);
+  std::erase_if(opened, [&](const std::string& field) {
+    return declared.Find(DeclaredChange::About::kField, field) != nullptr;
+  });
+  return opened;
 }
 
 }  // namespace telltale::control

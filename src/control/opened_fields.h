@@ -17,7 +17,8 @@ namespace telltale::control {
 std::vector<std::string> OpenedFields(const contract::Contract& before,
                                       const contract::Contract& after);
 
-// The same of two releases as they lie in the environment's folder.
+// The same of two releases as they lie in the environment's folder, without those of which the
+// candidate declares a change: they were said beforehand.
 //   kNotFound  a manifest or contract is not there; kCorrupt  bytes that are not theirs
 //   kInvalid   a contract is none
 Result<std::vector<std::string>> OpenedFieldsOf(Disk& disk, const Paths& environment,

@@ -314,6 +314,13 @@ Result<Declaration> ParseDeclaration(std::string_view text) {
   return declaration;
 }
 
+Result<Declaration> ReadDeclaration(Disk& disk, const std::string& folder) {
+  const auto text = ReadWholeFile(disk, folder + "/declared.json", 2 * kDeclaredBytesMax);
+  if (text.ok()) return ParseDeclaration(*text);
+  if (text.error().code == Code::kNotFound) return Declaration();
+  return text.error();
+}
+
 Status CheckDeclaration(const Declaration& declaration, const KnownNames& known) {
   for (const DeclaredChange& change : declaration.changes) {
     if (change.about == About::kEngine) continue;

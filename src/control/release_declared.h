@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/disk.h"
 #include "base/result.h"
 
 namespace telltale::control {
@@ -56,6 +57,9 @@ std::string DeclarationJson(const Declaration& declaration);
 //   kCorrupt      not such bytes, or not in the canonical form
 //   kTooBig, kUnsupported
 Result<Declaration> ParseDeclaration(std::string_view json);
+// Of a release as it lies in `folder`; nothing is declared where there is no such file, as of the
+// release that `telltale init` makes. Errors of ParseDeclaration and of the disk.
+Result<Declaration> ReadDeclaration(Disk& disk, const std::string& folder);
 
 // The names that a release has, for CheckDeclaration.
 struct KnownNames {

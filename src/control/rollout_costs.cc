@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "control/json_lookup.h"
 #include "control/json_reader.h"
 
 namespace telltale::control {
@@ -25,21 +26,15 @@ std::string SideOf(const json& rollout, const WorkerCost& one) {
 }
 
 std::optional<WorkerCost> CostIn(const json& one) {
-  if (!one.is_object()) return std::nullopt;
-  WorkerCost cost;
-  for (const auto& [name, text] : {std::pair{"release", &cost.release}, {"place", &cost.place}}) {
-    const auto found = one.find(name);
-    if (found == one.end() || !found->is_string()) return std::nullopt;
-    *text = found->get<std::string>();
-  }
-  const auto seconds = one.find("cpu_s");
-  const auto since = one.find("cpu_since");
-  if (seconds == one.end() || !seconds->is_number() || since == one.end() || !since->is_string()) {
+  WorkerCost cost{.release = TextOf(one, "release"), .place = TextOf(one, "place")};
+  const json* const seconds = MemberOf(one, "cpu_s");
+  const auto began = ParseUtc(TextOf(one, "cpu_since"));
+  if (cost.release.empty() || cost.place.empty() || seconds == nullptr || !seconds->is_number() ||
+      !began.ok()) {
     return std::nullopt;
   }
-  const auto began = ParseUtc(since->get<std::string>());
   const double used = seconds->get<double>();
-  if (!began.ok() || !(used >= 0) || used > kSecondsMax) return std::nullopt;
+  if (!(used >= 0) || used > kSecondsMax) return std::nullopt;
   cost.cpu = Micros{std::llround(used * 1e6)};
   cost.cpu_since = *began;
   return cost;
