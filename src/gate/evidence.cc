@@ -1,7 +1,6 @@
 #include "gate/evidence.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <set>
 
@@ -12,19 +11,6 @@ namespace {
 
 using Json = nlohmann::json;
 using nlohmann::ordered_json;
-
-constexpr std::array<std::string_view, kInvariants> kInvariantNames = {
-    "contract_failure",
-    "output_without_authority",
-    "output_outside_cohort",
-    "authority_not_single",
-    "new_dead_letter_reason",
-    "stuck_progress",
-    "lag_beyond_window",
-    "crash_loop",
-    "silence",
-    "sealed_to_open",
-};
 
 bool IsWhole(std::int64_t part, std::int64_t whole) {
   return part >= 0 && part <= whole && whole <= kVehiclesMax;
@@ -128,7 +114,6 @@ bool IsForward(const PairedCounts& before, const PairedCounts& now) {
 
 }  // namespace
 
-Names NamesOf(Invariant) { return kInvariantNames; }
 std::string_view InvariantName(Invariant invariant) { return NameOf(invariant); }
 
 Status CheckEvidence(const Evidence& evidence) {

@@ -41,7 +41,6 @@ class Invariants {
             Micros now, Micros at);
   // Of stable what is of the last kMaskFor.
   std::vector<InvariantEvidence> Evidence() const;
-  // Whether stable's journals can be compared with at all, and the candidate's.
   void Forget(const ErasureList& erased);
 
   void Encode(std::string& out) const;

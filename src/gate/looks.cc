@@ -21,7 +21,8 @@ void Looks::Look(const LookInput& input) {
 
 // Late is a partition in which what was durable kLatencySlo ago is not marked.
 void Looks::LookAtMarks(const LookInput& input) {
-  for (std::uint16_t p = 0; p < input.sights.safety_ends.size(); ++p) {
+  const auto partitions = static_cast<std::uint16_t>(input.sights.safety_ends.size());
+  for (std::uint16_t p = 0; p < partitions; ++p) {
     const PartitionId partition{p};
     auto& ends = ends_[partition];
     if (ends.empty() || ends.back().end < input.sights.safety_ends[p]) {

@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "gate/evidence.h"
+
 namespace telltale::gate {
 namespace {
 
@@ -52,6 +54,10 @@ std::string_view OutcomeName(Outcome outcome) { return NameOf(outcome); }
 std::optional<Outcome> OutcomeFromName(std::string_view name) { return FromName<Outcome>(name); }
 
 Names NamesOf(Rule) { return kRules; }
+// A breach halts under its own name.
+Names NamesOf(Invariant) {
+  return Names(kRules).subspan(static_cast<std::size_t>(Rule::kContractFailure), kInvariants);
+}
 std::string_view RuleName(Rule rule) { return NameOf(rule); }
 std::optional<Rule> RuleFromName(std::string_view name) { return FromName<Rule>(name); }
 bool IsHaltRule(Rule rule) { return rule > Rule::kNone && rule <= Rule::kL2Rate; }
