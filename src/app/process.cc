@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 #include <system_error>
 
 #include "base/check.h"
@@ -178,6 +179,14 @@ std::optional<Micros> CpuTimeOf(pid_t pid) {
     return std::nullopt;
   }
   return Micros::Seconds(used.tv_sec) + Micros{used.tv_nsec / 1000};
+}
+
+std::optional<std::uint64_t> ResidentBytesOf(pid_t pid) {
+  std::ifstream file(fmt::format("/proc/{}/statm", pid));
+  std::uint64_t all = 0;
+  std::uint64_t resident = 0;
+  if (!(file >> all >> resident)) return std::nullopt;  // in pages
+  return resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
 }
 
 std::optional<Ended> TakeEnded(pid_t pid) {

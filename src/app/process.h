@@ -45,6 +45,8 @@ void ChangeLimits(pid_t pid, const ProcessLimits& limits);
 // User and system time that a process of ours has used so far, all its threads together; nullopt
 // when that cannot be told.
 std::optional<Micros> CpuTimeOf(pid_t pid);
+// Bytes of memory that it holds now; nullopt likewise.
+std::optional<std::uint64_t> ResidentBytesOf(pid_t pid);
 
 struct Ended {
   int wait_status = 0;

@@ -150,7 +150,7 @@ void ReleaseWorkers::Look() {
   }
   if (now - looked_at_cpu_ >= kCpuPace) {
     looked_at_cpu_ = now;
-    LookAtCpu();
+    LookAtCosts();
   }
   if (now - swept_at_ >= kSweepPace) {
     swept_at_ = now;
@@ -234,8 +234,13 @@ void ReleaseWorkers::LookAtJournals() {
   }
 }
 
-void ReleaseWorkers::LookAtCpu() {
-  for (auto& [release, worker] : workers_) CountCpu(release, worker);
+void ReleaseWorkers::LookAtCosts() {
+  for (auto& [release, worker] : workers_) {
+    CountCpu(release, worker);
+    const auto child = supervisor_.StateOf(WorkerName(release));
+    const bool runs = child && child->pid != 0;
+    worker.rss_bytes = runs ? ResidentBytesOf(child->pid).value_or(0) : 0;
+  }
 }
 
 void ReleaseWorkers::CountCpu(const std::string& release, Worker& worker) {
@@ -315,7 +320,8 @@ void ReleaseWorkers::Tell() {
                         {"last_end", child ? child->last_end : ""},
                         {"journal_bytes", worker.journal_bytes},
                         {"cpu_s", SecondsOf(worker.cpu)},
-                        {"cpu_since", FormatUtc(worker.cpu_since)}});
+                        {"cpu_since", FormatUtc(worker.cpu_since)},
+                        {"rss_bytes", worker.rss_bytes}});
   }
   const nlohmann::ordered_json all = {{"config_seq", in_force_.config_seq.value},
                                       {"releases", releases}};

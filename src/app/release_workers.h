@@ -90,7 +90,8 @@ class ReleaseWorkers {
     std::string cpu_for = {};  // place and rollout that are counted
     Micros cpu_since;          // UTC
     Micros cpu;
-    Micros cpu_seen;  // of the supervisor's own count
+    Micros cpu_seen;              // of the supervisor's own count
+    std::uint64_t rss_bytes = 0;  // at the last look; 0 = none runs, or it cannot be told
   };
 
   bool TakeNewestConfig();
@@ -98,7 +99,7 @@ class ReleaseWorkers {
   void StartWaiting();
   Status StartOne(const std::string& release, Worker& worker);
   void LookAtJournals();
-  void LookAtCpu();
+  void LookAtCosts();
   void CountCpu(const std::string& release, Worker& worker);
   void ForgetDropped();
   // Of a release that is not named any more: what would hold retention and erasure back.

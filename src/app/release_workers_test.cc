@@ -267,6 +267,7 @@ TEST_F(ReleaseWorkersTest, CpuTimeIsAddedUpOverDeathsAndBeginsAnewInAnotherPlace
     return number.is_number() ? number.get<double>() : 0;
   };
   ASSERT_TRUE(LookUntil([&] { return IsTold(candidate, "running") && cpu_s() > 0.01; }));
+  EXPECT_GT(std::stoull(Told(candidate, "rss_bytes")), 100'000u) << "a shell has more";
   const std::string since = Told(candidate, "cpu_since");
   const double before = cpu_s();
   kill(std::stoi(Told(candidate, "pid")), SIGKILL);
