@@ -13,7 +13,7 @@ for folder in (HERE, HERE.parent / "e2e"):
         sys.path.insert(0, str(folder))
 
 from browser import Browser  # noqa: E402
-from stub import Control  # noqa: E402
+from control_double import Control  # noqa: E402
 
 
 @pytest.fixture(scope="session")
