@@ -251,7 +251,8 @@ std::vector<ConfigKey> MakeKeys() {
       "environment", "side_effects", &Config::environment_side_effects, {"on", "off"},
       "off: what is computed here concerns no car that drives, and who reads it must not act "
       "on it. A mark that `telltale mirror run` asks for before it feeds an environment; a "
-      "prod one must not have it. Telltale itself hands nothing on, so it stops nothing."));
+      "prod one must not have it. It silences control's webhook; alerts Telltale hands to "
+      "nobody."));
   AddDoors(keys);
   AddStreams(keys);
   AddVault(keys);
