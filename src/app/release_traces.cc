@@ -41,7 +41,8 @@ bool RemoveFolder(const std::string& folder) {
 
 std::uint64_t JournalBytes(const Paths& paths, const std::string& release) {
   std::uint64_t bytes = 0;
-  VisitFiles(paths.journal() + "/" + release + "/journal",
+  // All of it: an engine that is out of order does not keep to the stream.
+  VisitFiles(paths.journal() + "/" + release,
              [&](const struct stat& info) { bytes += static_cast<std::uint64_t>(info.st_size); });
   return bytes;
 }

@@ -14,7 +14,7 @@ namespace telltale::app {
 namespace {
 
 constexpr Micros kConfigPace{200'000};
-constexpr Micros kJournalPace{1'000'000};
+constexpr Micros kJournalPace{200'000};  // a disk takes a gigabyte in a second
 constexpr Micros kCpuPace{1'000'000};
 constexpr Micros kSweepPace = Micros::Seconds(3'600);
 constexpr Micros kTryPace = Micros::Seconds(2);  // a part of the release may come later

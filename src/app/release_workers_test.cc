@@ -298,6 +298,18 @@ TEST_F(ReleaseWorkersTest, OneThatFloodsItsJournalIsStoppedUntilTheConfigChanges
   EXPECT_TRUE(LookUntil([&] { return IsTold(candidate, "running"); }));
 }
 
+TEST_F(ReleaseWorkersTest, OneThatWritesBesideItsJournalIsStoppedWithinAMoment) {
+  const std::string stable = Install(std::string("true;") + kSleeps);
+  const std::string candidate = Install(kSleeps);
+  ASSERT_TRUE(Begin(stable).ok());
+  PutInForce(InForceOf(stable, "", candidate));
+  ASSERT_TRUE(LookUntil([&] { return IsTold(candidate, "running"); }));
+  Put(paths_.journal() + "/" + candidate + "/beside/1", std::string(17u << 20, 'x'));
+  clock_.Advance(Micros{200'000});
+  Look();
+  EXPECT_EQ(Told(candidate, "reason"), "journal_flood");
+}
+
 TEST_F(ReleaseWorkersTest, AReleaseThatIsNotThereYetIsStartedWhenItComes) {
   const std::string stable = Install(std::string("true;") + kSleeps);
   const std::string candidate = Install(kSleeps);
