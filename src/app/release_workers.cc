@@ -31,7 +31,10 @@ std::string CountedFor(Place place, const control::InForce& in_force) {
 }
 
 // In seconds, to the millisecond.
-double SecondsOf(Micros time) { return static_cast<double>(time.value / 1000) / 1000.0; }
+double SecondsOf(Micros time) {
+  const int64_t whole_ms = time.value / 1000;
+  return static_cast<double>(whole_ms) / 1000.0;
+}
 
 }  // namespace
 
