@@ -14,14 +14,14 @@ namespace {
 
 using nlohmann::json;
 
-struct Flags {
+struct ApproveFlags {
   ControlFlags control;
   std::string rollout;
   std::string comment;
 };
 
 // What a comment confirms is shown first; null where nothing is to be confirmed.
-Result<json> ShowWhatIsConfirmed(const Flags& flags) {
+Result<json> ShowWhatIsConfirmed(const ApproveFlags& flags) {
   if (flags.comment.empty()) return json();
   ASSIGN_OR_RETURN(const json answer,
                    AskControl(flags.control, net::HttpMethod::kGet,
@@ -38,7 +38,7 @@ Result<json> ShowWhatIsConfirmed(const Flags& flags) {
   return shown;
 }
 
-Status Approve(const Flags& flags) {
+Status Approve(const ApproveFlags& flags) {
   json body = {{"comment", flags.comment}};
   ASSIGN_OR_RETURN(const json shown, ShowWhatIsConfirmed(flags));
   if (!shown.is_null()) body["shown"] = shown;
@@ -57,7 +57,7 @@ Status Approve(const Flags& flags) {
 }  // namespace
 
 void AddApproveCommand(CLI::App& app, int& exit_code) {
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<ApproveFlags>();
   CLI::App* command =
       app.add_subcommand("approve", "Approve the stage at hand of a rollout, as an approver");
   command->add_option("ROLLOUT", flags->rollout, "Its id, such as prod-3")->required();

@@ -16,13 +16,13 @@ using nlohmann::json;
 
 constexpr int kPageEntries = 1000;
 
-struct Flags {
+struct AuditFlags {
   ControlFlags control;
   std::uint64_t after = 0;
   bool verify = false;
 };
 
-void PrintEntry(const Flags& flags, const json& entry) {
+void PrintEntry(const AuditFlags& flags, const json& entry) {
   if (flags.control.as_json) {
     fmt::print("{}\n", entry.dump(-1, ' ', false, json::error_handler_t::replace));
     return;
@@ -32,7 +32,7 @@ void PrintEntry(const Flags& flags, const json& entry) {
              ShownOf(entry, "arguments"));
 }
 
-Status List(const Flags& flags) {
+Status List(const AuditFlags& flags) {
   std::uint64_t after = flags.after;
   while (true) {
     ASSIGN_OR_RETURN(const json answer,
@@ -45,7 +45,7 @@ Status List(const Flags& flags) {
   }
 }
 
-Status Verify(const Flags& flags) {
+Status Verify(const AuditFlags& flags) {
   ASSIGN_OR_RETURN(const json answer, AskControl(flags.control, HttpMethod::kGet, "audit/verify"));
   const bool is_whole = answer.value("ok", json()) == json(true);
   if (flags.control.as_json) PrintControlJson(answer);
@@ -61,7 +61,7 @@ Status Verify(const Flags& flags) {
 }  // namespace
 
 void AddControlAuditCommand(CLI::App& app, int& exit_code) {
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<AuditFlags>();
   CLI::App* command = app.add_subcommand(
       "audit", "Who did what to environments and releases; with --json an entry a line");
   command->add_option("--after", flags->after, "Entries with a higher number");

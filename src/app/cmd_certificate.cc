@@ -13,7 +13,7 @@
 namespace telltale::app {
 namespace {
 
-struct Flags {
+struct CertificateFlags {
   std::string dir;
   std::string vin;
   std::string out;
@@ -31,7 +31,7 @@ Result<net::CertificateAuthority> AuthorityIn(Disk& disk, const std::string& fol
   return made;
 }
 
-Status Run(Flags flags) {
+Status Run(CertificateFlags flags) {
   if (flags.vin == "-") std::getline(std::cin, flags.vin);
   PosixDisk disk;
   const Micros now = SystemClock().NowUtc();
@@ -97,7 +97,7 @@ void RequireOptions(const CLI::App& command) {
 }  // namespace
 
 void AddCertificateCommand(CLI::App& app, int& exit_code) {
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<CertificateFlags>();
   CLI::App* command = app.add_subcommand(
       "certificate", "Issue a vehicle's certificate from the installation's local authority");
   command->add_option("--dir", flags->dir, "The folder that `telltale init` made; required")

@@ -21,7 +21,7 @@ namespace {
 
 using nlohmann::json;
 
-struct Flags {
+struct ChoiceFlags {
   std::string dir;
   std::string vin;
   std::string ref_hex;
@@ -36,7 +36,7 @@ void Wish(const std::string& flag, std::optional<bool>& set, bool& to_default) {
   if (flag == "on" || flag == "off") set = flag == "on";
 }
 
-std::optional<registry::ChoiceWish> WishOf(const Flags& flags) {
+std::optional<registry::ChoiceWish> WishOf(const ChoiceFlags& flags) {
   if (flags.precise.empty() && flags.cell.empty() && flags.behaviour.empty()) return std::nullopt;
   registry::ChoiceWish wish;
   Wish(flags.precise, wish.set.precise, wish.precise_default);
@@ -46,14 +46,14 @@ std::optional<registry::ChoiceWish> WishOf(const Flags& flags) {
 }
 
 template <typename Where>
-Result<VehicleRef> FindIn(Where& where, const Flags& flags) {
+Result<VehicleRef> FindIn(Where& where, const ChoiceFlags& flags) {
   if (flags.vin.empty()) return VehicleRef::FromHex(flags.ref_hex);
   ASSIGN_OR_RETURN(const registry::Vehicle vehicle, where.FindByVin(flags.vin));
   return vehicle.vehicle_ref;
 }
 
 // Without a wish: only shown.
-Result<registry::ChoiceState> Ask(const Flags& flags,
+Result<registry::ChoiceState> Ask(const ChoiceFlags& flags,
                                   const std::optional<registry::ChoiceWish>& wish) {
   auto client = registry::Client::Connect(Paths(flags.dir).registry_socket());
   if (client.ok()) {
@@ -130,7 +130,7 @@ void Print(const registry::ChoiceState& state, const json& shown) {
       force.partition.value, force.sealed.value, force.telemetry.value, force.safety.value);
 }
 
-Status Run(Flags flags, bool is_set) {
+Status Run(ChoiceFlags flags, bool is_set) {
   if (flags.vin == "-") {
     flags.vin.clear();
     std::getline(std::cin, flags.vin);
@@ -154,7 +154,7 @@ Status Run(Flags flags, bool is_set) {
   return Ok();
 }
 
-CLI::App* AddOne(CLI::App& choice, const char* name, const char* what, Flags& flags) {
+CLI::App* AddOne(CLI::App& choice, const char* name, const char* what, ChoiceFlags& flags) {
   CLI::App* command = choice.add_subcommand(name, what);
   command->add_option("--dir", flags.dir, "The folder that `telltale init` made")
       ->required()
@@ -169,7 +169,7 @@ CLI::App* AddOne(CLI::App& choice, const char* name, const char* what, Flags& fl
 }  // namespace
 
 void AddChoiceCommand(CLI::App& vehicles, int& exit_code) {
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<ChoiceFlags>();
   CLI::App* choice = vehicles.add_subcommand(
       "choice", "What is kept of a vehicle: exact place, coarse cell, behaviour");
   choice->require_subcommand(1);

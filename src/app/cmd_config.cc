@@ -12,14 +12,14 @@
 namespace telltale::app {
 namespace {
 
-struct Flags {
+struct ConfigFlags {
   std::string dir;
   std::string file;
   std::vector<std::string> settings;
   bool json = false;
 };
 
-Result<ConfigReading> Read(Disk& disk, const Flags& flags) {
+Result<ConfigReading> Read(Disk& disk, const ConfigFlags& flags) {
   ConfigSources sources{.path = flags.file.empty() ? Paths(flags.dir).config() : flags.file,
                         .environment = ProcessEnvironment(),
                         .settings = flags.settings};
@@ -51,7 +51,7 @@ void Print(const nlohmann::ordered_json& json) {
   fmt::print("{}\n", json.dump(2, ' ', false, Json::error_handler_t::replace));
 }
 
-Result<int> Check(const Flags& flags) {
+Result<int> Check(const ConfigFlags& flags) {
   if (flags.dir.empty() == flags.file.empty()) {
     return Error{Code::kInvalid, "give either --dir DIR or FILE"};
   }
@@ -78,7 +78,7 @@ nlohmann::ordered_json ValueOf(const ConfigKey& key, const Config& config) {
                     key.member);
 }
 
-Status Show(const Flags& flags) {
+Status Show(const ConfigFlags& flags) {
   PosixDisk disk;
   ASSIGN_OR_RETURN(const ConfigReading reading, Read(disk, flags));
   ASSIGN_OR_RETURN(const Config config, ConfigOf(reading));
@@ -95,8 +95,8 @@ Status Show(const Flags& flags) {
   return Ok();
 }
 
-void AddCheck(CLI::App& config, int& exit_code) {
-  const auto flags = std::make_shared<Flags>();
+void AddCheckOne(CLI::App& config, int& exit_code) {
+  const auto flags = std::make_shared<ConfigFlags>();
   CLI::App* command = config.add_subcommand(
       "check", "Every mistake in telltale.yaml, TELLTALE_* variables and --set; 1 if there is one");
   CLI::Option* dir =
@@ -112,7 +112,7 @@ void AddCheck(CLI::App& config, int& exit_code) {
 }
 
 void AddShow(CLI::App& config, int& exit_code) {
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<ConfigFlags>();
   CLI::App* command =
       config.add_subcommand("show", "The values in force, and for each where it comes from");
   command->add_option("--dir", flags->dir, "The folder that `telltale init` made")
@@ -138,7 +138,7 @@ void AddSetOption(CLI::App& command, std::vector<std::string>& settings) {
 void AddConfigCommand(CLI::App& app, int& exit_code) {
   CLI::App* config = app.add_subcommand("config", "telltale.yaml: check it, show what holds");
   config->require_subcommand(1);
-  AddCheck(*config, exit_code);
+  AddCheckOne(*config, exit_code);
   AddShow(*config, exit_code);
   config->add_subcommand("reference", "Every key there is, as the page docs/configuration.md")
       ->callback([] { fmt::print("{}", ConfigReference()); });

@@ -22,7 +22,7 @@ namespace check = contract::check;
 constexpr int kRejected = 1;
 constexpr int kCouldNotJudge = 2;
 
-struct Flags {
+struct ContractFlags {
   std::string before;
   std::string after;
   std::string history;
@@ -58,7 +58,7 @@ Status DropSpent(Disk& disk, const check::Published& published,
   return Ok();
 }
 
-Status ReadBefore(Disk& disk, const Flags& flags, Judged& judged) {
+Status ReadBefore(Disk& disk, const ContractFlags& flags, Judged& judged) {
   if (flags.history.empty()) {
     ASSIGN_OR_RETURN(judged.before, check::Source::Read(disk, flags.before));
     judged.judgement.problems = judged.before->problems();
@@ -81,7 +81,7 @@ void CheckLoadable(const check::Source& source, Judgement& judgement) {
   if (!loaded.ok()) judgement.unloadable = loaded.error().message;
 }
 
-Result<Judged> Judge(Disk& disk, const Flags& flags) {
+Result<Judged> Judge(Disk& disk, const ContractFlags& flags) {
   Judged judged;
   Judgement& judgement = judged.judgement;
   RETURN_IF_ERROR(ReadBefore(disk, flags, judged));
@@ -114,7 +114,7 @@ int CouldNotJudge(const Error& error) {
   return kCouldNotJudge;
 }
 
-int RunCheck(const Flags& flags) {
+int RunCheck(const ContractFlags& flags) {
   const bool is_pair = !flags.before.empty() && !flags.after.empty() && flags.history.empty() &&
                        flags.candidate.empty();
   const bool is_history = !flags.history.empty() && !flags.candidate.empty() &&
@@ -130,7 +130,7 @@ int RunCheck(const Flags& flags) {
   return judged->judgement.exit_code();
 }
 
-int RunPublish(const Flags& flags) {
+int RunPublish(const ContractFlags& flags) {
   PosixDisk disk;
   const auto judged = Judge(disk, flags);
   if (!judged.ok()) return CouldNotJudge(judged.error());
@@ -162,7 +162,7 @@ int RunPublish(const Flags& flags) {
   return 0;
 }
 
-void AddFormat(CLI::App& command, Flags& flags) {
+void AddFormat(CLI::App& command, ContractFlags& flags) {
   static const std::map<std::string, JudgementFormat> kFormats = {
       {"text", JudgementFormat::kText},
       {"json", JudgementFormat::kJson},
@@ -174,8 +174,8 @@ void AddFormat(CLI::App& command, Flags& flags) {
       ->transform(CLI::CheckedTransformer(kFormats).description(""));
 }
 
-void AddCheck(CLI::App& contract, int& exit_code) {
-  const auto flags = std::make_shared<Flags>();
+void AddCheckCommand(CLI::App& contract, int& exit_code) {
+  const auto flags = std::make_shared<ContractFlags>();
   CLI::App* command = contract.add_subcommand(
       "check",
       "Whether a new contract breaks a car that is on the road (docs/contract-check.md); exit "
@@ -193,7 +193,7 @@ void AddCheck(CLI::App& contract, int& exit_code) {
 }
 
 void AddPublish(CLI::App& contract, int& exit_code) {
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<ContractFlags>();
   CLI::App* command = contract.add_subcommand(
       "publish",
       "Checks, then appends the contract to its history, which is never rewritten; exit code 0 "
@@ -217,7 +217,7 @@ void AddContractCommand(CLI::App& app, int& exit_code) {
       "The vehicle contract: check and publish versions, put them in force, see what "
       "is unknown");
   contract->require_subcommand(1);
-  AddCheck(*contract, exit_code);
+  AddCheckCommand(*contract, exit_code);
   AddPublish(*contract, exit_code);
   AddContractActivate(*contract, exit_code);
   AddContractStatus(*contract, exit_code);

@@ -20,7 +20,7 @@ using nlohmann::ordered_json;
 constexpr std::chrono::seconds kAnswerTimeout{30};
 constexpr double kDrawsPerPercent = 100;
 
-struct Flags {
+struct ContractActivateFlags {
   std::string dir;
   std::string descriptor;
   std::string approvals;
@@ -46,7 +46,7 @@ Result<std::vector<VehicleRef>> References(const std::vector<std::string>& texts
 }
 
 // nullopt: for everyone.
-Result<std::optional<Cohort>> CohortOf(const Flags& flags) {
+Result<std::optional<Cohort>> CohortOf(const ContractActivateFlags& flags) {
   if (flags.percent == 100 && flags.always.empty() && flags.never.empty()) {
     return std::optional<Cohort>();
   }
@@ -94,7 +94,7 @@ void Print(const control::InForce& config, bool as_json) {
   fmt::print("\n");
 }
 
-Status Activate(const Flags& flags) {
+Status Activate(const ContractActivateFlags& flags) {
   PosixDisk disk;
   const Paths paths(flags.dir);
   ASSIGN_OR_RETURN(const std::string descriptor, ReadWholeFile(disk, flags.descriptor));
@@ -124,7 +124,7 @@ Status Activate(const Flags& flags) {
   return Ok();
 }
 
-Status ShowStatus(const Flags& flags) {
+Status ShowStatus(const ContractActivateFlags& flags) {
   PosixDisk disk;
   const Paths paths(flags.dir);
   ASSIGN_OR_RETURN(const control::Contracts contracts, ReadContracts(disk, paths));
@@ -132,7 +132,7 @@ Status ShowStatus(const Flags& flags) {
   return Ok();
 }
 
-void AddDir(CLI::App& command, Flags& flags) {
+void AddDir(CLI::App& command, ContractActivateFlags& flags) {
   command.add_option("--dir", flags.dir, "The folder that `telltale init` made")
       ->required()
       ->check(CLI::ExistingDirectory);
@@ -142,7 +142,7 @@ void AddDir(CLI::App& command, Flags& flags) {
 }  // namespace
 
 void AddContractActivate(CLI::App& contract, int& exit_code) {
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<ContractActivateFlags>();
   CLI::App* command = contract.add_subcommand(
       "activate",
       "Puts a contract in force from now on, for all vehicles or a share; no restart. Refused when "
@@ -167,7 +167,7 @@ void AddContractActivate(CLI::App& contract, int& exit_code) {
 }
 
 void AddContractStatus(CLI::App& contract, int& exit_code) {
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<ContractActivateFlags>();
   CLI::App* command = contract.add_subcommand("status", "Which contract reads which vehicles");
   AddDir(*command, *flags);
   command->callback([flags, &exit_code] { exit_code = ExitCode(ShowStatus(*flags)); });

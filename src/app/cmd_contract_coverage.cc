@@ -11,7 +11,7 @@
 namespace telltale::app {
 namespace {
 
-struct Flags {
+struct ContractCoverageFlags {
   std::string dir;
   std::string firmware;
   bool all = false;
@@ -20,7 +20,7 @@ struct Flags {
 };
 
 // The lake's reader has the tables and the judgement: its exit code is ours.
-Result<int> Run(const Flags& flags) {
+Result<int> Run(const ContractCoverageFlags& flags) {
   ASSIGN_OR_RETURN(const Layout layout, Layout::OfThisProgram());
   Program program{.name = "coverage", .arguments = {}, .variables = {}, .user = {}};
   program.arguments = {layout.python, "-m", "telltale_lake", "coverage", "--dir", flags.dir};
@@ -39,7 +39,7 @@ Result<int> Run(const Flags& flags) {
 }  // namespace
 
 void AddContractCoverage(CLI::App& contract, int& exit_code) {
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<ContractCoverageFlags>();
   CLI::App* command = contract.add_subcommand(
       "coverage",
       "Which firmware sends which field, from the lake's table `coverage`, and what looks like a "

@@ -18,7 +18,7 @@ namespace {
 using contract::Field;
 using nlohmann::ordered_json;
 
-struct Flags {
+struct ContractDocsFlags {
   std::string dir;
   std::string history;
   std::string format = "markdown";
@@ -26,7 +26,7 @@ struct Flags {
 
 using Versions = std::vector<InstalledContract>;
 
-Result<Versions> ReadVersions(const Flags& flags) {
+Result<Versions> ReadVersions(const ContractDocsFlags& flags) {
   PosixDisk disk;
   if (flags.history.empty()) return InstalledContracts(disk, Paths(flags.dir));
   ASSIGN_OR_RETURN(const auto published,
@@ -175,7 +175,7 @@ void PrintMarkdown(const Versions& versions, const Catalogue& catalogue) {
   }
 }
 
-Status Docs(const Flags& flags) {
+Status Docs(const ContractDocsFlags& flags) {
   if (flags.dir.empty() == flags.history.empty()) {
     return Error{Code::kInvalid, "give either --dir DIR or --history DIR"};
   }
@@ -200,7 +200,7 @@ Status Docs(const Flags& flags) {
 }  // namespace
 
 void AddContractDocs(CLI::App& contract, int& exit_code) {
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<ContractDocsFlags>();
   CLI::App* command = contract.add_subcommand(
       "docs",
       "The catalogue: every field with unit, range, class, column, VSS path, firmware, and "

@@ -14,7 +14,7 @@ namespace {
 
 using gateway::UnknownTally;
 
-struct Flags {
+struct ContractUnknownFlags {
   std::string dir;
   std::string firmware;
   bool json = false;
@@ -75,7 +75,7 @@ void PrintRow(const gateway::UnknownKey& key, const gateway::UnknownCount& count
              FormatUtc(count.last_seen), since);
 }
 
-Status Show(const Flags& flags) {
+Status Show(const ContractUnknownFlags& flags) {
   PosixDisk disk;
   const Paths paths(flags.dir);
   UnknownTally::Counts counts;
@@ -109,7 +109,7 @@ Status Show(const Flags& flags) {
 }  // namespace
 
 void AddContractUnknown(CLI::App& contract, int& exit_code) {
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<ContractUnknownFlags>();
   CLI::App* command = contract.add_subcommand(
       "unknown",
       "What cars send that the contract has no place for: by number, size and firmware, never "

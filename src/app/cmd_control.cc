@@ -20,7 +20,7 @@ namespace {
 
 using nlohmann::json;
 
-struct Flags {
+struct TokenFlags {
   std::string dir;
   std::string name;
   bool as_json = false;
@@ -38,7 +38,7 @@ Status CheckInstallation(Disk& disk, const Paths& paths) {
   return Error{Code::kNotFound, paths.root + " is no installation; `telltale init` makes one"};
 }
 
-Status New(const Flags& flags) {
+Status New(const TokenFlags& flags) {
   PosixDisk disk;
   SystemRandom random;
   const Paths paths(flags.dir);
@@ -63,7 +63,7 @@ Status New(const Flags& flags) {
   return Ok();
 }
 
-Status List(const Flags& flags) {
+Status ListTokens(const TokenFlags& flags) {
   PosixDisk disk;
   const Paths paths(flags.dir);
   RETURN_IF_ERROR(CheckInstallation(disk, paths));
@@ -81,7 +81,7 @@ Status List(const Flags& flags) {
   return Ok();
 }
 
-Status Revoke(const Flags& flags) {
+Status Revoke(const TokenFlags& flags) {
   PosixDisk disk;
   const Paths paths(flags.dir);
   RETURN_IF_ERROR(CheckInstallation(disk, paths));
@@ -98,11 +98,11 @@ Status Revoke(const Flags& flags) {
   return Ok();
 }
 
-void AddOne(CLI::App& parent, const char* name, const char* what, Status (*run)(const Flags&),
+void AddOne(CLI::App& parent, const char* name, const char* what, Status (*run)(const TokenFlags&),
             int& exit_code) {
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<TokenFlags>();
   CLI::App* command = parent.add_subcommand(name, what);
-  if (run != List) {
+  if (run != ListTokens) {
     command
         ->add_option("NAME", flags->name, "Whose it is: a-z, 0-9 and -; its subject is token:NAME")
         ->required();
@@ -122,7 +122,7 @@ void AddControlCommand(CLI::App& app, int& exit_code) {
   CLI::App* token = control->add_subcommand("token", "Bearer tokens of people and programs");
   token->require_subcommand(1);
   AddOne(*token, "new", "Make a token and print it once", New, exit_code);
-  AddOne(*token, "list", "Names of the tokens there are", List, exit_code);
+  AddOne(*token, "list", "Names of the tokens there are", ListTokens, exit_code);
   AddOne(*token, "revoke", "Make a token worthless", Revoke, exit_code);
 }
 

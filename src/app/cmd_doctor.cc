@@ -12,7 +12,7 @@
 namespace telltale::app {
 namespace {
 
-struct Flags {
+struct DoctorFlags {
   std::string dir;
   bool json = false;
 };
@@ -22,7 +22,7 @@ constexpr int kCouldNotLook = 2;
 // One line on a terminal, written over and over.
 void ShowProgress(const std::string& what) { fmt::print(stderr, "\r\x1b[K{}", what); }
 
-int RunDoctor(const Flags& flags) {
+int RunDoctor(const DoctorFlags& flags) {
   PosixDisk disk;
   DoctorOptions options;
   const bool shows_progress = isatty(STDERR_FILENO) != 0;
@@ -49,7 +49,7 @@ int RunDoctor(const Flags& flags) {
 }  // namespace
 
 void AddDoctorCommand(CLI::App& app, int& exit_code) {
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<DoctorFlags>();
   CLI::App* command = app.add_subcommand(
       "doctor",
       "Reads everything durable, changes nothing, says what does not fit together; exit code 0 "

@@ -34,18 +34,18 @@ constexpr Kind kKinds[] = {
     {"role-binding", "role-bindings", "Who may what", {"subject", "role", "environments"}},
 };
 
-struct Flags {
+struct EnvironmentFlags {
   const Kind* kind = nullptr;
   ControlFlags control;
   std::string key;
   std::string file;
 };
 
-std::string PathOf(const Flags& flags) {
+std::string PathOf(const EnvironmentFlags& flags) {
   return fmt::format("{}/{}", flags.kind->plural, net::EscapeForHttp(flags.key));
 }
 
-Status List(const Flags& flags) {
+Status ListObjects(const EnvironmentFlags& flags) {
   ASSIGN_OR_RETURN(const json answer,
                    AskControl(flags.control, HttpMethod::kGet, flags.kind->plural));
   if (flags.control.as_json) {
@@ -67,7 +67,7 @@ Status List(const Flags& flags) {
   return Ok();
 }
 
-Status Show(const Flags& flags) {
+Status ShowObject(const EnvironmentFlags& flags) {
   ASSIGN_OR_RETURN(const json answer, AskControl(flags.control, HttpMethod::kGet, PathOf(flags)));
   PrintControlJson(answer);
   return Ok();
@@ -81,7 +81,7 @@ Result<std::string> TextOf(const std::string& file) {
   return ReadWholeFile(disk, file, 1u << 20);
 }
 
-Status Put(Flags flags) {
+Status PutObject(EnvironmentFlags flags) {
   ASSIGN_OR_RETURN(const std::string text, TextOf(flags.file));
   auto object = control::JsonOfYaml(text);
   if (!object.ok()) return Annotate(object.error(), flags.file);
@@ -105,7 +105,7 @@ Status Put(Flags flags) {
   return Ok();
 }
 
-Status Delete(const Flags& flags) {
+Status Delete(const EnvironmentFlags& flags) {
   ASSIGN_OR_RETURN(const json answer,
                    AskControl(flags.control, HttpMethod::kDelete, PathOf(flags)));
   if (flags.control.as_json) {
@@ -120,17 +120,17 @@ void AddKind(CLI::App& app, const Kind& kind, int& exit_code) {
   CLI::App* command = app.add_subcommand(kind.name, kind.what);
   command->require_subcommand(1);
   const auto add = [&](const char* name, const char* what, auto run) {
-    const auto flags = std::make_shared<Flags>();
+    const auto flags = std::make_shared<EnvironmentFlags>();
     flags->kind = &kind;
     CLI::App* one = command->add_subcommand(name, what);
     AddControlOptions(*one, flags->control);
     one->callback([flags, run, &exit_code] { exit_code = ExitCode(run(*flags)); });
     return std::pair{one, flags};
   };
-  add("list", "All of them", List);
-  auto [show, show_flags] = add("show", "One, as JSON", Show);
+  add("list", "All of them", ListObjects);
+  auto [show, show_flags] = add("show", "One, as JSON", ShowObject);
   show->add_option("KEY", show_flags->key, "Its key")->required();
-  auto [put, put_flags] = add("put", "Make or replace one, as a whole", Put);
+  auto [put, put_flags] = add("put", "Make or replace one, as a whole", PutObject);
   put->add_option("KEY", put_flags->key, "Its key; or `key:` in the file");
   put->add_option("-f,--file", put_flags->file, "YAML with its members; - = standard input")
       ->required();

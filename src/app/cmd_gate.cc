@@ -18,17 +18,17 @@ using nlohmann::json;
 constexpr int kHolds = 4;
 constexpr int kHalted = 3;
 
-struct Flags {
+struct GateFlags {
   ControlFlags control;
   std::string rollout;
 };
 
-Result<json> AskGate(const Flags& flags) {
+Result<json> AskGate(const GateFlags& flags) {
   return AskControl(flags.control, net::HttpMethod::kGet,
                     fmt::format("rollouts/{}/gate", net::EscapeForHttp(flags.rollout)));
 }
 
-int Explain(const Flags& flags) {
+int Explain(const GateFlags& flags) {
   const auto answer = AskGate(flags);
   if (!answer.ok()) return ExitCode(answer.error());
   if (flags.control.as_json) {
@@ -39,7 +39,7 @@ int Explain(const Flags& flags) {
   return 0;
 }
 
-int Verdict(const Flags& flags) {
+int Verdict(const GateFlags& flags) {
   const auto answer = AskGate(flags);
   if (!answer.ok()) return ExitCode(answer.error());
   const json verdict = answer->value("verdict", json());
@@ -57,7 +57,7 @@ int Verdict(const Flags& flags) {
 
 void AddGateCommands(CLI::App& gate, int& exit_code) {
   const auto add = [&](const char* name, const char* what, auto run) {
-    const auto flags = std::make_shared<Flags>();
+    const auto flags = std::make_shared<GateFlags>();
     CLI::App* one = gate.add_subcommand(name, what);
     one->add_option("ROLLOUT", flags->rollout, "Its id, such as prod-3")->required();
     AddControlOptions(*one, flags->control);

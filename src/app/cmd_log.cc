@@ -22,7 +22,7 @@ namespace {
 
 using nlohmann::json;
 
-struct Flags {
+struct LogFlags {
   std::string dir;
   std::string journal;  // a release's digest; empty = the main log
   bool as_json = false;
@@ -89,7 +89,7 @@ json EndToJson(const log::DurableEnd& end, const log::LogShape& shape) {
 }
 
 // {"streams": {name: [end]}, "consumers": {name: {stream: {"lag", "shards": [...]}}}}
-Result<json> GatherStatus(const Flags& flags) {
+Result<json> GatherStatus(const LogFlags& flags) {
   PosixDisk disk;
   const Paths paths(flags.dir);
   ASSIGN_OR_RETURN(const auto streams, flags.Open(disk));
@@ -148,7 +148,7 @@ void PrintStatus(const json& status) {
   }
 }
 
-Status RunStatus(const Flags& flags) {
+Status RunStatus(const LogFlags& flags) {
   ASSIGN_OR_RETURN(const json status, GatherStatus(flags));
   if (flags.as_json) {
     PrintJson(status);
@@ -165,7 +165,7 @@ struct ReportIdHash {
   }
 };
 
-Result<json> GatherCount(const Flags& flags) {
+Result<json> GatherCount(const LogFlags& flags) {
   PosixDisk disk;
   ASSIGN_OR_RETURN(const auto streams, flags.Open(disk));
   ASSIGN_OR_RETURN(const auto shape, streams->Describe());
@@ -205,7 +205,7 @@ Result<json> GatherCount(const Flags& flags) {
   return count;
 }
 
-Status RunCount(const Flags& flags) {
+Status RunCount(const LogFlags& flags) {
   ASSIGN_OR_RETURN(const json count, GatherCount(flags));
   if (flags.as_json) {
     PrintJson(count);
@@ -229,7 +229,7 @@ std::string Printable(std::string_view text) {
   return out.empty() ? "-" : out;
 }
 
-Status RunDump(const Flags& flags) {
+Status RunDump(const LogFlags& flags) {
   PosixDisk disk;
   ASSIGN_OR_RETURN(const auto streams, flags.Open(disk));
   ASSIGN_OR_RETURN(const auto shape, streams->Describe());
@@ -251,7 +251,7 @@ Status RunDump(const Flags& flags) {
 }
 
 CLI::App* AddSubcommand(CLI::App& parent, const char* name, const char* what,
-                        const std::shared_ptr<Flags>& flags) {
+                        const std::shared_ptr<LogFlags>& flags) {
   CLI::App* command = parent.add_subcommand(name, what);
   command->add_option("--dir", flags->dir, "The folder that `telltale init` made")
       ->required()
@@ -264,7 +264,7 @@ CLI::App* AddSubcommand(CLI::App& parent, const char* name, const char* what,
 }  // namespace
 
 void AddLogCommand(CLI::App& app, int& exit_code) {
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<LogFlags>();
   CLI::App* log = app.add_subcommand("log", "Looks at the log: ends, counts, record headers");
   log->require_subcommand(1);
 

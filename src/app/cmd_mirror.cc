@@ -47,7 +47,7 @@ Status CheckTarget(const Config& target, const std::string& dir) {
                                            dir)};
 }
 
-Result<std::string> Absolute(const std::string& dir) {
+Result<std::string> AbsoluteFolder(const std::string& dir) {
   std::error_code error;
   const std::string path = std::filesystem::canonical(dir, error).string();
   if (error) return Error{Code::kNotFound, dir + ": " + error.message()};
@@ -137,8 +137,8 @@ Status Run(MirrorFlags flags) {
   PosixDisk disk;
   SystemClock clock;
   SystemRandom random;
-  ASSIGN_OR_RETURN(flags.from, Absolute(flags.from));
-  ASSIGN_OR_RETURN(flags.to, Absolute(flags.to));
+  ASSIGN_OR_RETURN(flags.from, AbsoluteFolder(flags.from));
+  ASSIGN_OR_RETURN(flags.to, AbsoluteFolder(flags.to));
   const Paths from(flags.from);
   const Paths to(flags.to);
   if (flags.from == flags.to) return Error{Code::kInvalid, "--from and --to are the same folder"};

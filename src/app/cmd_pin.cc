@@ -14,7 +14,7 @@ namespace {
 using net::HttpMethod;
 using nlohmann::json;
 
-struct Flags {
+struct PinFlags {
   ControlFlags control;
   std::string environment;
   std::string release;
@@ -22,9 +22,9 @@ struct Flags {
   std::string expires_at;
 };
 
-std::string PathOf(const Flags& flags) { return EnvironmentPath(flags.environment, "pin"); }
+std::string PathOf(const PinFlags& flags) { return EnvironmentPath(flags.environment, "pin"); }
 
-Status Pin(const Flags& flags) {
+Status Pin(const PinFlags& flags) {
   ASSIGN_OR_RETURN(const std::string release, ReleaseIdOf(flags.control, flags.release));
   json wish = {{"release", release}, {"reason", flags.reason}};
   if (!flags.expires_at.empty()) wish["expires_at"] = flags.expires_at;
@@ -38,7 +38,7 @@ Status Pin(const Flags& flags) {
   return Ok();
 }
 
-Status Unpin(const Flags& flags) {
+Status Unpin(const PinFlags& flags) {
   ASSIGN_OR_RETURN(const json answer,
                    AskControl(flags.control, HttpMethod::kDelete, PathOf(flags)));
   if (flags.control.as_json) {
@@ -52,7 +52,7 @@ Status Unpin(const Flags& flags) {
 }  // namespace
 
 void AddPinCommands(CLI::App& app, int& exit_code) {
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<PinFlags>();
   CLI::App* pin = app.add_subcommand(
       "pin", "Keep an environment at a release; needs no approval, promotions are refused");
   pin->add_option("ENV", flags->environment, "The environment")->required();
@@ -61,7 +61,7 @@ void AddPinCommands(CLI::App& app, int& exit_code) {
   pin->add_option("--expires-at", flags->expires_at, "RFC 3339, such as 2026-12-24T00:00:00Z");
   AddControlOptions(*pin, flags->control);
   pin->callback([flags, &exit_code] { exit_code = ExitCode(Pin(*flags)); });
-  const auto unpin_flags = std::make_shared<Flags>();
+  const auto unpin_flags = std::make_shared<PinFlags>();
   CLI::App* unpin = app.add_subcommand("unpin", "Take the pin away");
   unpin->add_option("ENV", unpin_flags->environment, "The environment")->required();
   AddControlOptions(*unpin, unpin_flags->control);

@@ -17,7 +17,7 @@ using nlohmann::json;
 
 constexpr std::int64_t kShareMax = 10'000;
 
-struct Flags {
+struct PreviewFlags {
   ControlFlags control;
   std::string key;  // of the cohort
   std::string environment;
@@ -25,7 +25,7 @@ struct Flags {
   std::string salt;
 };
 
-Status Preview(const Flags& flags) {
+Status Preview(const PreviewFlags& flags) {
   std::string path =
       fmt::format("cohorts/{}/preview?environment={}&per_10000={}", net::EscapeForHttp(flags.key),
                   net::EscapeForHttp(flags.environment), flags.per_10000);
@@ -48,7 +48,7 @@ Status Preview(const Flags& flags) {
   return Ok();
 }
 
-Status ListRehearsals(const Flags& flags) {
+Status ListRehearsals(const PreviewFlags& flags) {
   ASSIGN_OR_RETURN(const json answer, AskControl(flags.control, HttpMethod::kGet,
                                                  EnvironmentPath(flags.environment, "rehearsals")));
   if (flags.control.as_json) {
@@ -71,7 +71,7 @@ Status ListRehearsals(const Flags& flags) {
 }  // namespace
 
 void AddCohortPreview(CLI::App& cohort, int& exit_code) {
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<PreviewFlags>();
   CLI::App* command = cohort.add_subcommand(
       "preview", "Which vehicles a share of an environment would take, counted by what they are");
   command->add_option("KEY", flags->key, "Its key")->required();
@@ -87,7 +87,7 @@ void AddCohortPreview(CLI::App& cohort, int& exit_code) {
 void AddRehearsalCommand(CLI::App& app, int& exit_code) {
   CLI::App* rehearsal = app.add_subcommand("rehearsal", "Reports of rehearsals that control has");
   rehearsal->require_subcommand(1);
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<PreviewFlags>();
   CLI::App* list = rehearsal->add_subcommand("list", "The newest of each release");
   list->add_option("ENV", flags->environment, "The environment")->required();
   AddControlOptions(*list, flags->control);

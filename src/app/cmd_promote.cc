@@ -15,7 +15,7 @@ namespace {
 using net::HttpMethod;
 using nlohmann::json;
 
-struct Flags {
+struct PromoteFlags {
   ControlFlags control;
   std::string environment;
   std::string release;
@@ -24,7 +24,7 @@ struct Flags {
   bool close_window = false;
 };
 
-Status Promote(const Flags& flags) {
+Status Promote(const PromoteFlags& flags) {
   ASSIGN_OR_RETURN(const std::string release, ReleaseIdOf(flags.control, flags.release));
   json wish = {{"release", release}};
   if (!flags.policy.empty()) wish["policy"] = flags.policy;
@@ -46,7 +46,7 @@ Status Promote(const Flags& flags) {
   return Ok();
 }
 
-Status HoldOrResume(const Flags& flags, const char* what, const char* said) {
+Status HoldOrResume(const PromoteFlags& flags, const char* what, const char* said) {
   ASSIGN_OR_RETURN(const json answer, AskControl(flags.control, HttpMethod::kPost,
                                                  EnvironmentPath(flags.environment, what),
                                                  {{"reason", flags.reason}}));
@@ -57,12 +57,12 @@ Status HoldOrResume(const Flags& flags, const char* what, const char* said) {
   }
   return Ok();
 }
-Status Hold(const Flags& flags) { return HoldOrResume(flags, "hold", "is held"); }
-Status Resume(const Flags& flags) { return HoldOrResume(flags, "resume", "goes on"); }
+Status Hold(const PromoteFlags& flags) { return HoldOrResume(flags, "hold", "is held"); }
+Status Resume(const PromoteFlags& flags) { return HoldOrResume(flags, "resume", "goes on"); }
 
-void AddOne(CLI::App& app, const char* name, const char* what, Status (*run)(const Flags&),
+void AddOne(CLI::App& app, const char* name, const char* what, Status (*run)(const PromoteFlags&),
             int& exit_code) {
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<PromoteFlags>();
   CLI::App* command = app.add_subcommand(name, what);
   command->add_option("ENV", flags->environment, "The environment")->required();
   if (run == Promote) {

@@ -21,10 +21,10 @@ using nlohmann::ordered_json;
 
 constexpr int kAsDeclared = 0;
 constexpr int kNotAsDeclared = 1;
-constexpr int kCouldNotJudge = 2;
+constexpr int kCouldNotRehearse = 2;
 constexpr std::int64_t kLastSecondsMax = 45 * 86'400;
 
-struct Flags {
+struct RehearseFlags {
   std::string dir;
   std::string release;
   std::string last = "24h";
@@ -104,7 +104,7 @@ std::string Markdown(const ordered_json& report) {
 }
 
 // What control takes as a rehearsal (docs/releases.md), and a copy where it was asked for.
-Result<std::string> Record(Disk& disk, const Flags& flags, const ordered_json& report) {
+Result<std::string> Record(Disk& disk, const RehearseFlags& flags, const ordered_json& report) {
   const Paths paths(flags.dir);
   std::string time = report["made_at"].get<std::string>();
   std::erase_if(time, [](char c) { return c == '-' || c == ':'; });
@@ -125,14 +125,14 @@ Result<std::string> Record(Disk& disk, const Flags& flags, const ordered_json& r
 }
 
 // Before the work: an environment that is not there would be found at its end.
-Status CheckRecordIn(const Flags& flags) {
+Status CheckRecordIn(const RehearseFlags& flags) {
   if (flags.record_in.empty()) return Ok();
   const auto found =
       AskControl(flags.control, net::HttpMethod::kGet, EnvironmentPath(flags.record_in));
   return found.ok() ? Ok() : Status(found.error());
 }
 
-Status RecordInControl(const Flags& flags, const ordered_json& report) {
+Status RecordInControl(const RehearseFlags& flags, const ordered_json& report) {
   if (flags.record_in.empty()) return Ok();
   const auto kept = AskControl(flags.control, net::HttpMethod::kPost,
                                EnvironmentPath(flags.record_in, "rehearsals"),
@@ -142,7 +142,7 @@ Status RecordInControl(const Flags& flags, const ordered_json& report) {
   return Ok();
 }
 
-Result<int> Run(const Flags& flags) {
+Result<int> Run(const RehearseFlags& flags) {
   PosixDisk disk;
   const SystemClock clock;
   RETURN_IF_ERROR(CheckRecordIn(flags));
@@ -179,7 +179,7 @@ Result<int> Run(const Flags& flags) {
 }  // namespace
 
 void AddRehearseCommand(CLI::App& app, int& exit_code) {
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<RehearseFlags>();
   CLI::App* command = app.add_subcommand(
       "rehearse",
       "Runs a release over what was recorded, apart from everything, and compares with what was "
@@ -210,7 +210,7 @@ void AddRehearseCommand(CLI::App& app, int& exit_code) {
     WatchForStop();
     const auto code = Run(*flags);
     if (!code.ok()) fmt::print(stderr, "telltale: {}\n", code.error().ToString());
-    exit_code = code.ok() ? *code : kCouldNotJudge;
+    exit_code = code.ok() ? *code : kCouldNotRehearse;
   });
 }
 

@@ -14,7 +14,7 @@ namespace {
 using net::HttpMethod;
 using nlohmann::json;
 
-struct Flags {
+struct ReinstateFlags {
   ControlFlags control;
   std::string environment;
   std::string release;
@@ -22,7 +22,7 @@ struct Flags {
   std::string expires_at;
 };
 
-Status Reinstate(const Flags& flags) {
+Status Reinstate(const ReinstateFlags& flags) {
   ASSIGN_OR_RETURN(const std::string release, ReleaseIdOf(flags.control, flags.release));
   ASSIGN_OR_RETURN(const json answer,
                    AskControl(flags.control, HttpMethod::kPost,
@@ -38,7 +38,7 @@ Status Reinstate(const Flags& flags) {
   return Ok();
 }
 
-Status BreakGlass(const Flags& flags) {
+Status BreakGlass(const ReinstateFlags& flags) {
   ASSIGN_OR_RETURN(const std::string release, ReleaseIdOf(flags.control, flags.release));
   ASSIGN_OR_RETURN(
       const json answer,
@@ -60,7 +60,7 @@ Status BreakGlass(const Flags& flags) {
 }  // namespace
 
 void AddReinstateCommands(CLI::App& app, int& exit_code) {
-  const auto again = std::make_shared<Flags>();
+  const auto again = std::make_shared<ReinstateFlags>();
   CLI::App* reinstate = app.add_subcommand(
       "reinstate", "Let a rejected release be promoted again; two approvers must ask for it");
   reinstate->add_option("RELEASE", again->release, "Name, id or its beginning")->required();
@@ -68,7 +68,7 @@ void AddReinstateCommands(CLI::App& app, int& exit_code) {
   AddControlOptions(*reinstate, again->control);
   reinstate->callback([again, &exit_code] { exit_code = ExitCode(Reinstate(*again)); });
 
-  const auto glass = std::make_shared<Flags>();
+  const auto glass = std::make_shared<ReinstateFlags>();
   CLI::App* command = app.add_subcommand(
       "break-glass",
       "Let a release skip soak and staging in an environment; the same again by another person is "

@@ -23,7 +23,7 @@ namespace {
 
 using nlohmann::ordered_json;
 
-struct Flags {
+struct ReleaseFlags {
   std::string sources;
   std::string out;
   std::string key;
@@ -34,7 +34,7 @@ struct Flags {
 };
 
 // `--key`, or the key that `telltale init` made; nullopt: neither.
-Result<std::optional<seal::KeyPair>> KeyOf(Disk& disk, const Flags& flags) {
+Result<std::optional<seal::KeyPair>> KeyOf(Disk& disk, const ReleaseFlags& flags) {
   std::string file = flags.key;
   if (file.empty() && !flags.dir.empty()) file = Paths(flags.dir).keys() + "/release.key";
   if (file.empty()) return std::optional<seal::KeyPair>();
@@ -52,7 +52,7 @@ Result<std::optional<seal::KeyPair>> KeyOf(Disk& disk, const Flags& flags) {
 }
 
 // False: there is no key to sign with.
-Result<bool> Sign(Disk& disk, const Flags& flags, control::ReleaseContent& content) {
+Result<bool> Sign(Disk& disk, const ReleaseFlags& flags, control::ReleaseContent& content) {
   ASSIGN_OR_RETURN(const auto key, KeyOf(disk, flags));
   if (!key) return false;
   const SystemClock clock;
@@ -60,7 +60,8 @@ Result<bool> Sign(Disk& disk, const Flags& flags, control::ReleaseContent& conte
   return true;
 }
 
-void Tell(const control::ReleaseContent& content, const std::string& folder, const Flags& flags) {
+void Tell(const control::ReleaseContent& content, const std::string& folder,
+          const ReleaseFlags& flags) {
   const bool is_signed = !content.bundle.signature.empty();
   if (flags.as_json) {
     fmt::print("{}\n", ordered_json({{"id", content.id()},
@@ -80,7 +81,7 @@ void Tell(const control::ReleaseContent& content, const std::string& folder, con
   if (!folder.empty()) fmt::print("{}: {}\n", is_signed ? "signed" : "not signed", folder);
 }
 
-Status Build(const Flags& flags) {
+Status Build(const ReleaseFlags& flags) {
   PosixDisk disk;
   ASSIGN_OR_RETURN(control::ReleaseContent content, BuildFrom(disk, flags.sources, flags.engine));
   ASSIGN_OR_RETURN(const bool is_signed, Sign(disk, flags, content));
@@ -98,7 +99,7 @@ Status Build(const Flags& flags) {
   return Ok();
 }
 
-Status SignFolder(const Flags& flags) {
+Status SignFolder(const ReleaseFlags& flags) {
   PosixDisk disk;
   ASSIGN_OR_RETURN(control::ReleaseContent content,
                    control::ReadReleaseFolder(disk, flags.sources));
@@ -110,7 +111,7 @@ Status SignFolder(const Flags& flags) {
 }
 
 // Through the API, where control is named; into the folder that it reads otherwise.
-Status PushTo(const Flags& flags) {
+Status PushTo(const ReleaseFlags& flags) {
   const bool is_remote = IsControlNamed(flags.control);
   if (!is_remote && flags.dir.empty()) {
     return Error{Code::kInvalid, "where is control? Give --dir DIR or --control URL"};
@@ -138,7 +139,7 @@ Status PushTo(const Flags& flags) {
   return Ok();
 }
 
-Status VerifyStored(const Flags& flags) {
+Status VerifyStored(const ReleaseFlags& flags) {
   PosixDisk disk;
   const control::ReleaseStore store = StoreOf(disk, flags.dir);
   ASSIGN_OR_RETURN(const control::StoredRelease release, store.Find(flags.sources));
@@ -148,28 +149,28 @@ Status VerifyStored(const Flags& flags) {
   return Ok();
 }
 
-CLI::Option* AddDir(CLI::App& command, Flags& flags, const char* about) {
+CLI::Option* AddDir(CLI::App& command, ReleaseFlags& flags, const char* about) {
   return command.add_option("--dir", flags.dir, about)->check(CLI::ExistingDirectory);
 }
-void AddKey(CLI::App& command, Flags& flags) {
+void AddKey(CLI::App& command, ReleaseFlags& flags) {
   command
       .add_option("--key", flags.key,
                   "Private release key to sign with; the public one lies beside it as .pub "
                   "(default: DIR/keys/release.key)")
       ->check(CLI::ExistingFile);
 }
-void AddEngine(CLI::App& command, Flags& flags) {
+void AddEngine(CLI::App& command, ReleaseFlags& flags) {
   command
       .add_option("--engine", flags.engine,
                   "Another program telltale-worker than the one beside this program")
       ->check(CLI::ExistingFile);
 }
-void AddJson(CLI::App& command, Flags& flags) {
+void AddJson(CLI::App& command, ReleaseFlags& flags) {
   command.add_flag("--json", flags.as_json, "As JSON");
 }
 
 void AddBuild(CLI::App& release, int& exit_code) {
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<ReleaseFlags>();
   CLI::App* command = release.add_subcommand(
       "build", "Makes a release of a folder with release.yaml and rules.yaml (docs/releases.md)");
   command->add_option("SOURCES", flags->sources, "The folder")
@@ -185,7 +186,7 @@ void AddBuild(CLI::App& release, int& exit_code) {
 }
 
 void AddSign(CLI::App& release, int& exit_code) {
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<ReleaseFlags>();
   CLI::App* command = release.add_subcommand("sign", "Signs a release that was built without key");
   command->add_option("FOLDER", flags->sources, "What `telltale release build` wrote")
       ->required()
@@ -197,7 +198,7 @@ void AddSign(CLI::App& release, int& exit_code) {
 }
 
 void AddPush(CLI::App& release, int& exit_code) {
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<ReleaseFlags>();
   CLI::App* command = release.add_subcommand(
       "push",
       "Gives a release to an installation's control. Refused unless signed by a trusted key; "
@@ -220,7 +221,7 @@ void AddPush(CLI::App& release, int& exit_code) {
 }
 
 void AddVerify(CLI::App& release, int& exit_code) {
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<ReleaseFlags>();
   CLI::App* command =
       release.add_subcommand("verify", "Checks every byte of a pushed release and its signature");
   command->add_option("RELEASE", flags->sources, "Name, id or its beginning")->required();

@@ -13,14 +13,14 @@ namespace {
 
 using nlohmann::json;
 
-struct Flags {
+struct ReleaseKeyFlags {
   std::string dir;
   std::string file;
   std::string name;
   bool as_json = false;
 };
 
-Status New(const Flags& flags) {
+Status New(const ReleaseKeyFlags& flags) {
   PosixDisk disk;
   const std::string stem =
       flags.file.ends_with(".key") ? flags.file.substr(0, flags.file.size() - 4) : flags.file;
@@ -39,7 +39,7 @@ Status New(const Flags& flags) {
   return Ok();
 }
 
-Status Trust(const Flags& flags) {
+Status Trust(const ReleaseKeyFlags& flags) {
   PosixDisk disk;
   const Paths paths(flags.dir);
   ASSIGN_OR_RETURN(const Config config, Config::Load(disk, paths.config()));
@@ -53,7 +53,7 @@ Status Trust(const Flags& flags) {
   return GiveControlFiles(paths);
 }
 
-Status Distrust(const Flags& flags) {
+Status Distrust(const ReleaseKeyFlags& flags) {
   PosixDisk disk;
   const Paths paths(flags.dir);
   ASSIGN_OR_RETURN(const auto keys, control::ReadTrustedKeys(disk, paths));
@@ -67,7 +67,7 @@ Status Distrust(const Flags& flags) {
       fmt::format("no key called {} is trusted: see `telltale release key list`", flags.name)};
 }
 
-Status List(const Flags& flags) {
+Status List(const ReleaseKeyFlags& flags) {
   PosixDisk disk;
   ASSIGN_OR_RETURN(const auto keys, control::ReadTrustedKeys(disk, Paths(flags.dir)));
   if (flags.as_json) {
@@ -80,7 +80,7 @@ Status List(const Flags& flags) {
   return Ok();
 }
 
-void AddDir(CLI::App& command, Flags& flags) {
+void AddDir(CLI::App& command, ReleaseKeyFlags& flags) {
   command.add_option("--dir", flags.dir, "The installation that control runs in")
       ->required()
       ->check(CLI::ExistingDirectory);
@@ -91,7 +91,7 @@ void AddDir(CLI::App& command, Flags& flags) {
 void AddReleaseKey(CLI::App& release, int& exit_code) {
   CLI::App* key = release.add_subcommand("key", "Who may sign releases for an installation");
   key->require_subcommand(1);
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<ReleaseKeyFlags>();
 
   CLI::App* made = key->add_subcommand("new", "Makes a key pair, FILE.key and FILE.pub");
   made->add_option("FILE", flags->file, "Where to; neither may be there")->required();

@@ -15,7 +15,7 @@ namespace {
 
 using nlohmann::json;
 
-struct Flags {
+struct ReleaseShowFlags {
   ControlFlags control;
   std::string before;
   std::string after;
@@ -92,7 +92,7 @@ void PrintDiff(const json& diff, const std::string& name) {
       because);
 }
 
-Status DiffInControl(const Flags& flags) {
+Status DiffInControl(const ReleaseShowFlags& flags) {
   ASSIGN_OR_RETURN(const std::string before, ReleaseIdOf(flags.control, flags.before));
   ASSIGN_OR_RETURN(const std::string after, ReleaseIdOf(flags.control, flags.after));
   ASSIGN_OR_RETURN(const json diff,
@@ -107,7 +107,7 @@ Status DiffInControl(const Flags& flags) {
   return Ok();
 }
 
-Status Diff(const Flags& flags) {
+Status Diff(const ReleaseShowFlags& flags) {
   if (!flags.control.url.empty()) return DiffInControl(flags);
   PosixDisk disk;
   const std::string& dir = flags.control.dir;
@@ -124,7 +124,7 @@ Status Diff(const Flags& flags) {
 }
 
 // Of control where it is named, with `state`; else out of the folder.
-Result<json> AllReleases(const Flags& flags) {
+Result<json> AllReleases(const ReleaseShowFlags& flags) {
   if (IsControlNamed(flags.control)) {
     ASSIGN_OR_RETURN(const json answer,
                      AskControl(flags.control, net::HttpMethod::kGet, "releases"));
@@ -137,7 +137,7 @@ Result<json> AllReleases(const Flags& flags) {
   return items;
 }
 
-Status List(const Flags& flags) {
+Status List(const ReleaseShowFlags& flags) {
   ASSIGN_OR_RETURN(json items, AllReleases(flags));
   std::sort(items.begin(), items.end(), [](const json& a, const json& b) {
     return std::pair(ShownOf(a, "built_at"), ShownOf(a, "id")) <
@@ -159,7 +159,7 @@ Status List(const Flags& flags) {
   return Ok();
 }
 
-Result<json> OneRelease(const Flags& flags) {
+Result<json> OneRelease(const ReleaseShowFlags& flags) {
   if (IsControlNamed(flags.control)) {
     ASSIGN_OR_RETURN(const std::string id, ReleaseIdOf(flags.control, flags.before));
     return AskControl(flags.control, net::HttpMethod::kGet, "releases/" + id);
@@ -170,7 +170,7 @@ Result<json> OneRelease(const Flags& flags) {
   return control::ToJson(release);
 }
 
-Status Show(const Flags& flags) {
+Status Show(const ReleaseShowFlags& flags) {
   ASSIGN_OR_RETURN(const json release, OneRelease(flags));
   if (flags.control.as_json) {
     PrintControlJson(release);
@@ -193,7 +193,8 @@ Status Show(const Flags& flags) {
   return Ok();
 }
 
-void NeedPlace(const Flags& flags, Status (*run)(const Flags&), int& exit_code) {
+void NeedPlace(const ReleaseShowFlags& flags, Status (*run)(const ReleaseShowFlags&),
+               int& exit_code) {
   if (flags.control.dir.empty() && !IsControlNamed(flags.control)) {
     exit_code =
         ExitCode(Error{Code::kInvalid, "where is control? Give --dir DIR or --control URL"});
@@ -205,14 +206,14 @@ void NeedPlace(const Flags& flags, Status (*run)(const Flags&), int& exit_code) 
 }  // namespace
 
 void AddReleaseList(CLI::App& release, int& exit_code) {
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<ReleaseShowFlags>();
   CLI::App* command = release.add_subcommand("list", "The releases that are here, oldest first");
   AddControlOptions(*command, flags->control);
   command->callback([flags, &exit_code] { NeedPlace(*flags, List, exit_code); });
 }
 
 void AddReleaseShow(CLI::App& release, int& exit_code) {
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<ReleaseShowFlags>();
   CLI::App* command = release.add_subcommand("show", "One release");
   command->add_option("RELEASE", flags->before, "Name, id or its beginning")->required();
   AddControlOptions(*command, flags->control);
@@ -220,7 +221,7 @@ void AddReleaseShow(CLI::App& release, int& exit_code) {
 }
 
 void AddReleaseDiff(CLI::App& release, int& exit_code) {
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<ReleaseShowFlags>();
   CLI::App* command = release.add_subcommand(
       "diff", "What one release changes against another, rule by rule and field by field");
   command

@@ -19,7 +19,7 @@
 namespace telltale::app {
 namespace {
 
-struct Flags {
+struct RoleFlags {
   RoleOptions role;
   std::string release;
 };
@@ -28,10 +28,10 @@ struct Flags {
 int ToExitCode(const Status& status) { return ExitCode(status); }
 int ToExitCode(int exit_code) { return exit_code; }
 
-using RunRole = std::function<int(const Flags&)>;
+using RunRole = std::function<int(const RoleFlags&)>;
 
 void AddOne(CLI::App& parent, const char* name, const char* what, int& exit_code, RunRole run) {
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<RoleFlags>();
   CLI::App* command = parent.add_subcommand(name, what);
   command->add_option("--dir", flags->role.dir, "The folder that `telltale init` made")
       ->required()
@@ -49,7 +49,7 @@ void AddOne(CLI::App& parent, const char* name, const char* what, int& exit_code
 }
 
 // Run by `serve` as a process of its own, so that the alert store belongs to the right user.
-Status InstallFirstAuthority(const Flags& flags) {
+Status InstallFirstAuthority(const RoleFlags& flags) {
   PosixDisk disk;
   ASSIGN_OR_RETURN(const Config config, Config::Load(disk, Paths(flags.role.dir).config()));
   return publish::InstallFirstAuthority(flags.role.dir, flags.release, config.log_partitions);
@@ -61,24 +61,26 @@ void AddRoleCommand(CLI::App& app, int& exit_code) {
   CLI::App* roles = app.add_subcommand("role", "Run one process of the platform; `serve` does it");
   roles->require_subcommand(1);
   AddOne(*roles, "registry", "Vehicles and their references", exit_code,
-         [](const Flags& flags) { return ToExitCode(registry::RunRegistryRole(flags.role)); });
-  AddOne(*roles, "gateway", "The vehicles' door, and the log", exit_code, [](const Flags& flags) {
-    return ToExitCode(gateway::RunGatewayRole(flags.role, log::kafka::OpenStreams));
-  });
+         [](const RoleFlags& flags) { return ToExitCode(registry::RunRegistryRole(flags.role)); });
+  AddOne(*roles, "gateway", "The vehicles' door, and the log", exit_code,
+         [](const RoleFlags& flags) {
+           return ToExitCode(gateway::RunGatewayRole(flags.role, log::kafka::OpenStreams));
+         });
   AddOne(*roles, "publisher", "Alert store and feed", exit_code,
-         [](const Flags& flags) { return ToExitCode(publish::RunPublisherRole(flags.role)); });
+         [](const RoleFlags& flags) { return ToExitCode(publish::RunPublisherRole(flags.role)); });
   AddOne(*roles, "lake-feed", "Copies the streams from Kafka for the lake and the vault", exit_code,
-         [](const Flags& flags) {
+         [](const RoleFlags& flags) {
            return ToExitCode(feed::RunLakeFeedRole(flags.role, log::kafka::OpenStreams));
          });
   AddOne(*roles, "operations", "Metrics and health over HTTP", exit_code,
-         [](const Flags& flags) { return RunOperationsRole(flags.role); });
+         [](const RoleFlags& flags) { return RunOperationsRole(flags.role); });
   AddOne(*roles, "control", "Releases, environments and rollouts, and their API over HTTP",
-         exit_code, [](const Flags& flags) { return RunControlRole(flags.role); });
+         exit_code, [](const RoleFlags& flags) { return RunControlRole(flags.role); });
   AddOne(*roles, "gate", "Compares the releases of a rollout", exit_code,
-         [](const Flags& flags) { return RunGateRole(flags.role, log::kafka::OpenStreams); });
+         [](const RoleFlags& flags) { return RunGateRole(flags.role, log::kafka::OpenStreams); });
   AddOne(*roles, "first-authority", "Give a release authority over a new alert store; ends at once",
-         exit_code, [](const Flags& flags) { return ToExitCode(InstallFirstAuthority(flags)); });
+         exit_code,
+         [](const RoleFlags& flags) { return ToExitCode(InstallFirstAuthority(flags)); });
 }
 
 }  // namespace telltale::app

@@ -13,7 +13,7 @@ namespace {
 
 using nlohmann::json;
 
-struct Flags {
+struct RollbackFlags {
   ControlFlags control;
   std::string environment;
   std::string reason;
@@ -27,7 +27,7 @@ std::int64_t NumberOf(const json& object, const char* key) {
 }
 
 // 0: all is fenced; kPending: decided, and some or all of it is on its way.
-int Print(const Flags& flags, const json& answer) {
+int Print(const RollbackFlags& flags, const json& answer) {
   const json& partitions = answer.contains("partitions") ? answer["partitions"] : json::object();
   const std::int64_t pending = NumberOf(partitions, "pending");
   const std::int64_t decided_us = NumberOf(answer, "decided_at_us");
@@ -52,7 +52,7 @@ int Print(const Flags& flags, const json& answer) {
   return exit_code;
 }
 
-int Run(const Flags& flags) {
+int Run(const RollbackFlags& flags) {
   const auto answer =
       AskControl(flags.control, net::HttpMethod::kPost,
                  EnvironmentPath(flags.environment, "rollback"), {{"reason", flags.reason}});
@@ -63,7 +63,7 @@ int Run(const Flags& flags) {
 }  // namespace
 
 void AddRollbackCommand(CLI::App& app, int& exit_code) {
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<RollbackFlags>();
   CLI::App* command = app.add_subcommand(
       "rollback",
       "Back to the stable release at once, whatever phase; needs no approval. Exit code 0: every "

@@ -23,15 +23,15 @@ constexpr int kLostMax = 60;  // looks in a row without an answer
 // As scripts see it.
 constexpr int kEndedBadly = 3;
 
-struct Flags {
+struct RolloutFlags {
   ControlFlags control;
   std::string id;
   std::string environment;
 };
 
-std::string PathOf(const Flags& flags) { return "rollouts/" + net::EscapeForHttp(flags.id); }
+std::string PathOf(const RolloutFlags& flags) { return "rollouts/" + net::EscapeForHttp(flags.id); }
 
-Status List(const Flags& flags) {
+Status List(const RolloutFlags& flags) {
   std::string path = "rollouts";
   if (!flags.environment.empty()) {
     path += "?environment=" + net::EscapeForHttp(flags.environment);
@@ -47,7 +47,7 @@ Status List(const Flags& flags) {
   return Ok();
 }
 
-Status Show(const Flags& flags) {
+Status Show(const RolloutFlags& flags) {
   ASSIGN_OR_RETURN(const json rollout, AskControl(flags.control, HttpMethod::kGet, PathOf(flags)));
   if (flags.control.as_json) {
     PrintControlJson(rollout);
@@ -61,7 +61,7 @@ Status Show(const Flags& flags) {
   return Ok();
 }
 
-Status Report(const Flags& flags) {
+Status Report(const RolloutFlags& flags) {
   ASSIGN_OR_RETURN(
       const std::string text,
       AskControlForBytes(flags.control, {.target = "/v1/" + PathOf(flags) + "/report"}));
@@ -73,7 +73,7 @@ Status Report(const Flags& flags) {
   return Ok();
 }
 
-std::string ShownNow(const Flags& flags, const json& rollout) {
+std::string ShownNow(const RolloutFlags& flags, const json& rollout) {
   if (!flags.control.as_json) {
     return RolloutLines(rollout) + CostLine(rollout) + LakeLines(rollout);
   }
@@ -82,7 +82,7 @@ std::string ShownNow(const Flags& flags, const json& rollout) {
 
 // It is printed again when this changes: not costs, which go up by the clock alone, nor the seconds
 // that are left of a time.
-std::string Telling(const Flags& flags, json rollout) {
+std::string Telling(const RolloutFlags& flags, json rollout) {
   for (const char* cost : {"costs", "previous_costs"}) rollout.erase(cost);
   if (rollout.contains("waits_for")) {
     for (json& wait : rollout["waits_for"]) {
@@ -93,7 +93,7 @@ std::string Telling(const Flags& flags, json rollout) {
 }
 
 // Until the way back is closed too, or it was taken. Prints what has changed.
-int Watch(const Flags& flags) {
+int Watch(const RolloutFlags& flags) {
   WatchForStop();
   std::string last;
   int lost = 0;
@@ -124,23 +124,23 @@ void AddRolloutCommand(CLI::App& app, int& exit_code) {
   CLI::App* rollout = app.add_subcommand("rollout", "Releases on their way");
   rollout->require_subcommand(1);
   const auto add = [&](const char* name, const char* what, auto run) {
-    const auto flags = std::make_shared<Flags>();
+    const auto flags = std::make_shared<RolloutFlags>();
     CLI::App* one = rollout->add_subcommand(name, what);
     AddControlOptions(*one, flags->control);
     one->callback([flags, run, &exit_code] { exit_code = run(*flags); });
     return std::pair{one, flags};
   };
-  auto [list, list_flags] =
-      add("list", "All of them, newest first", [](const Flags& f) { return ExitCode(List(f)); });
+  auto [list, list_flags] = add("list", "All of them, newest first",
+                                [](const RolloutFlags& f) { return ExitCode(List(f)); });
   list->add_option("--environment", list_flags->environment, "Of one environment");
   auto [show, show_flags] =
-      add("show", "One, with its history", [](const Flags& f) { return ExitCode(Show(f)); });
+      add("show", "One, with its history", [](const RolloutFlags& f) { return ExitCode(Show(f)); });
   auto [watch, watch_flags] =
       add("watch",
           "Print what changes until it has ended; exit code 0: closed, 3: withdrawn or rejected",
           Watch);
-  auto [report, report_flags] =
-      add("report", "What it was, as Markdown", [](const Flags& f) { return ExitCode(Report(f)); });
+  auto [report, report_flags] = add("report", "What it was, as Markdown",
+                                    [](const RolloutFlags& f) { return ExitCode(Report(f)); });
   for (const auto& [command, flags] : {std::pair{show, show_flags}, std::pair{watch, watch_flags},
                                        std::pair{report, report_flags}}) {
     command->add_option("ROLLOUT", flags->id, "Its id, such as prod-3")->required();

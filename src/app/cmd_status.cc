@@ -129,12 +129,12 @@ Status CheckCanTell(const std::string& dir) {
   return Ok();
 }
 
-struct Flags {
+struct StatusFlags {
   std::string dir;
   bool json = false;
 };
 
-int Run(const Flags& flags) {
+int Run(const StatusFlags& flags) {
   if (const Status can_tell = CheckCanTell(flags.dir); !can_tell.ok()) {
     (void)ExitCode(can_tell);  // says why
     return kCannotTell;
@@ -155,7 +155,7 @@ int Run(const Flags& flags) {
 }  // namespace
 
 void AddStatusCommand(CLI::App& app, int& exit_code) {
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<StatusFlags>();
   CLI::App* command = app.add_subcommand(
       "status",
       "What runs, on which ports, and the counters; exit code 0: ready, 1: not ready, 2: "

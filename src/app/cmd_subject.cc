@@ -22,7 +22,7 @@ constexpr auto kWaitPause = 1s;
 // Of `resume`: something is left that another try may move.
 constexpr int kWorkLeftExit = 3;
 
-struct Flags {
+struct SubjectFlags {
   std::string dir;
   SubjectName name;
   std::string basis;
@@ -44,7 +44,7 @@ void Print(const ErasureJob& job, bool as_json) {
 }
 
 // A VIN in a command line is in every process list: "-" reads it from standard input.
-SubjectName Named(const Flags& flags) {
+SubjectName Named(const SubjectFlags& flags) {
   SubjectName name = flags.name;
   if (name.vin != "-") return name;
   name.vin.clear();
@@ -82,7 +82,7 @@ bool IsWaitedFor(const ErasureJob& job) {
   });
 }
 
-Status Erase(const Flags& flags) {
+Status Erase(const SubjectFlags& flags) {
   ASSIGN_OR_RETURN(const auto subject, Subject::Open(flags.dir));
   ASSIGN_OR_RETURN(const VehicleRef vehicle, subject->Resolve(Named(flags)));
   if (flags.dry_run) return DryRun(*subject, vehicle, flags.as_json);
@@ -109,7 +109,7 @@ Status Erase(const Flags& flags) {
   return Ok();
 }
 
-Status Told(Subject& subject, const Flags& flags) {
+Status Told(Subject& subject, const SubjectFlags& flags) {
   const std::string said_by = Subject::AskedBy();
   RETURN_IF_ERROR(subject.BecomePlatform());
   ASSIGN_OR_RETURN(const auto lock, subject.Lock());
@@ -127,7 +127,7 @@ Status Told(Subject& subject, const Flags& flags) {
   return Error{Code::kInvalid, "this erasure waits for nobody to be told"};
 }
 
-Status Show(const Flags& flags) {
+Status Show(const SubjectFlags& flags) {
   ASSIGN_OR_RETURN(const auto subject, Subject::Open(flags.dir));
   if (!flags.told.empty()) return Told(*subject, flags);
   if (!flags.job.empty()) {
@@ -155,7 +155,7 @@ Result<int> ResumeAll(const std::string& dir) {
   return left ? kWorkLeftExit : 0;
 }
 
-CLI::App* AddOne(CLI::App& parent, const char* name, const char* what, Flags& flags) {
+CLI::App* AddOne(CLI::App& parent, const char* name, const char* what, SubjectFlags& flags) {
   CLI::App* command = parent.add_subcommand(name, what);
   command->add_option("--dir", flags.dir, "The folder that `telltale init` made")
       ->required()
@@ -163,7 +163,7 @@ CLI::App* AddOne(CLI::App& parent, const char* name, const char* what, Flags& fl
   return command;
 }
 
-void AddNames(CLI::App& command, Flags& flags) {
+void AddNames(CLI::App& command, SubjectFlags& flags) {
   CLI::Option* vin =
       command.add_option("--vin", flags.name.vin,
                          "VIN; - reads it from standard input, so that no process list "
@@ -175,7 +175,7 @@ void AddNames(CLI::App& command, Flags& flags) {
   command.add_option("--vehicle", flags.name.vehicle, "vehicle_ref, 32 hex digits")->excludes(vin);
 }
 
-void AddErase(CLI::App& subject, const std::shared_ptr<Flags>& flags, int& exit_code) {
+void AddErase(CLI::App& subject, const std::shared_ptr<SubjectFlags>& flags, int& exit_code) {
   CLI::App* erase =
       AddOne(subject, "erase",
              "Erase a vehicle of one owner from every store, or go on with it; prints the receipt",
@@ -197,7 +197,7 @@ void AddErase(CLI::App& subject, const std::shared_ptr<Flags>& flags, int& exit_
 }  // namespace
 
 void AddSubjectCommand(CLI::App& app, int& exit_code) {
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<SubjectFlags>();
   CLI::App* subject =
       app.add_subcommand("subject", "What a vehicle's owner may ask: a copy, or to be erased");
   subject->require_subcommand(1);

@@ -18,7 +18,7 @@ constexpr std::int64_t kDayUs = 86'400 * 1'000'000ll;
 constexpr std::uint32_t kFileMode = 0644;
 constexpr std::uint32_t kDaysMax = 366;
 
-struct Flags {
+struct TransportKeysFlags {
   std::string dir;
   std::uint32_t days = kTransportKeyDays;
   std::uint32_t when_left_days = 0;
@@ -58,7 +58,7 @@ Result<seal::TransportBundle> Former(Disk& disk, const Paths& paths) {
   return lost;
 }
 
-Status Rotate(const Flags& flags) {
+Status Rotate(const TransportKeysFlags& flags) {
   PosixDisk disk;
   const Paths paths(flags.dir);
   const Micros now = SystemClock().NowUtc();
@@ -108,7 +108,7 @@ Status Rotate(const Flags& flags) {
                        is_demo);
 }
 
-Status Sign(const Flags& flags) {
+Status Sign(const TransportKeysFlags& flags) {
   PosixDisk disk;
   ASSIGN_OR_RETURN(const std::string bundle, ReadBundle(disk, flags.in));
   ASSIGN_OR_RETURN(std::string key, seal::LoadKey(disk, flags.offline_key));
@@ -118,7 +118,7 @@ Status Sign(const Flags& flags) {
   return WriteFileDurably(disk, flags.out, *signed_bundle, kFileMode);
 }
 
-Status Install(const Flags& flags) {
+Status Install(const TransportKeysFlags& flags) {
   PosixDisk disk;
   ASSIGN_OR_RETURN(const std::string bundle, ReadBundle(disk, flags.in));
   return InstallBundle(disk, Paths(flags.dir), bundle);
@@ -131,7 +131,7 @@ const char* StateOf(const seal::TransportKey& key, const seal::TransportBundle& 
   return key.not_after <= now ? "ended" : "to come";
 }
 
-Status List(const Flags& flags) {
+Status List(const TransportKeysFlags& flags) {
   PosixDisk disk;
   const Paths paths(flags.dir);
   const Micros now = SystemClock().NowUtc();
@@ -162,13 +162,13 @@ Status List(const Flags& flags) {
   return Ok();
 }
 
-void AddDir(CLI::App& command, Flags& flags) {
+void AddDir(CLI::App& command, TransportKeysFlags& flags) {
   command.add_option("--dir", flags.dir, "The folder that `telltale init` made")
       ->required()
       ->check(CLI::ExistingDirectory);
 }
 
-void AddRotate(CLI::App& keys, const std::shared_ptr<Flags>& flags, int& exit_code) {
+void AddRotate(CLI::App& keys, const std::shared_ptr<TransportKeysFlags>& flags, int& exit_code) {
   CLI::App* rotate =
       keys.add_subcommand("rotate", "Make the next key and put it in force with a signed bundle");
   AddDir(*rotate, *flags);
@@ -189,7 +189,7 @@ void AddRotate(CLI::App& keys, const std::shared_ptr<Flags>& flags, int& exit_co
 }  // namespace
 
 void AddTransportKeysCommand(CLI::App& vault, int& exit_code) {
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<TransportKeysFlags>();
   CLI::App* keys = vault.add_subcommand(
       "transport-keys", "Dated keys that gateways seal for, in a bundle signed by an offline key");
   keys->require_subcommand(1);

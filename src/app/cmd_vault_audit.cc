@@ -21,7 +21,7 @@ constexpr std::size_t kHashDigits = 64;
 constexpr std::uint64_t kPage = 50'000;
 constexpr std::uint64_t kCheckpointBytesMax = 64u << 10;
 
-struct Flags {
+struct VaultAuditFlags {
   std::string dir;
   std::string subject;
   std::string case_id = "subject request";
@@ -96,7 +96,7 @@ class ChainCheck {
   std::string problem_;
 };
 
-Status Verify(const Flags& flags) {
+Status Verify(const VaultAuditFlags& flags) {
   json checkpoint;
   if (!flags.since.empty()) {
     ASSIGN_OR_RETURN(checkpoint, LoadCheckpoint(flags.since));
@@ -127,7 +127,7 @@ Status Verify(const Flags& flags) {
   return Ok();
 }
 
-Status PrintCheckpoint(const Flags& flags) {
+Status PrintCheckpoint(const VaultAuditFlags& flags) {
   ASSIGN_OR_RETURN(const json end, AskVault(flags.dir, json{{"op", "checkpoint"}}));
   fmt::print("{}\n", Indented(end["checkpoint"]));
   fmt::print(stderr,
@@ -136,7 +136,7 @@ Status PrintCheckpoint(const Flags& flags) {
   return Ok();
 }
 
-Status Subject(const Flags& flags) {
+Status Subject(const VaultAuditFlags& flags) {
   const auto vehicle = VehicleRef::FromHex(flags.subject);
   if (!vehicle.ok()) {
     return Error{Code::kInvalid,
@@ -161,7 +161,7 @@ Status Subject(const Flags& flags) {
   return Ok();
 }
 
-Status Audit(const Flags& flags) {
+Status Audit(const VaultAuditFlags& flags) {
   if (!flags.subject.empty()) return Subject(flags);
   if (flags.checkpoint) return PrintCheckpoint(flags);
   if (flags.verify || !flags.since.empty()) return Verify(flags);
@@ -184,7 +184,7 @@ Status Audit(const Flags& flags) {
 }  // namespace
 
 void AddVaultAudit(CLI::App& vault, int& exit_code) {
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<VaultAuditFlags>();
   CLI::App* audit = vault.add_subcommand(
       "audit", "Who asked what; checks the log's chain; what a vehicle's people may know");
   audit->add_option("--dir", flags->dir, "The folder that `telltale init` made")->required();

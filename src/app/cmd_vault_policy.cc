@@ -15,7 +15,7 @@ namespace {
 
 using nlohmann::json;
 
-struct Flags {
+struct VaultPolicyFlags {
   std::string dir;
   std::string file;
   std::string kind = "prod";
@@ -23,7 +23,7 @@ struct Flags {
 };
 
 // Offline, by the same lines as the vault judges.
-Status Check(const Flags& flags) {
+Status Check(const VaultPolicyFlags& flags) {
   PosixDisk disk;
   ASSIGN_OR_RETURN(const std::string text,
                    ReadWholeFile(disk, flags.file, access::kPolicyBytesMax));
@@ -45,7 +45,7 @@ Status Check(const Flags& flags) {
   return Ok();
 }
 
-Status Show(const Flags& flags) {
+Status Show(const VaultPolicyFlags& flags) {
   ASSIGN_OR_RETURN(const json end, AskVault(flags.dir, json{{"op", "policy_show"}}));
   if (flags.as_json) {
     fmt::print("{}\n", Indented(end));
@@ -57,7 +57,7 @@ Status Show(const Flags& flags) {
   return Ok();
 }
 
-Status Activate(const Flags& flags) {
+Status Activate(const VaultPolicyFlags& flags) {
   PosixDisk disk;
   ASSIGN_OR_RETURN(const std::string text,
                    ReadWholeFile(disk, flags.file, access::kPolicyBytesMax));
@@ -77,7 +77,7 @@ void AddVaultPolicy(CLI::App& vault, int& exit_code) {
   CLI::App* policy =
       vault.add_subcommand("policy", "Who may ask the vault for what, as code: YAML");
   policy->require_subcommand(1);
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<VaultPolicyFlags>();
   CLI::App* check = policy->add_subcommand("check", "Every mistake of a file, with its line");
   check->add_option("FILE", flags->file, "The policy")->required();
   check

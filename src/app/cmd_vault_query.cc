@@ -16,7 +16,7 @@ namespace {
 
 using nlohmann::json;
 
-struct Flags {
+struct VaultQueryFlags {
   VaultQuestion question;
   std::string dir;
   std::int64_t request = 0;
@@ -26,12 +26,12 @@ struct Flags {
   bool as_json = false;
 };
 
-RowFormat FormatOf(const Flags& flags) {
+RowFormat FormatOf(const VaultQueryFlags& flags) {
   if (flags.format == "parquet") return RowFormat::kParquet;
   return flags.as_json || flags.format == "ndjson" ? RowFormat::kNdjson : RowFormat::kTable;
 }
 
-Status AskForRows(const Flags& flags, const json& request) {
+Status AskForRows(const VaultQueryFlags& flags, const json& request) {
   RowPrinter printer(FormatOf(flags), flags.out);
   RETURN_IF_ERROR(printer.Start());
   ASSIGN_OR_RETURN(const json end, AskVault(flags.dir, request,
@@ -55,7 +55,7 @@ Status AskForRows(const Flags& flags, const json& request) {
   return printer.End(end);
 }
 
-Status Query(const Flags& flags) {
+Status Query(const VaultQueryFlags& flags) {
   if (flags.request > 0) {
     return AskForRows(flags, json{{"op", "run"}, {"request", flags.request}});
   }
@@ -64,7 +64,7 @@ Status Query(const Flags& flags) {
   return AskForRows(flags, request);
 }
 
-void AddFormat(CLI::App& command, const std::shared_ptr<Flags>& flags) {
+void AddFormat(CLI::App& command, const std::shared_ptr<VaultQueryFlags>& flags) {
   command.add_flag("--json", flags->as_json, "One JSON object a row");
   command
       .add_option("--format", flags->format,
@@ -74,7 +74,7 @@ void AddFormat(CLI::App& command, const std::shared_ptr<Flags>& flags) {
   command.add_option("--out", flags->out, "With --format parquet: a file that does not exist yet");
 }
 
-Status ListExports(const Flags& flags) {
+Status ListExports(const VaultQueryFlags& flags) {
   ASSIGN_OR_RETURN(const json end, AskVault(flags.dir, json{{"op", "export_list"}}));
   if (flags.as_json) {
     fmt::print("{}\n", Indented(end["exports"]));
@@ -92,7 +92,7 @@ Status ListExports(const Flags& flags) {
 }  // namespace
 
 void AddVaultQuery(CLI::App& vault, int& exit_code) {
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<VaultQueryFlags>();
   CLI::App* query = vault.add_subcommand(
       "query",
       "Rows of vehicles, as the purpose allows them; recorded before the first row is shown. Where "
@@ -118,7 +118,7 @@ void AddVaultQuery(CLI::App& vault, int& exit_code) {
 void AddVaultExport(CLI::App& vault, int& exit_code) {
   CLI::App* group = vault.add_subcommand("export", "Answers that are kept in the vault");
   group->require_subcommand(1);
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<VaultQueryFlags>();
   const auto add = [&](const char* name, const char* meaning, bool has_id) {
     CLI::App* command = group->add_subcommand(name, meaning);
     command->add_option("--dir", flags->dir, "The folder that `telltale init` made")->required();

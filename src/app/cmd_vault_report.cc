@@ -13,7 +13,7 @@ namespace {
 
 using nlohmann::json;
 
-struct Flags {
+struct VaultReportFlags {
   std::string dir;
   std::string at;
   bool list = false;
@@ -21,7 +21,7 @@ struct Flags {
 };
 
 // The report's own exit status, or that of an error.
-int Report(const Flags& flags) {
+int Report(const VaultReportFlags& flags) {
   json request{{"op", "report"}, {"list", flags.list}};
   if (!flags.at.empty()) {
     const auto at = ParseTime("--at", flags.at);
@@ -38,7 +38,7 @@ int Report(const Flags& flags) {
   return end->value("exit_code", 1);
 }
 
-Status Holds(const Flags& flags) {
+Status Holds(const VaultReportFlags& flags) {
   ASSIGN_OR_RETURN(const json end, AskVault(flags.dir, json{{"op", "holds"}}));
   const json holds = end.value("holds", json::array());
   if (flags.as_json) {
@@ -58,7 +58,7 @@ Status Holds(const Flags& flags) {
 }  // namespace
 
 void AddVaultReport(CLI::App& vault, int& exit_code) {
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<VaultReportFlags>();
   CLI::App* report = vault.add_subcommand("report", "Answers to a regulator's questions");
   report->require_subcommand(1);
   CLI::App* outside = report->add_subcommand(

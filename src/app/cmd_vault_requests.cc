@@ -16,7 +16,7 @@ namespace {
 
 using nlohmann::json;
 
-struct Flags {
+struct VaultRequestsFlags {
   VaultQuestion question;
   std::string dir;
   std::string kind = "query";
@@ -38,7 +38,7 @@ void PrintRequest(const json& one) {
 }
 
 // What is said by flags of their own; --params is for programs and wins.
-Result<json> ParamsOf(const Flags& flags) {
+Result<json> ParamsOf(const VaultRequestsFlags& flags) {
   json params = json::object();
   if (flags.kind == "hold") {
     const std::array<std::tuple<const char*, const char*, const std::string*>, 3> times{
@@ -58,7 +58,7 @@ Result<json> ParamsOf(const Flags& flags) {
   return params;
 }
 
-Status File(const Flags& flags) {
+Status File(const VaultRequestsFlags& flags) {
   json request;
   if (flags.kind == "query") {
     ASSIGN_OR_RETURN(request, flags.question.ToJson());
@@ -85,7 +85,7 @@ Status File(const Flags& flags) {
   return Ok();
 }
 
-Status List(const Flags& flags) {
+Status List(const VaultRequestsFlags& flags) {
   ASSIGN_OR_RETURN(const json end,
                    AskVault(flags.dir, json{{"op", "requests"}, {"all", flags.all}}));
   if (flags.as_json) {
@@ -102,7 +102,7 @@ Status List(const Flags& flags) {
   return Ok();
 }
 
-Result<json> Find(const Flags& flags) {
+Result<json> Find(const VaultRequestsFlags& flags) {
   ASSIGN_OR_RETURN(const json end, AskVault(flags.dir, json{{"op", "requests"}, {"all", true}}));
   for (const json& one : end.value("requests", json::array())) {
     if (one.value("request", 0) == flags.request) return one;
@@ -113,7 +113,7 @@ Result<json> Find(const Flags& flags) {
 }
 
 // Two steps, so that what is agreed to was looked at: the hash is that of what was shown.
-Status Approve(const Flags& flags) {
+Status Approve(const VaultRequestsFlags& flags) {
   ASSIGN_OR_RETURN(const json shown, Find(flags));
   if (!flags.yes) {
     fmt::print("{}\n", Indented(shown));
@@ -133,13 +133,13 @@ Status Approve(const Flags& flags) {
   return Ok();
 }
 
-Status Say(const Flags& flags, const json& request) {
+Status Say(const VaultRequestsFlags& flags, const json& request) {
   ASSIGN_OR_RETURN(const json end, AskVault(flags.dir, request));
   if (flags.as_json) fmt::print("{}\n", Indented(end));
   return Ok();
 }
 
-CLI::App* Add(CLI::App& vault, const std::shared_ptr<Flags>& flags, const char* name,
+CLI::App* Add(CLI::App& vault, const std::shared_ptr<VaultRequestsFlags>& flags, const char* name,
               const char* meaning) {
   CLI::App* command = vault.add_subcommand(name, meaning);
   command->add_option("--dir", flags->dir, "The folder that `telltale init` made")->required();
@@ -147,7 +147,7 @@ CLI::App* Add(CLI::App& vault, const std::shared_ptr<Flags>& flags, const char* 
   return command;
 }
 
-void AddNumber(CLI::App& command, const std::shared_ptr<Flags>& flags) {
+void AddNumber(CLI::App& command, const std::shared_ptr<VaultRequestsFlags>& flags) {
   command.add_option("REQUEST", flags->request, "Its number")
       ->required()
       ->check(CLI::PositiveNumber);
@@ -156,7 +156,7 @@ void AddNumber(CLI::App& command, const std::shared_ptr<Flags>& flags) {
 }  // namespace
 
 void AddVaultRequests(CLI::App& vault, int& exit_code) {
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<VaultRequestsFlags>();
   CLI::App* request =
       Add(vault, flags, "request", "File a request without asking for the answer yet");
   AddQuestion(*request, flags->question);

@@ -88,14 +88,14 @@ Status Lookup(const std::string& dir, std::string vin, const std::string& ref_he
   return Ok();
 }
 
-struct Flags {
+struct VehiclesFlags {
   std::string dir;
   std::string file;
   std::string vin;
   std::string ref_hex;
 };
 
-CLI::App* AddWithDir(CLI::App& parent, const char* name, const char* what, Flags& flags) {
+CLI::App* AddWithDir(CLI::App& parent, const char* name, const char* what, VehiclesFlags& flags) {
   CLI::App* command = parent.add_subcommand(name, what);
   command->add_option("--dir", flags.dir, "The folder that `telltale init` made")
       ->required()
@@ -106,7 +106,7 @@ CLI::App* AddWithDir(CLI::App& parent, const char* name, const char* what, Flags
 }  // namespace
 
 void AddVehiclesCommand(CLI::App& app, int& exit_code) {
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<VehiclesFlags>();
   CLI::App* vehicles = app.add_subcommand("vehicles", "The register of vehicles");
   vehicles->require_subcommand(1);
   CLI::App* import_command = AddWithDir(

@@ -19,7 +19,7 @@ constexpr std::array<std::string_view, 3> kVerdicts = {"accepted", "rejected", "
 constexpr std::array<std::string_view, 3> kVerdictNames = {"accepted", "rejected",
                                                            "could_not_judge"};
 
-std::string_view ColorOf(Verdict verdict) {
+std::string_view ColorOfVerdict(Verdict verdict) {
   constexpr std::array<std::string_view, 3> kColors = {"\x1b[31m", "\x1b[33m", "\x1b[2m"};
   return kColors[static_cast<std::size_t>(verdict)];
 }
@@ -28,7 +28,7 @@ std::string TextOfFinding(const Finding& finding, bool color) {
   const RuleText& rule = TextOf(finding.rule);
   const std::string where = finding.version.empty() ? "" : "against " + finding.version + ": ";
   return fmt::format("{}: {}{}{} {} (rule {}) {}\n  {}{}\n  instead: {}\n",
-                     finding.place.ToString(), color ? ColorOf(rule.verdict) : "",
+                     finding.place.ToString(), color ? ColorOfVerdict(rule.verdict) : "",
                      VerdictName(rule.verdict), color ? "\x1b[0m" : "", rule.id, rule.number,
                      finding.full_name, where, finding.effect, finding.advice);
 }

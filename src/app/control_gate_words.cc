@@ -15,7 +15,7 @@ using nlohmann::json;
 
 constexpr std::size_t kColumns = 100;
 
-double NumberOf(const json& object, const char* key) {
+double FigureOf(const json& object, const char* key) {
   const auto found = object.find(key);
   return found != object.end() && found->is_number() ? found->get<double>() : 0;
 }
@@ -57,8 +57,8 @@ void AddWords(std::string& text, const std::string& words) {
 
 // How far the merged evidence is on its way to halting: 1 halts.
 double ShareToHalt(const json& report) {
-  const double halts = NumberOf(report, "log_e_halt");
-  return halts > 0 ? std::clamp(NumberOf(report, "log_e") / halts, 0.0, 1.0) : 0;
+  const double halts = FigureOf(report, "log_e_halt");
+  return halts > 0 ? std::clamp(FigureOf(report, "log_e") / halts, 0.0, 1.0) : 0;
 }
 
 std::string Bar(double share) {
@@ -74,7 +74,7 @@ void AddMissing(const json& report, std::string& text) {
   text += "missing\n";
   for (const json& hold : holds) {
     std::string words = fmt::format("{}: {}", ShownOf(hold, "rule"), ShownOf(hold, "words"));
-    const double seconds = NumberOf(hold, "seconds_missing");
+    const double seconds = FigureOf(hold, "seconds_missing");
     if (seconds > 0) words += fmt::format("; about {} at the present pace", SpanOf(seconds));
     AddWords(text, words);
   }
@@ -99,17 +99,17 @@ void AddSeen(const json& report, std::string& text) {
   text += "seen\n";
   for (const json& one : metrics) {
     const std::string side = ShownOf(one, "side");
-    const double n = NumberOf(one, "n"), k = NumberOf(one, "k");
+    const double n = FigureOf(one, "n"), k = FigureOf(one, "k");
     if (side == "blocks" || side == "rate") {
       AddWords(text, fmt::format("{} {}: {:.4g} over {:.0f}, {:.4g} may be", ShownOf(one, "metric"),
-                                 side, NumberOf(one, "rate"), n, NumberOf(one, "max")));
+                                 side, FigureOf(one, "rate"), n, FigureOf(one, "max")));
       continue;
     }
-    const double detectable = NumberOf(one, "detectable");
+    const double detectable = FigureOf(one, "detectable");
     AddWords(text, fmt::format(
                        "{} {}: {:.0f} of {:.0f} vehicles differ; in truth at most {}, {} may; {}",
-                       ShownOf(one, "metric"), side, k, n, Percent(NumberOf(one, "bound")),
-                       Percent(NumberOf(one, "max")),
+                       ShownOf(one, "metric"), side, k, n, Percent(FigureOf(one, "bound")),
+                       Percent(FigureOf(one, "max")),
                        detectable < 1 ? "a fault at " + Percent(detectable) + " or more would halt"
                                       : std::string("so few vehicles would show no fault")));
   }
@@ -133,12 +133,12 @@ std::string GateWords(const json& answer) {
   std::string text = GateLine(answer) + "\n";
   const json& report = PartOf(answer, "report");
   if (!report.is_object()) return text;
-  const double log_e = NumberOf(report, "log_e");
+  const double log_e = FigureOf(report, "log_e");
   text += fmt::format("  evidence [{}] {:.3g} of {:.3g} that halts; {} vehicles differ\n",
                       Bar(ShareToHalt(report)), std::exp(std::clamp(log_e, -600.0, 600.0)),
-                      std::exp(std::clamp(NumberOf(report, "log_e_halt"), 0.0, 600.0)),
+                      std::exp(std::clamp(FigureOf(report, "log_e_halt"), 0.0, 600.0)),
                       ShownOf(report, "discordant"));
-  const double detectable = NumberOf(report, "detectable");
+  const double detectable = FigureOf(report, "detectable");
   text += detectable < 1
               ? fmt::format("  this cohort shows a fault at {} or more of its vehicles\n",
                             Percent(detectable))

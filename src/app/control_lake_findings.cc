@@ -37,13 +37,13 @@ json CountOf(const json& object, const char* name) {
   return count ? json(*count) : json();
 }
 
-std::uint64_t NumberOf(const json& object, const char* name) {
+std::uint64_t CountUpTo(const json& object, const char* name) {
   return control::CountOf(object, name).value_or(0);
 }
 
 // "" where it is no time.
 std::string TimeOf(const json& object, const char* name) {
-  const auto us = NumberOf(object, name);
+  const auto us = CountUpTo(object, name);
   if (us == 0 || us > kLastUs) return "";
   return FormatUtc(Micros{static_cast<std::int64_t>(us)});
 }
@@ -99,7 +99,7 @@ Table TableOf(const json& one) {
   table.name = ShortTextOf(one, "name");
   const std::string status = ShortTextOf(one, "status");
   for (const char* name : {"changed", "missing", "extra"}) {
-    table.rows += std::min<std::uint64_t>(NumberOf(comparison, name), UINT32_MAX);
+    table.rows += std::min<std::uint64_t>(CountUpTo(comparison, name), UINT32_MAX);
   }
   std::string verdict = "same";
   if (status == "failed") {

@@ -24,9 +24,9 @@ namespace {
 using internal::v1::JournalEntry;
 using nlohmann::json;
 
-const std::string kStable(64, 'a');
-const std::string kCandidate(64, 'b');
-constexpr Micros kBegan = Micros::Seconds(1'800'000'000);
+const std::string kLiveStable(64, 'a');
+const std::string kLiveCandidate(64, 'b');
+constexpr Micros kLiveBegan = Micros::Seconds(1'800'000'000);
 constexpr std::uint16_t kPartitions = 2;
 
 template <typename T>
@@ -74,11 +74,11 @@ class ControlLiveTest : public testing::Test {
     config.environment = "prod";
     config.contract_number = 1;
     config.contract_digest = std::string(64, 'c');
-    config.stable_release = kStable;
-    config.created_at = seq == 1 ? kBegan : kBegan + Micros::Seconds(500);
+    config.stable_release = kLiveStable;
+    config.created_at = seq == 1 ? kLiveBegan : kLiveBegan + Micros::Seconds(500);
     if (lots > 0) {
       config.rollout = control::Rollout{.id = rollout,
-                                        .candidate = kCandidate,
+                                        .candidate = kLiveCandidate,
                                         .speaker = speaker,
                                         .order = {},
                                         .shadow_lots = lots,
@@ -111,7 +111,7 @@ class ControlLiveTest : public testing::Test {
     ASSERT_TRUE(shard.SyncNow().ok());
   }
   void Open(const std::string& release, const std::string& rule, const VehicleRef& vehicle,
-            std::uint64_t input_offset, Micros received = kBegan + Micros::Seconds(1)) {
+            std::uint64_t input_offset, Micros received = kLiveBegan + Micros::Seconds(1)) {
     JournalEntry entry;
     JournalEntry::Output& output = *entry.mutable_output();
     output.set_input_offset(input_offset);
@@ -129,9 +129,9 @@ class ControlLiveTest : public testing::Test {
   void Publish(std::uint64_t below_offset) {
     JournalEntry mark;
     mark.mutable_progress()->set_below_offset(below_offset);
-    Write(kStable, mark);
+    Write(kLiveStable, mark);
     auto store = Must(publish::AlertStore::Open(paths_.publish() + "/alerts.db"));
-    ASSERT_TRUE(store.InstallAuthority(kStable, kPartitions).ok());
+    ASSERT_TRUE(store.InstallAuthority(kLiveStable, kPartitions).ok());
     publish::Publisher publisher({.journal_dir = paths_.journal(),
                                   .positions_dir = "",
                                   .partitions = kPartitions,
@@ -153,7 +153,7 @@ class ControlLiveTest : public testing::Test {
   const Paths paths_;
   const seal::KeyPair control_;
   PosixDisk disk_;
-  ManualClock clock_{kBegan + Micros::Seconds(1'000)};
+  ManualClock clock_{kLiveBegan + Micros::Seconds(1'000)};
   Counters counters_;
   std::map<std::string, std::unique_ptr<log::Log>> journals_;
   ControlLive live_{disk_, clock_};
@@ -193,13 +193,13 @@ TEST_F(ControlLiveTest, BothReleasesAreCountedOverTheVehiclesThatBothCompute) {
   const VehicleRef in = VehicleOf(true, lots);
   const VehicleRef out = VehicleOf(false, lots);
   PutInForce(1, lots);
-  Open(kStable, "braking", in, 1, kBegan - Micros{1});  // before it began
-  Open(kStable, "braking", in, 2);
-  Open(kStable, "braking", out, 3);  // not the candidate's
-  Open(kStable, "crash", in, 4);
-  Open(kCandidate, "braking", in, 2);
-  Open(kCandidate, "braking", in, 5);
-  Open(kCandidate, "braking", in, 5);  // once more, after a restart
+  Open(kLiveStable, "braking", in, 1, kLiveBegan - Micros{1});  // before it began
+  Open(kLiveStable, "braking", in, 2);
+  Open(kLiveStable, "braking", out, 3);  // not the candidate's
+  Open(kLiveStable, "crash", in, 4);
+  Open(kLiveCandidate, "braking", in, 2);
+  Open(kLiveCandidate, "braking", in, 5);
+  Open(kLiveCandidate, "braking", in, 5);  // once more, after a restart
   Publish(5);
   const json live = Look();
   EXPECT_EQ(live["missing"].size(), 0u) << live["missing"];
@@ -208,24 +208,24 @@ TEST_F(ControlLiveTest, BothReleasesAreCountedOverTheVehiclesThatBothCompute) {
   EXPECT_EQ(RulesOf(live, "candidate"),
             json::parse(R"([{"rule":"braking","opened":2,"published":0}])"));
   EXPECT_EQ(live["alerts"].size(), 4u);
-  EXPECT_EQ(live["since"], FormatUtc(kBegan));
+  EXPECT_EQ(live["since"], FormatUtc(kLiveBegan));
   EXPECT_TRUE(live["releases"][1]["counted_all"].get<bool>());
 }
 
 TEST_F(ControlLiveTest, OfACandidateThatStableSpeaksForTheOneWorkerIsShown) {
-  PutInForce(1, kLots, "prod-1", kStable);
-  Open(kStable, "braking", VehicleOf(true, kLots), 1);
+  PutInForce(1, kLots, "prod-1", kLiveStable);
+  Open(kLiveStable, "braking", VehicleOf(true, kLots), 1);
   Publish(2);
   Count("worker-aaaaaaaa", {{"safety_records_total", 7}});
   const json live = Look();
   EXPECT_EQ(live["missing"].size(), 0u) << live["missing"];
   ASSERT_EQ(live["releases"].size(), 2u);
   for (const json& one : live["releases"]) {
-    EXPECT_EQ(one["speaker"], kStable) << one["role"];
+    EXPECT_EQ(one["speaker"], kLiveStable) << one["role"];
     EXPECT_EQ(one["rules"], live["releases"][0]["rules"]);
     EXPECT_EQ(one["worker"], live["releases"][0]["worker"]);
   }
-  EXPECT_EQ(live["releases"][1]["release"], kCandidate);
+  EXPECT_EQ(live["releases"][1]["release"], kLiveCandidate);
   EXPECT_EQ(RulesOf(live, "candidate"),
             json::parse(R"([{"rule":"braking","opened":1,"published":1}])"));
 }
@@ -233,28 +233,28 @@ TEST_F(ControlLiveTest, OfACandidateThatStableSpeaksForTheOneWorkerIsShown) {
 TEST_F(ControlLiveTest, ALookGoesOnWhereTheLastStoppedAndAnotherRolloutBeginsAtNothing) {
   const VehicleRef car = VehicleOf(true, kLots);
   PutInForce(1, kLots);
-  Open(kStable, "braking", car, 1);
-  Open(kCandidate, "braking", car, 1);
+  Open(kLiveStable, "braking", car, 1);
+  Open(kLiveCandidate, "braking", car, 1);
   EXPECT_EQ(RulesOf(Look(), "candidate")[0]["opened"], 1);
-  Open(kCandidate, "braking", car, 2);
+  Open(kLiveCandidate, "braking", car, 2);
   EXPECT_EQ(RulesOf(Look(), "candidate")[0]["opened"], 2);
   EXPECT_EQ(RulesOf(Look(), "candidate")[0]["opened"], 2);
   PutInForce(2, 0);
   const json live = Look();
   EXPECT_EQ(live["releases"].size(), 1u);
   EXPECT_EQ(live["rollout"], json());
-  EXPECT_EQ(live["since"], FormatUtc(kBegan + Micros::Seconds(500)));
+  EXPECT_EQ(live["since"], FormatUtc(kLiveBegan + Micros::Seconds(500)));
   EXPECT_EQ(RulesOf(live, "stable"), json::array()) << "it was before this config";
 }
 
 TEST_F(ControlLiveTest, AReleaseWhoseJournalIsNotThereYetIsNamedAndCountedLater) {
   PutInForce(1, kLots);
-  Open(kStable, "braking", VehicleOf(true, kLots), 1);
+  Open(kLiveStable, "braking", VehicleOf(true, kLots), 1);
   const json before = Look();
   ASSERT_EQ(before["missing"].size(), 1u) << before["missing"];
   EXPECT_EQ(before["missing"][0]["part"], "journal of candidate");
   EXPECT_FALSE(before["releases"][1]["counted_all"].get<bool>());
-  Open(kCandidate, "braking", VehicleOf(true, kLots), 1);
+  Open(kLiveCandidate, "braking", VehicleOf(true, kLots), 1);
   EXPECT_EQ(RulesOf(Look(), "candidate")[0]["opened"], 1);
 }
 
@@ -262,7 +262,7 @@ TEST_F(ControlLiveTest, AWorkerIsToldByItsCountersAndWhatServeSaysOfIt) {
   PutInForce(1, kLots);
   std::ofstream(paths_.run() + "/releases.json") << json{
       {"releases",
-       {{{"release", kCandidate},
+       {{{"release", kLiveCandidate},
          {"state", "stopped"},
          {"reason", "journal_flood"},
          {"restarts", 3},
@@ -289,12 +289,12 @@ TEST_F(ControlLiveTest, WhatTheLakeFoundIsOfTheReleaseOnTrialAndABrokenReportCos
   PutInForce(2, kLots);
   const json nothing = {{"features", nullptr}, {"telemetry", nullptr}};
   EXPECT_EQ(Look()["lake"], nothing);
-  for (const std::string& release : {kStable, kCandidate}) {
+  for (const std::string& release : {kLiveStable, kLiveCandidate}) {
     std::filesystem::create_directories(paths_.lake() + "/shadow/" + release);
   }
-  std::ofstream(paths_.lake() + "/shadow/" + kStable + "/telemetry.json") << "not this one's";
+  std::ofstream(paths_.lake() + "/shadow/" + kLiveStable + "/telemetry.json") << "not this one's";
   EXPECT_EQ(Look()["lake"], nothing);
-  std::ofstream(paths_.lake() + "/shadow/" + kCandidate + "/features.json") << "half of";
+  std::ofstream(paths_.lake() + "/shadow/" + kLiveCandidate + "/features.json") << "half of";
   const json live = Look();
   EXPECT_EQ(live["lake"]["features"]["verdict"], "unreadable");
   EXPECT_EQ(live["releases"].size(), 2u);
@@ -312,12 +312,12 @@ TEST_F(ControlLiveTest, ThePublishersAnswerGivesItsLagAndTheMarksOfEachJournal) 
       partition.set_partition(number);
       auto& lane = *partition.add_lanes();
       lane.set_lot_to(kLots);
-      lane.set_release(kStable);
+      lane.set_release(kLiveStable);
       lane.set_next_offset(90);
       auto& mark = *partition.add_releases();
-      mark.set_release(kStable);
+      mark.set_release(kLiveStable);
       mark.set_below_offset(100 + number);
-      mark.set_log_time_us((kBegan + Micros::Seconds(number)).value);
+      mark.set_log_time_us((kLiveBegan + Micros::Seconds(number)).value);
       mark.set_lots(kLots);
     }
     ASSERT_TRUE(connection->Send(reply.SerializeAsString()).ok());
@@ -327,8 +327,8 @@ TEST_F(ControlLiveTest, ThePublishersAnswerGivesItsLagAndTheMarksOfEachJournal) 
                                           "records_behind":21}])"));
   EXPECT_EQ(live["releases"][0]["marks"],
             (json{{"partitions", 2},
-                  {"oldest_at", FormatUtc(kBegan)},
-                  {"newest_at", FormatUtc(kBegan + Micros::Seconds(1))},
+                  {"oldest_at", FormatUtc(kLiveBegan)},
+                  {"newest_at", FormatUtc(kLiveBegan + Micros::Seconds(1))},
                   {"lots_computed", kLots}}));
   EXPECT_EQ(live["releases"][1]["marks"], json());
 }

@@ -139,7 +139,7 @@ std::string ToLine(const Finding& finding) {
   return line + "\n";
 }
 
-std::string_view ColorOf(Severity severity) {
+std::string_view ColorOfFinding(Severity severity) {
   switch (severity) {
     case Severity::kBroken:
       return "\x1b[31m";
@@ -232,9 +232,9 @@ std::string DoctorReport::ToText(bool color) const {
   text += "\n";
   for (const FindingKind kind : kinds()) {
     const FindingText& of = TextOf(kind);
-    text += fmt::format("\n{}{:<9}{} {} ({})\n  {}\n  {}\n", color ? ColorOf(of.severity) : "",
-                        SeverityName(of.severity), color ? "\x1b[0m" : "", of.name, total(kind),
-                        of.means, of.remedy);
+    text += fmt::format("\n{}{:<9}{} {} ({})\n  {}\n  {}\n",
+                        color ? ColorOfFinding(of.severity) : "", SeverityName(of.severity),
+                        color ? "\x1b[0m" : "", of.name, total(kind), of.means, of.remedy);
     const auto& found = examples(kind);
     const std::size_t shown = std::min(found.size(), kLinesOfKindMax);
     for (std::size_t i = 0; i < shown; ++i) text += ToLine(found[i]);

@@ -36,7 +36,7 @@ Layout Layout::At(const std::string& prefix) {
 }
 
 Status CheckProgram(const std::string& path) {
-  if (access(path.c_str(), X_OK) == 0) return Ok();
+  if (::access(path.c_str(), X_OK) == 0) return Ok();
   return Error{Code::kNotFound, fmt::format("the program {} is missing or cannot be executed ({})",
                                             path, std::generic_category().message(errno))};
 }

@@ -13,7 +13,7 @@ namespace {
 enum class Owner { kCaller, kPlatform, kVault };
 enum class Group { kOwners, kVault };
 
-struct Place {
+struct OwnedPlace {
   std::string_view path;  // below DIR
   Owner owner;
   Group group;
@@ -22,36 +22,36 @@ struct Place {
 
 // Parents before children. 02000: files made inside belong to the folder's group; 01000: who may
 // write into the folder may still not replace another's file.
-constexpr std::array kPlaces = {
-    Place{"", Owner::kCaller, Group::kOwners, 0755},
-    Place{"/ca", Owner::kCaller, Group::kOwners, 0755},
-    Place{"/certs", Owner::kPlatform, Group::kOwners, 0755},
-    Place{"/offline", Owner::kCaller, Group::kOwners, 0700},
-    Place{"/keys", Owner::kPlatform, Group::kOwners, 0755},
-    Place{"/vault", Owner::kVault, Group::kOwners, 0700},
-    Place{"/vault/keys", Owner::kVault, Group::kOwners, 0700},
-    Place{"/vault/keys/transport", Owner::kVault, Group::kOwners, 0700},
-    Place{"/vault/gateways", Owner::kVault, Group::kOwners, 0700},
-    Place{"/data", Owner::kPlatform, Group::kOwners, 0751},
-    Place{"/data/control", Owner::kPlatform, Group::kOwners, 0755},
-    Place{"/data/contracts", Owner::kPlatform, Group::kOwners, 0755},
-    Place{"/data/releases", Owner::kPlatform, Group::kOwners, 0755},
-    Place{"/data/registry", Owner::kPlatform, Group::kOwners, 0750},
-    Place{"/data/journal", Owner::kPlatform, Group::kOwners, 0750},
-    Place{"/data/worker", Owner::kPlatform, Group::kOwners, 0750},
-    Place{"/data/publish", Owner::kPlatform, Group::kOwners, 0750},
-    Place{"/data/lake", Owner::kPlatform, Group::kOwners, 0750},
-    Place{"/data/log", Owner::kPlatform, Group::kOwners, 0751},
-    Place{"/data/log/sealed", Owner::kPlatform, Group::kVault, 02750},
-    Place{"/data/positions", Owner::kPlatform, Group::kOwners, 0751},
+constexpr std::array kOwnedPlaces = {
+    OwnedPlace{"", Owner::kCaller, Group::kOwners, 0755},
+    OwnedPlace{"/ca", Owner::kCaller, Group::kOwners, 0755},
+    OwnedPlace{"/certs", Owner::kPlatform, Group::kOwners, 0755},
+    OwnedPlace{"/offline", Owner::kCaller, Group::kOwners, 0700},
+    OwnedPlace{"/keys", Owner::kPlatform, Group::kOwners, 0755},
+    OwnedPlace{"/vault", Owner::kVault, Group::kOwners, 0700},
+    OwnedPlace{"/vault/keys", Owner::kVault, Group::kOwners, 0700},
+    OwnedPlace{"/vault/keys/transport", Owner::kVault, Group::kOwners, 0700},
+    OwnedPlace{"/vault/gateways", Owner::kVault, Group::kOwners, 0700},
+    OwnedPlace{"/data", Owner::kPlatform, Group::kOwners, 0751},
+    OwnedPlace{"/data/control", Owner::kPlatform, Group::kOwners, 0755},
+    OwnedPlace{"/data/contracts", Owner::kPlatform, Group::kOwners, 0755},
+    OwnedPlace{"/data/releases", Owner::kPlatform, Group::kOwners, 0755},
+    OwnedPlace{"/data/registry", Owner::kPlatform, Group::kOwners, 0750},
+    OwnedPlace{"/data/journal", Owner::kPlatform, Group::kOwners, 0750},
+    OwnedPlace{"/data/worker", Owner::kPlatform, Group::kOwners, 0750},
+    OwnedPlace{"/data/publish", Owner::kPlatform, Group::kOwners, 0750},
+    OwnedPlace{"/data/lake", Owner::kPlatform, Group::kOwners, 0750},
+    OwnedPlace{"/data/log", Owner::kPlatform, Group::kOwners, 0751},
+    OwnedPlace{"/data/log/sealed", Owner::kPlatform, Group::kVault, 02750},
+    OwnedPlace{"/data/positions", Owner::kPlatform, Group::kOwners, 0751},
     // The vault reads the list of the erased.
-    Place{"/data/erased", Owner::kPlatform, Group::kOwners, 0755},
-    Place{"/data/positions/vault", Owner::kVault, Group::kOwners, 0755},
-    Place{"/run", Owner::kPlatform, Group::kOwners, 0755},
-    Place{"/run/counters", Owner::kPlatform, Group::kVault, 01775},
-    Place{"/run/log", Owner::kPlatform, Group::kVault, 02750},
-    Place{"/run/registry", Owner::kPlatform, Group::kOwners, 0750},
-    Place{"/run/vault", Owner::kVault, Group::kOwners, 0755},
+    OwnedPlace{"/data/erased", Owner::kPlatform, Group::kOwners, 0755},
+    OwnedPlace{"/data/positions/vault", Owner::kVault, Group::kOwners, 0755},
+    OwnedPlace{"/run", Owner::kPlatform, Group::kOwners, 0755},
+    OwnedPlace{"/run/counters", Owner::kPlatform, Group::kVault, 01775},
+    OwnedPlace{"/run/log", Owner::kPlatform, Group::kVault, 02750},
+    OwnedPlace{"/run/registry", Owner::kPlatform, Group::kOwners, 0750},
+    OwnedPlace{"/run/vault", Owner::kVault, Group::kOwners, 0755},
 };
 
 // The users for one installation, with the caller in the place of those it does not have.
@@ -73,17 +73,17 @@ struct Owners {
   }
 };
 
-const Place* PlaceOf(std::string_view below) {
-  for (const Place& place : kPlaces) {
+const OwnedPlace* PlaceOf(std::string_view below) {
+  for (const OwnedPlace& place : kOwnedPlaces) {
     if (place.path == below) return &place;
   }
   return nullptr;
 }
 
 // What has no line of its own belongs to whom the nearest folder with one does.
-const Place& NearestPlace(std::string_view below) {
+const OwnedPlace& NearestPlace(std::string_view below) {
   while (true) {
-    if (const Place* place = PlaceOf(below)) return *place;
+    if (const OwnedPlace* place = PlaceOf(below)) return *place;
     below = below.substr(0, below.rfind('/'));
   }
 }
@@ -91,7 +91,7 @@ const Place& NearestPlace(std::string_view below) {
 Status SetOne(const std::filesystem::directory_entry& entry, std::string_view below,
               const Owners& owners) {
   if (entry.is_symlink()) return Ok();
-  const Place& place = NearestPlace(below);
+  const OwnedPlace& place = NearestPlace(below);
   const User& owner = owners.Of(place.owner);
   const gid_t group = place.group == Group::kVault ? owners.vault.gid : owner.gid;
   const std::string path = entry.path().string();
@@ -104,7 +104,7 @@ Status SetOne(const std::filesystem::directory_entry& entry, std::string_view be
 }  // namespace
 
 Status MakeFolders(Disk& disk, const Paths& paths) {
-  for (const Place& place : kPlaces) {
+  for (const OwnedPlace& place : kOwnedPlaces) {
     RETURN_IF_ERROR(disk.MakeFolders(paths.root + std::string(place.path), place.mode & 0777));
   }
   return Ok();

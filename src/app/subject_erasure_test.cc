@@ -11,7 +11,7 @@
 namespace telltale::app {
 namespace {
 
-constexpr Micros kNow = Micros::Seconds(1'800'000'000);
+constexpr Micros kErasureNow = Micros::Seconds(1'800'000'000);
 const std::string kJobs = "/data/erased/jobs";
 
 VehicleRef RefOf(std::uint8_t n) {
@@ -21,8 +21,8 @@ VehicleRef RefOf(std::uint8_t n) {
 }
 
 // Four stores by hand: a list, a vault that a hold may stop, alerts, and a stream that ages out.
-struct World {
-  World() { EXPECT_TRUE(disk.MakeFolders("/data/erased").ok()); }
+struct ErasureWorld {
+  ErasureWorld() { EXPECT_TRUE(disk.MakeFolders("/data/erased").ok()); }
   std::vector<StoreStep> Steps() {
     return {Step("list", true, &list), Step("vault", true, &vault), Step("alerts", true, &alerts),
             Step("stream", false, &stream)};
@@ -42,7 +42,7 @@ struct World {
   }
 
   SimDisk disk;
-  ManualClock clock{kNow};
+  ManualClock clock{kErasureNow};
   SeededRandom random{3};
   Result<StoreAnswer> list = StoreAnswer{};
   Result<StoreAnswer> vault = StoreAnswer{};
@@ -57,9 +57,9 @@ StoreAnswer Answer(LineState state, Micros due_by = {}) {
 }
 
 TEST(ErasureTest, GoesThroughEveryStoreAndClosesWithTheLast) {
-  World world;
+  ErasureWorld world;
   Erasure erasure = world.Make();
-  auto job = erasure.Begin(World::Request());
+  auto job = erasure.Begin(ErasureWorld::Request());
   ASSERT_TRUE(job.ok()) << job.error().ToString();
   ASSERT_TRUE(erasure.Resume(*job).ok());
   EXPECT_EQ(world.tried, (std::vector<std::string>{"list", "vault", "alerts", "stream"}));
@@ -71,10 +71,10 @@ TEST(ErasureTest, GoesThroughEveryStoreAndClosesWithTheLast) {
 }
 
 TEST(ErasureTest, NothingElseIsTriedBeforeTheListIsWritten) {
-  World world;
+  ErasureWorld world;
   world.list = Error{Code::kOverloaded, "disk full"};
   Erasure erasure = world.Make();
-  auto job = erasure.Begin(World::Request());
+  auto job = erasure.Begin(ErasureWorld::Request());
   ASSERT_TRUE(erasure.Resume(*job).ok());
   EXPECT_EQ(world.tried, std::vector<std::string>{"list"});
   EXPECT_NE(job->lines[0].last_error, "");
@@ -85,16 +85,16 @@ TEST(ErasureTest, NothingElseIsTriedBeforeTheListIsWritten) {
 }
 
 TEST(ErasureTest, AHoldStopsItsLineAloneAndIsGoneOnWithWhenItEnds) {
-  World world;
+  ErasureWorld world;
   world.vault = Answer(LineState::kHeld);
   Erasure erasure = world.Make();
-  auto job = erasure.Begin(World::Request());
+  auto job = erasure.Begin(ErasureWorld::Request());
   ASSERT_TRUE(erasure.Resume(*job).ok());
   EXPECT_EQ(job->Find("vault")->state, LineState::kHeld);
   EXPECT_EQ(job->Find("alerts")->state, LineState::kDone);
   EXPECT_FALSE(job->closed());
   EXPECT_EQ(job->vehicle_ref, RefOf(1).ToHex()) << "needed when the hold ends";
-  EXPECT_TRUE(HasWork(*job, kNow));
+  EXPECT_TRUE(HasWork(*job, kErasureNow));
 
   world.vault = StoreAnswer{};
   world.tried.clear();
@@ -106,30 +106,30 @@ TEST(ErasureTest, AHoldStopsItsLineAloneAndIsGoneOnWithWhenItEnds) {
 }
 
 TEST(ErasureTest, TheReferenceGoesWithTheLastLineThatNeedsItAndTheReceiptStaysOpen) {
-  World world;
-  world.stream = Answer(LineState::kAgesOut, kNow + Micros::Seconds(100));
+  ErasureWorld world;
+  world.stream = Answer(LineState::kAgesOut, kErasureNow + Micros::Seconds(100));
   Erasure erasure = world.Make();
-  auto job = erasure.Begin(World::Request());
+  auto job = erasure.Begin(ErasureWorld::Request());
   ASSERT_TRUE(erasure.Resume(*job).ok());
   EXPECT_FALSE(job->closed());
   EXPECT_EQ(job->vehicle_ref, "");
   const auto file = ReadWholeFile(world.disk, kJobs + "/" + job->id + ".json");
   EXPECT_EQ(file->find(RefOf(1).ToHex()), std::string::npos);
-  EXPECT_FALSE(HasWork(*job, kNow)) << "only a date is waited for";
-  EXPECT_TRUE(HasWork(*job, kNow + Micros::Seconds(100)));
+  EXPECT_FALSE(HasWork(*job, kErasureNow)) << "only a date is waited for";
+  EXPECT_TRUE(HasWork(*job, kErasureNow + Micros::Seconds(100)));
 
   world.clock.Advance(Micros::Seconds(100));
   world.stream = StoreAnswer{};
   ASSERT_TRUE(erasure.Resume(*job).ok());
   EXPECT_TRUE(job->closed());
-  EXPECT_EQ(job->closed_at, kNow + Micros::Seconds(100));
+  EXPECT_EQ(job->closed_at, kErasureNow + Micros::Seconds(100));
 }
 
 TEST(ErasureTest, AStoreThatFailsStaysOpenWithItsReasonAndStopsNoOther) {
-  World world;
+  ErasureWorld world;
   world.alerts = Error{Code::kUnavailable, "a reader holds the log"};
   Erasure erasure = world.Make();
-  auto job = erasure.Begin(World::Request());
+  auto job = erasure.Begin(ErasureWorld::Request());
   ASSERT_TRUE(erasure.Resume(*job).ok());
   EXPECT_EQ(job->Find("alerts")->state, LineState::kOpen);
   EXPECT_NE(ReceiptText(*job).find("a reader holds the log"), std::string::npos);
@@ -138,21 +138,21 @@ TEST(ErasureTest, AStoreThatFailsStaysOpenWithItsReasonAndStopsNoOther) {
 }
 
 TEST(ErasureTest, AskingTwiceIsOneJobAndAnotherVehicleIsAnother) {
-  World world;
+  ErasureWorld world;
   Erasure erasure = world.Make();
-  const auto first = erasure.Begin(World::Request(1));
-  const auto again = erasure.Begin(World::Request(1));
-  const auto other = erasure.Begin(World::Request(2));
+  const auto first = erasure.Begin(ErasureWorld::Request(1));
+  const auto again = erasure.Begin(ErasureWorld::Request(1));
+  const auto other = erasure.Begin(ErasureWorld::Request(2));
   EXPECT_EQ(first->id, again->id);
   EXPECT_NE(first->id, other->id);
   EXPECT_EQ(erasure.folder().List()->size(), 2u);
 }
 
 TEST(ErasureTest, WithoutABasisNothingBegins) {
-  World world;
+  ErasureWorld world;
   Erasure erasure = world.Make();
   for (const std::string& basis : {std::string(), std::string(201, 'x'), std::string("a\nb")}) {
-    auto request = World::Request();
+    auto request = ErasureWorld::Request();
     request.basis = basis;
     EXPECT_EQ(erasure.Begin(request).error().code, Code::kInvalid);
   }
@@ -160,15 +160,15 @@ TEST(ErasureTest, WithoutABasisNothingBegins) {
 }
 
 TEST(ErasureTest, AStoreThatCameWithANewerBuildGetsALineAndOneOfANewerBuildKeepsIt) {
-  World world;
+  ErasureWorld world;
   auto steps = world.Steps();
   steps.pop_back();
   world.alerts = Error{Code::kUnavailable, "later"};
   Erasure older(world.disk, world.clock, world.random, kJobs, steps);
-  auto job = older.Begin(World::Request());
+  auto job = older.Begin(ErasureWorld::Request());
   ASSERT_TRUE(older.Resume(*job).ok());
   EXPECT_EQ(job->Find("stream"), nullptr);
-  world.stream = Answer(LineState::kAgesOut, kNow + Micros::Seconds(9));
+  world.stream = Answer(LineState::kAgesOut, kErasureNow + Micros::Seconds(9));
   Erasure newer = world.Make();
   ASSERT_TRUE(newer.Resume(*job).ok());
   EXPECT_EQ(job->Find("stream")->state, LineState::kAgesOut);
@@ -179,7 +179,7 @@ TEST(ErasureTest, AStoreThatCameWithANewerBuildGetsALineAndOneOfANewerBuildKeeps
 
 TEST(ErasureTest, AKillAfterTheEffectOfAnyStepAndBeforeItIsSavedIsGoneOnWith) {
   for (std::size_t stop = 1; stop <= 4; ++stop) {
-    World world;
+    ErasureWorld world;
     std::vector<StoreStep> steps = world.Steps();
     for (StoreStep& step : steps) {
       step.act = [&world, stop, act = step.act](const StepView& view) {
@@ -191,7 +191,7 @@ TEST(ErasureTest, AKillAfterTheEffectOfAnyStepAndBeforeItIsSavedIsGoneOnWith) {
     }
     {
       Erasure killed(world.disk, world.clock, world.random, kJobs, steps);
-      auto job = killed.Begin(World::Request());
+      auto job = killed.Begin(ErasureWorld::Request());
       ASSERT_TRUE(job.ok());
       EXPECT_FALSE(killed.Resume(*job).ok()) << stop;
     }
@@ -211,12 +211,12 @@ TEST(ErasureTest, APowerCutAtAnyWriteIsGoneOnFromWhatWasSaved) {
   bool is_through = false;
   for (std::uint64_t calls = 0; !is_through; ++calls) {
     ASSERT_LT(calls, 200u);
-    World world;
+    ErasureWorld world;
     bool was_begun = false;
     world.disk.FailAfter(calls);
     {
       Erasure erasure = world.Make();
-      auto job = erasure.Begin(World::Request());
+      auto job = erasure.Begin(ErasureWorld::Request());
       was_begun = job.ok();
       is_through = was_begun && erasure.Resume(*job).ok();
     }
@@ -226,7 +226,7 @@ TEST(ErasureTest, APowerCutAtAnyWriteIsGoneOnFromWhatWasSaved) {
     const auto left = erasure.folder().List();
     ASSERT_TRUE(left.ok()) << calls << ": " << left.error().ToString();
     EXPECT_GE(left->size(), was_begun ? 1u : 0u) << calls;
-    auto job = erasure.Begin(World::Request());
+    auto job = erasure.Begin(ErasureWorld::Request());
     ASSERT_TRUE(job.ok()) << calls;
     ASSERT_TRUE(erasure.Resume(*job).ok()) << calls;
     EXPECT_TRUE(job->closed()) << calls;
@@ -240,21 +240,21 @@ TEST(ErasureJobTest, WhatIsWrittenIsReadAndTheReceiptHasNoReference) {
                  .vehicle_ref = std::string(32, 'b'),
                  .basis = "law \xc3\xa4",
                  .asked_by = "uid 0 (root)",
-                 .asked_at = kNow,
+                 .asked_at = kErasureNow,
                  .closed_at = {},
                  .lines = {{.store = "alerts",
                             .state = LineState::kAgesOut,
                             .counts = {{"rows", 7}},
                             .note = "n",
                             .last_error = "e",
-                            .due_by = kNow,
-                            .changed_at = kNow}}};
+                            .due_by = kErasureNow,
+                            .changed_at = kErasureNow}}};
   const auto read = DecodeJob(EncodeJob(job));
   ASSERT_TRUE(read.ok()) << read.error().ToString();
   EXPECT_EQ(*read, job);
   EXPECT_EQ(ReceiptJson(job).dump().find(job.vehicle_ref), std::string::npos);
   EXPECT_EQ(ReceiptText(job).find(job.vehicle_ref), std::string::npos);
-  EXPECT_EQ(TimeText(kNow), "2027-01-15T08:00:00Z");
+  EXPECT_EQ(TimeText(kErasureNow), "2027-01-15T08:00:00Z");
 }
 
 TEST(ErasureJobTest, WhatIsNoJobIsRefused) {
@@ -263,7 +263,7 @@ TEST(ErasureJobTest, WhatIsNoJobIsRefused) {
                                       .vehicle_ref = {},
                                       .basis = "b",
                                       .asked_by = "u",
-                                      .asked_at = kNow,
+                                      .asked_at = kErasureNow,
                                       .closed_at = {},
                                       .lines = {}});
   const auto with = [&good](const std::string& from, const std::string& to) {

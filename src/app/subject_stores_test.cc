@@ -15,7 +15,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr Micros kNow = Micros::Seconds(1'800'000'000);
+constexpr Micros kStoresNow = Micros::Seconds(1'800'000'000);
 constexpr std::int64_t kHourUs = 3'600 * 1'000'000ll;
 
 VehicleRef RefOf(char n) {
@@ -47,8 +47,8 @@ class FakeLake final : public LakeDoor {
 };
 
 // An installation on a simulated disk, with alerts of the vehicles 'A' and 'B'.
-struct World {
-  World() {
+struct StoresWorld {
+  StoresWorld() {
     for (const char* folder : {"/d/data/publish", "/d/data/erased", "/d/data/worker/rel",
                                "/d/data/lake/handoff", "/d/data/journal"}) {
       EXPECT_TRUE(disk.MakeFolders(folder).ok());
@@ -56,7 +56,7 @@ struct World {
     auto store = OpenAlerts();
     EXPECT_TRUE(store.InstallAuthority(std::string(64, 'a'), 1).ok());
     publish::Commitment commitment{
-        .release = std::string(64, 'a'), .expected = {}, .parts = {}, .publish_time = kNow};
+        .release = std::string(64, 'a'), .expected = {}, .parts = {}, .publish_time = kStoresNow};
     commitment.expected[PartitionId{0}] = AuthorityEpoch{1};
     commitment.parts[PartitionId{0}] = {.next = Offset{2}, .outputs = {Alert('A'), Alert('B')}};
     EXPECT_TRUE(store.Commit(commitment).ok());
@@ -100,7 +100,7 @@ struct World {
 
   SimDisk disk;
   store::DiskVfs vfs{disk};
-  ManualClock clock{kNow};
+  ManualClock clock{kStoresNow};
   SeededRandom random{3};
   FakeVault vault;
   FakeLake lake;
@@ -125,7 +125,7 @@ LineState StateOf(const ErasureJob& job, const char* store) {
 }
 
 TEST(SubjectStoresTest, EveryStoreIsGoneThroughAndNeighboursStay) {
-  World world;
+  StoresWorld world;
   const ErasureJob job = world.MustErase();
   for (const char* store : {store_name::kList, store_name::kVaultKeys, store_name::kVaultFiles,
                             store_name::kRegistry, store_name::kAlerts, store_name::kLake,
@@ -152,17 +152,17 @@ TEST(SubjectStoresTest, EveryStoreIsGoneThroughAndNeighboursStay) {
 }
 
 TEST(SubjectStoresTest, RecipientsAreWaitedForOnlyWhereAlertsWereSent) {
-  World world;
+  StoresWorld world;
   EXPECT_EQ(StateOf(world.MustErase(), store_name::kRecipients), LineState::kOpen);
   EXPECT_EQ(world.MustErase().Find(store_name::kRecipients)->counts.at("alerts"), 1);
 
-  World without;
+  StoresWorld without;
   ASSERT_TRUE(without.OpenAlerts().EraseVehicle(RefOf('A')).ok());
   EXPECT_EQ(StateOf(without.MustErase(), store_name::kRecipients), LineState::kNotApplicable);
 }
 
 TEST(SubjectStoresTest, AlertsDoNotGoBeforeItIsKnownThatTheyWereSent) {
-  World world;
+  StoresWorld world;
   world.disk.FailReads(true);
   ErasureJob job = world.MustErase();
   EXPECT_EQ(StateOf(job, store_name::kRecipients), LineState::kOpen);
@@ -173,7 +173,7 @@ TEST(SubjectStoresTest, AlertsDoNotGoBeforeItIsKnownThatTheyWereSent) {
 }
 
 TEST(SubjectStoresTest, AHoldKeepsTheVaultsLinesAndNothingElse) {
-  World world;
+  StoresWorld world;
   world.vault.says = json{{"kind", "end"}, {"keys", "held"}, {"files", "due"}, {"due_by", 5}};
   ErasureJob job = world.MustErase();
   EXPECT_EQ(StateOf(job, store_name::kVaultKeys), LineState::kHeld);
@@ -190,7 +190,7 @@ TEST(SubjectStoresTest, AHoldKeepsTheVaultsLinesAndNothingElse) {
 }
 
 TEST(SubjectStoresTest, AnAnswerThatDoesNotSayThatItIsGoneIsNoProof) {
-  World world;
+  StoresWorld world;
   world.vault.says = json{{"kind", "end"}};
   world.lake.says = std::string("done, I think");
   const ErasureJob job = world.MustErase();
@@ -200,7 +200,7 @@ TEST(SubjectStoresTest, AnAnswerThatDoesNotSayThatItIsGoneIsNoProof) {
 }
 
 TEST(SubjectStoresTest, ALakeThatWaitsForAnotherKeepsItsLineOpen) {
-  World world;
+  StoresWorld world;
   world.lake.says = std::string(R"({"complete":false,"waiting_for":"committer","stores":[]})");
   ErasureJob job = world.MustErase();
   EXPECT_EQ(StateOf(job, store_name::kLake), LineState::kOpen);
@@ -211,7 +211,7 @@ TEST(SubjectStoresTest, ALakeThatWaitsForAnotherKeepsItsLineOpen) {
 }
 
 TEST(SubjectStoresTest, AVaultAndALakeThatAreAwayStopNoOther) {
-  World world;
+  StoresWorld world;
   world.vault.says = Error{Code::kUnavailable, "the vault does not answer"};
   world.lake.says = Error{Code::kUnsupported, "telltale_lake erase exited with code 2"};
   const ErasureJob job = world.MustErase();
@@ -223,7 +223,7 @@ TEST(SubjectStoresTest, AVaultAndALakeThatAreAwayStopNoOther) {
 }
 
 TEST(SubjectStoresTest, SnapshotsAndHandoffsAreProvedByTheirBytes) {
-  World world;
+  StoresWorld world;
   const std::string raw(16, 'A');
   world.Put("/d/data/worker/rel/shard-0.snapshot", std::string(3'000'000, 'x') + raw);
   world.Put("/d/data/lake/handoff/7.state", "x" + RefOf('A').ToHex());
@@ -267,13 +267,13 @@ std::unique_ptr<log::Log> StreamWith(Disk& disk, Micros at) {
 }
 
 TEST(SubjectStoresTest, AStreamsLineClosesAtItsDateButNotWhileASegmentOfThatTimeIsKept) {
-  World world;
-  const auto stream = StreamWith(world.disk, kNow);
+  StoresWorld world;
+  const auto stream = StreamWith(world.disk, kStoresNow);
   ErasureJob job = world.MustErase();
   const Micros due =
-      kNow + kAfterTheDoor + Micros{world.parts.config.log_retention_hours * kHourUs};
+      kStoresNow + kAfterTheDoor + Micros{world.parts.config.log_retention_hours * kHourUs};
   EXPECT_EQ(job.Find(store_name::kSafety)->due_by, due);
-  world.clock.Advance(due - kNow);
+  world.clock.Advance(due - kStoresNow);
   job = world.MustErase();
   EXPECT_EQ(StateOf(job, store_name::kSafety), LineState::kAgesOut);
   EXPECT_NE(job.Find(store_name::kSafety)->note, "");
@@ -281,7 +281,7 @@ TEST(SubjectStoresTest, AStreamsLineClosesAtItsDateButNotWhileASegmentOfThatTime
 }
 
 TEST(SubjectStoresTest, TheDateCountsFromWhenTheDoorForgotTheVehicle) {
-  World world;
+  StoresWorld world;
   bool is_up = false;
   world.parts.erase_in_registry = [&](const VehicleRef&) -> Result<std::uint32_t> {
     if (!is_up) return Error{Code::kUnavailable, "the registry does not answer"};
@@ -303,7 +303,7 @@ TEST(SubjectStoresTest, APowerCutAtAnyWriteOfAnyStoreIsMendedByGoingOn) {
   bool is_through = false;
   for (std::uint64_t calls = 0; !is_through; ++calls) {
     ASSERT_LT(calls, 500u);
-    World world;
+    StoresWorld world;
     world.disk.FailAfter(calls);
     {
       const auto job = world.Erase();

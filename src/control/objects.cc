@@ -55,7 +55,7 @@ json CohortObject(JsonReader& read) {
   return object;
 }
 
-json Stage(const json& body, JsonReader& outer, std::size_t index) {
+json StageJson(const json& body, JsonReader& outer, std::size_t index) {
   JsonReader read(body, fmt::format("stage {}", index));
   json stage;
   stage["per_10000"] = read.Whole("per_10000", std::nullopt, 0, 10'000);
@@ -72,7 +72,7 @@ json Stages(JsonReader& read) {
   const json given = read.List("stages", kStagesMax);
   std::int64_t before = -1;
   for (const json& body : given) {
-    stages.push_back(Stage(body, read, stages.size()));
+    stages.push_back(StageJson(body, read, stages.size()));
     const auto share = stages.back()["per_10000"].get<std::int64_t>();
     if (share <= before) read.Mistake("\"per_10000\" must grow from stage to stage");
     before = share;

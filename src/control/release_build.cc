@@ -15,12 +15,12 @@ using nlohmann::json;
 constexpr std::string_view kSqlSuffix = ".sql";
 constexpr std::uint64_t kFeatureBytesMax = 1u << 20;
 constexpr std::uint64_t kSmallFileBytesMax = 1u << 20;
-constexpr std::uint32_t kFolderMode = 0755;
-constexpr std::uint32_t kFileMode = 0644;
+constexpr std::uint32_t kBuiltFolderMode = 0755;
+constexpr std::uint32_t kBuiltFileMode = 0644;
 constexpr std::array<std::string_view, 5> kComponents = {"contract", "rules", "engine",
                                                          "transforms", "features"};
 
-std::string HexSha256(std::string_view bytes) { return HexEncode(seal::Sha256(bytes)); }
+std::string BuiltDigest(std::string_view bytes) { return HexEncode(seal::Sha256(bytes)); }
 
 bool IsFeatureName(std::string_view name) {
   return !name.empty() && name.size() <= 64 && name.front() >= 'a' && name.front() <= 'z' &&
@@ -69,7 +69,7 @@ Status AddFeatures(Disk& disk, const std::string& folder, ReleaseContent& conten
                    fmt::format("{}/{}: a feature's name is [a-z][a-z0-9_]*", folder, file)};
     }
     ASSIGN_OR_RETURN(std::string sql, ReadWholeFile(disk, folder + "/" + file, kFeatureBytesMax));
-    const std::string digest = HexSha256(sql);
+    const std::string digest = BuiltDigest(sql);
     content.features[name] = digest;
     content.blobs[digest] = std::move(sql);
   }
@@ -80,7 +80,7 @@ Status AddFeatures(Disk& disk, const std::string& folder, ReleaseContent& conten
 }
 
 void AddComponent(ReleaseContent& content, const std::string& name, std::string bytes) {
-  const std::string digest = HexSha256(bytes);
+  const std::string digest = BuiltDigest(bytes);
   content.components[name] = digest;
   content.blobs[digest] = std::move(bytes);
 }
@@ -96,7 +96,7 @@ Result<std::shared_ptr<const contract::Contract>> ContractOf(const ReleaseConten
 Status CheckTransforms(const ReleaseContent& content, const contract::Contract& contract) {
   const auto named = content.components.find("transforms");
   if (named == content.components.end()) return Ok();  // older: they are in its contract
-  if (HexSha256(CanonicalItems(TransformsAsItems(contract))) == named->second) return Ok();
+  if (BuiltDigest(CanonicalItems(TransformsAsItems(contract))) == named->second) return Ok();
   return Error{Code::kInvalid, "the release's transforms are not those of its contract"};
 }
 
@@ -186,20 +186,22 @@ Result<ReleaseContent> BuildRelease(Disk& disk, const BuildSources& sources,
 }
 
 Status WriteReleaseFolder(Disk& disk, const std::string& folder, const ReleaseContent& content) {
-  RETURN_IF_ERROR(disk.MakeFolders(folder + "/blobs", kFolderMode));
+  RETURN_IF_ERROR(disk.MakeFolders(folder + "/blobs", kBuiltFolderMode));
   for (const auto& [digest, bytes] : content.blobs) {
     const std::string path = folder + "/blobs/" + digest;
-    if (!disk.Exists(path)) RETURN_IF_ERROR(WriteFileDurably(disk, path, bytes, kFileMode));
+    if (!disk.Exists(path)) RETURN_IF_ERROR(WriteFileDurably(disk, path, bytes, kBuiltFileMode));
   }
   const ReleaseBundle& bundle = content.bundle;
-  RETURN_IF_ERROR(WriteFileDurably(disk, folder + "/declared.json", bundle.declared, kFileMode));
+  RETURN_IF_ERROR(
+      WriteFileDurably(disk, folder + "/declared.json", bundle.declared, kBuiltFileMode));
   if (!bundle.signature.empty()) {
-    RETURN_IF_ERROR(WriteFileDurably(disk, folder + "/signature", bundle.signature, kFileMode));
+    RETURN_IF_ERROR(
+        WriteFileDurably(disk, folder + "/signature", bundle.signature, kBuiltFileMode));
   } else if (disk.Exists(folder + "/signature")) {
     RETURN_IF_ERROR(disk.Remove(folder + "/signature"));
   }
   // Last: a folder with a manifest is whole.
-  return WriteFileDurably(disk, folder + "/manifest.json", bundle.manifest, kFileMode);
+  return WriteFileDurably(disk, folder + "/manifest.json", bundle.manifest, kBuiltFileMode);
 }
 
 Result<ReleaseContent> ReadReleaseFolder(Disk& disk, const std::string& folder) {
@@ -234,7 +236,7 @@ Result<ReleaseContent> GatherContent(ReleaseBundle bundle, const BlobOf& blob_of
       if (what == optional && bytes.error().code == Code::kNotFound) return Ok();
       return Annotate(bytes.error(), "the release's " + what);
     }
-    if (HexSha256(*bytes) != digest) {
+    if (BuiltDigest(*bytes) != digest) {
       return Error{Code::kCorrupt,
                    fmt::format("the release's {} is not the bytes that its digest names", what)};
     }

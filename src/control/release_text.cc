@@ -14,35 +14,35 @@ namespace {
 
 constexpr int kDepthMax = 8;
 
-std::string TextOf(const YAML::Node& node, int depth = 0);
+std::string YamlText(const YAML::Node& node, int depth = 0);
 
 // {from: {value: 3, unit: m/s2}, severity: LOW} -> "LOW from 3 m/s2"
-std::string TextOfMap(const YAML::Node& map, int depth) {
+std::string YamlTextOfMap(const YAML::Node& map, int depth) {
   const YAML::Node value = map["value"];
   const YAML::Node unit = map["unit"];
   if (map.size() == 2 && value.IsDefined() && unit.IsDefined()) {
-    return TextOf(value, depth) + " " + TextOf(unit, depth);
+    return YamlText(value, depth) + " " + YamlText(unit, depth);
   }
   const YAML::Node severity = map["severity"];
   const YAML::Node from = map["from"];
   if (map.size() == 2 && severity.IsDefined() && from.IsDefined()) {
-    return TextOf(severity, depth) + " from " + TextOf(from, depth);
+    return YamlText(severity, depth) + " from " + YamlText(from, depth);
   }
   std::string text;
   for (const auto& entry : map) {
-    text += fmt::format("{}{}: {}", text.empty() ? "" : ", ", TextOf(entry.first, depth),
-                        TextOf(entry.second, depth));
+    text += fmt::format("{}{}: {}", text.empty() ? "" : ", ", YamlText(entry.first, depth),
+                        YamlText(entry.second, depth));
   }
   return "{" + text + "}";
 }
 
-std::string TextOf(const YAML::Node& node, int depth) {
+std::string YamlText(const YAML::Node& node, int depth) {
   if (depth > kDepthMax) return "...";
   if (node.IsScalar()) return node.Scalar();
-  if (node.IsMap()) return TextOfMap(node, depth + 1);
+  if (node.IsMap()) return YamlTextOfMap(node, depth + 1);
   if (!node.IsSequence()) return "";
   std::string text;
-  for (const auto& one : node) text += (text.empty() ? "" : ", ") + TextOf(one, depth + 1);
+  for (const auto& one : node) text += (text.empty() ? "" : ", ") + YamlText(one, depth + 1);
   return text;
 }
 
@@ -65,8 +65,8 @@ Result<Items> ReadRules(std::string_view rules) {
                                                rule.Mark().line + 1)};
     }
     for (const auto& entry : rule) {
-      const std::string key = TextOf(entry.first);
-      if (key != "name") at->second[key] = TextOf(entry.second);
+      const std::string key = YamlText(entry.first);
+      if (key != "name") at->second[key] = YamlText(entry.second);
     }
   }
   return items;

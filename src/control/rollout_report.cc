@@ -12,7 +12,7 @@ namespace {
 
 using nlohmann::json;
 
-std::string TextOf(const json& object, const char* name) {
+std::string ReportTextOf(const json& object, const char* name) {
   const auto found = object.find(name);
   if (found == object.end() || found->is_null()) return "";
   return found->is_string() ? found->get<std::string>() : Canonical(*found);
@@ -32,7 +32,7 @@ std::string Cell(std::string text) {
   return cell;
 }
 
-std::string Cell(const json& object, const char* name) { return Cell(TextOf(object, name)); }
+std::string Cell(const json& object, const char* name) { return Cell(ReportTextOf(object, name)); }
 
 std::string Head(const json& rollout) {
   return fmt::format(
@@ -40,7 +40,7 @@ std::string Head(const json& rollout) {
       "| candidate | {} |\n| stable before | {} |\n| policy | {} ({}) |\n| promoted by | {} |\n"
       "| promoted at | {} |\n| ended at | {} |\n| break-glass | {} |\n| reason | {} |\n",
       Cell(rollout, "id"), Cell(rollout, "environment"), Cell(rollout, "phase"),
-      TextOf(rollout, "candidate"), TextOf(rollout, "stable"), Cell(rollout, "policy"),
+      ReportTextOf(rollout, "candidate"), ReportTextOf(rollout, "stable"), Cell(rollout, "policy"),
       Cell(rollout, "policy_kind"), Cell(rollout, "requested_by"), Cell(rollout, "created_at"),
       Cell(rollout, "closed_at"), Cell(rollout, "break_glass"), Cell(rollout, "reason"));
 }
@@ -61,7 +61,7 @@ std::string Changes(const ReportParts& parts) {
   }
   for (const json& one : *declared) {
     const bool has_words = one.is_object() && one.contains("in_words");
-    text += "- " + Cell(has_words ? TextOf(one, "in_words") : Canonical(one)) + "\n";
+    text += "- " + Cell(has_words ? ReportTextOf(one, "in_words") : Canonical(one)) + "\n";
   }
   return text;
 }
@@ -88,7 +88,7 @@ std::string Stages(const json& rollout) {
   for (const json& one : rollout.at("approvals")) {
     text += fmt::format("- stage {}: {} at {}{}{}\n", Cell(one, "stage"), Cell(one, "subject"),
                         Cell(one, "at"), one.at("self") == json(true) ? ", self-approved" : "",
-                        TextOf(one, "comment").empty() ? "" : ": " + Cell(one, "comment"));
+                        ReportTextOf(one, "comment").empty() ? "" : ": " + Cell(one, "comment"));
   }
   return text;
 }
@@ -108,8 +108,8 @@ std::string Flips(const ReportParts& parts) {
   }
   std::map<std::pair<std::uint64_t, std::string>, Flip> flips;
   for (const json& row : *items) {
-    if (TextOf(row, "rollout") != TextOf(parts.rollout, "id")) continue;
-    Flip& flip = flips[{row.value("config_seq", std::uint64_t{0}), TextOf(row, "release")}];
+    if (ReportTextOf(row, "rollout") != ReportTextOf(parts.rollout, "id")) continue;
+    Flip& flip = flips[{row.value("config_seq", std::uint64_t{0}), ReportTextOf(row, "release")}];
     const auto first = row.value("from_offset", std::uint64_t{0});
     ++flip.lanes;
     flip.first_min = std::min(flip.first_min, first);
@@ -143,10 +143,10 @@ std::string LakeTables(const json& finding) {
       "\n| table | status | same | changed | missing | extra | vehicles affected | worst |\n"
       "| --- | --- | --- | --- | --- | --- | --- | --- |\n";
   for (const json& one : finding.at("tables")) {
-    std::string worst = TextOf(one, "error");
+    std::string worst = ReportTextOf(one, "error");
     for (const json& column : one.at("worst")) {
       if (!worst.empty()) worst += ", ";
-      worst += TextOf(column, "column") + " (" + TextOf(column, "changed") + ")";
+      worst += ReportTextOf(column, "column") + " (" + ReportTextOf(column, "changed") + ")";
     }
     text += fmt::format("| {} | {} | {} | {} | {} | {} | {} of {} | {} |\n", Cell(one, "name"),
                         Cell(one, "status"), Cell(one, "same"), Cell(one, "changed"),
@@ -166,8 +166,8 @@ std::string Lake(const json& rollout) {
     if (!one.is_object()) continue;
     text += fmt::format("{}{}: {}", is_any ? "\n" : "", kind, Cell(one, "verdict"));
     is_any = true;
-    if (!TextOf(one, "at").empty()) text += " at " + Cell(one, "at");
-    if (!TextOf(one, "reason").empty()) text += ", " + Cell(one, "reason");
+    if (!ReportTextOf(one, "at").empty()) text += " at " + Cell(one, "at");
+    if (!ReportTextOf(one, "reason").empty()) text += ", " + Cell(one, "reason");
     text += ".\n";
     if (!one.at("tables").empty()) text += LakeTables(one);
   }

@@ -16,7 +16,7 @@ struct Count {
   std::uint64_t never = 0;
 };
 
-std::string TextOf(const json& vehicle, const char* name) {
+std::string VehicleTextOf(const json& vehicle, const char* name) {
   const auto found = vehicle.find(name);
   if (found == vehicle.end()) return "";
   return found->is_string() ? found->get<std::string>() : found->dump();
@@ -31,7 +31,8 @@ Result<json> StrataOf(const json& vehicles, const Cohort& order) {
   Count all;
   for (const json& vehicle : vehicles) {
     if (!vehicle.is_object()) return Error{Code::kInvalid, "a vehicle must be a JSON object"};
-    ASSIGN_OR_RETURN(const VehicleRef ref, VehicleRef::FromHex(TextOf(vehicle, "vehicle_ref")));
+    ASSIGN_OR_RETURN(const VehicleRef ref,
+                     VehicleRef::FromHex(VehicleTextOf(vehicle, "vehicle_ref")));
     const std::uint32_t lot = LotOf(order, ref);
     const bool is_in = lot < lots;
     const auto note = [&](Count& count) {
@@ -40,7 +41,7 @@ Result<json> StrataOf(const json& vehicles, const Cohort& order) {
     };
     note(all);
     for (const char* by : {"model", "vehicle_class", "firmware"}) {
-      const std::string value = TextOf(vehicle, by);
+      const std::string value = VehicleTextOf(vehicle, by);
       if (!value.empty()) known.insert(by);
       note(strata[{by, value}]);
     }

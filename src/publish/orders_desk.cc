@@ -8,7 +8,7 @@ namespace telltale::publish {
 namespace {
 
 constexpr std::uint32_t kPermissions = 0660;
-constexpr std::chrono::milliseconds kPatience{100};
+constexpr std::chrono::milliseconds kOrderPatience{100};
 
 }  // namespace
 
@@ -49,7 +49,7 @@ OrdersDesk::~OrdersDesk() {
 
 void OrdersDesk::Accept() {
   while (!is_stopping_) {
-    auto accepted = listener_.Accept(kPatience);
+    auto accepted = listener_.Accept(kOrderPatience);
     for (auto peer = peers_.begin(); peer != peers_.end();) {
       if (!*peer->is_over) {
         ++peer;
@@ -59,7 +59,7 @@ void OrdersDesk::Accept() {
       peer = peers_.erase(peer);
     }
     if (!accepted.ok()) {  // out of descriptors, say
-      WaitForStop(kPatience);
+      WaitForStop(kOrderPatience);
       continue;
     }
     if (!accepted->has_value() || peers_.size() >= kOrderConnectionsMax) continue;
@@ -75,7 +75,7 @@ void OrdersDesk::Accept() {
 
 void OrdersDesk::Serve(LocalConnection connection) {
   while (!is_stopping_) {
-    const auto frame = connection.Receive(kPatience);
+    const auto frame = connection.Receive(kOrderPatience);
     if (!frame.ok()) return;
     if (!frame->has_value()) continue;
     internal::v1::PublisherRequest request;

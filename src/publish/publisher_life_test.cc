@@ -7,7 +7,7 @@
 namespace telltale::publish {
 namespace {
 
-constexpr std::uint16_t kPartitions = FlipWorld::kPartitions;
+constexpr std::uint16_t kLifePartitions = FlipWorld::kPartitions;
 
 // A life of random steps.
 class Life {
@@ -23,7 +23,7 @@ class Life {
 
  private:
   void Step() {
-    const auto partition = static_cast<std::uint16_t>(random_.Below(kPartitions));
+    const auto partition = static_cast<std::uint16_t>(random_.Below(kLifePartitions));
     switch (random_.Below(12)) {
       case 0:
       case 1:
@@ -115,7 +115,7 @@ class Life {
   }
   // Both releases conclude what there is, and it is published.
   void CatchUp() {
-    for (std::uint16_t p = 0; p < kPartitions; ++p) {
+    for (std::uint16_t p = 0; p < kLifePartitions; ++p) {
       for (const std::string& release : {kReleaseA, kReleaseB}) {
         if (release == kReleaseB && world_.began_config_seq == 0) continue;
         world_.Work(release, p, done_[release][p], inputs_[p]);
@@ -154,7 +154,7 @@ class Life {
     const std::uint64_t number = std::stoul(salt_);
     if (number == 0) return;
     auto& order = *record.mutable_rollout()->mutable_order();
-    for (std::uint16_t p = 0; p < kPartitions; ++p) {
+    for (std::uint16_t p = 0; p < kLifePartitions; ++p) {
       order.add_always(std::string(AsText(FlipWorld::VehicleAt(p, number).bytes)));
       order.add_never(std::string(AsText(FlipWorld::VehicleAt(p, number + 1).bytes)));
     }
@@ -176,8 +176,8 @@ class Life {
 
   FlipWorld world_;
   SeededRandom random_;
-  std::array<std::uint64_t, kPartitions> inputs_{};
-  std::map<std::string, std::array<std::uint64_t, kPartitions>> done_;
+  std::array<std::uint64_t, kLifePartitions> inputs_{};
+  std::map<std::string, std::array<std::uint64_t, kLifePartitions>> done_;
   std::uint64_t seq_ = 0;
   std::uint64_t leader_ = 1;
   std::uint64_t leader_taken_ = 0;

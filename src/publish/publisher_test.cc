@@ -12,7 +12,7 @@
 namespace telltale::publish {
 namespace {
 
-constexpr std::uint16_t kPartitions = 2;
+constexpr std::uint16_t kPublisherPartitions = 2;
 
 // A journal on a simulated disk, a store in a real folder, and a publisher that may be killed.
 class Installation {
@@ -20,20 +20,21 @@ class Installation {
   Installation() {
     journal_ = Must(log::Log::Open(disk_, {.dir = "/journal/" + kReleaseA,
                                            .streams = {"journal"},
-                                           .partitions = kPartitions,
+                                           .partitions = kPublisherPartitions,
                                            .shards = 1,
                                            .segment_bytes = 64u << 10,
                                            .ticks = false}));
   }
   std::string database() const { return folder_.path + "/alerts.db"; }
   void Authorise() {
-    ASSERT_TRUE(Must(AlertStore::Open(database())).InstallAuthority(kReleaseA, kPartitions).ok());
+    ASSERT_TRUE(
+        Must(AlertStore::Open(database())).InstallAuthority(kReleaseA, kPublisherPartitions).ok());
   }
   void Start() {
     publisher_ = std::make_unique<Publisher>(PublisherOptions{.journal_dir = "/journal",
                                                               .positions_dir = "/positions",
                                                               .erasure_list = "/erased/list",
-                                                              .partitions = kPartitions,
+                                                              .partitions = kPublisherPartitions,
                                                               .shards = 1},
                                              Must(AlertStore::Open(database())), disk_, clock_,
                                              counters_, [this] { ++notified; });
@@ -179,10 +180,10 @@ TEST(PublisherTest, KilledAnywhereItPublishesEachOutputOnce) {
     Installation place;
     place.Authorise();
     place.Start();
-    std::array<std::uint64_t, kPartitions> next{};
+    std::array<std::uint64_t, kPublisherPartitions> next{};
     std::uint64_t written = 0;
     for (int step = 0; step < 25; ++step) {
-      const auto partition = static_cast<std::uint16_t>(random.Below(kPartitions));
+      const auto partition = static_cast<std::uint16_t>(random.Below(kPublisherPartitions));
       const std::uint64_t offset = next[partition]++;
       const char id = static_cast<char>(33 + written++);
       std::vector<internal::v1::JournalEntry> entries = {OutputEntry(partition, offset, id)};
@@ -198,7 +199,7 @@ TEST(PublisherTest, KilledAnywhereItPublishesEachOutputOnce) {
         place.Start();
       }
     }
-    for (std::uint16_t p = 0; p < kPartitions; ++p) place.Write(p, {Mark(p, next[p])});
+    for (std::uint16_t p = 0; p < kPublisherPartitions; ++p) place.Write(p, {Mark(p, next[p])});
     Must(place.publisher().LoadAuthority());
     while (Must(place.publisher().RunOnce())) {
     }
@@ -231,7 +232,7 @@ TEST(PublisherTest, AFlipUnderWayIsNoticedAndNothingOfTheDeposedIsPublished) {
   place.Start();
   Must(place.publisher().LoadAuthority());
   AlertStore control = Must(AlertStore::Open(place.database()));
-  for (std::uint16_t p = 0; p < kPartitions; ++p) {
+  for (std::uint16_t p = 0; p < kPublisherPartitions; ++p) {
     FlipAll(control, p, kReleaseB);
   }
   place.Write(0, {OutputEntry(0, 1, 'x'), Mark(0, 2)});

@@ -7,7 +7,7 @@ namespace {
 
 constexpr Micros kStart{1'764'000'000'000'000};
 constexpr Micros kHour{3600 * 1'000'000ll};
-constexpr Micros kDay{24 * kHour.value};
+constexpr Micros kGuardedDay{24 * kHour.value};
 
 struct ClockGuardTest : testing::Test {
   ManualClock clock{kStart};
@@ -16,7 +16,7 @@ struct ClockGuardTest : testing::Test {
 TEST_F(ClockGuardTest, TimeThatPassesIsBelieved) {
   ClockGuard guard(clock, std::nullopt);
   for (int day = 0; day < 40; ++day) {
-    clock.Advance(kDay);
+    clock.Advance(kGuardedDay);
     EXPECT_FALSE(guard.Look());
     EXPECT_TRUE(guard.is_trusted());
     EXPECT_EQ(guard.NowForKeys(), clock.NowUtc());
@@ -25,7 +25,7 @@ TEST_F(ClockGuardTest, TimeThatPassesIsBelieved) {
 
 TEST_F(ClockGuardTest, AJumpForwardStopsKeysNotReadersUntilItIsConfirmed) {
   ClockGuard guard(clock, std::nullopt);
-  clock.JumpUtc(Micros{40 * kDay.value});
+  clock.JumpUtc(Micros{40 * kGuardedDay.value});
   EXPECT_TRUE(guard.Look()) << "said once";
   EXPECT_FALSE(guard.Look());
   EXPECT_FALSE(guard.is_trusted());
@@ -40,9 +40,9 @@ TEST_F(ClockGuardTest, AJumpForwardStopsKeysNotReadersUntilItIsConfirmed) {
 
 TEST_F(ClockGuardTest, AJumpThatGoesAwayLeavesNothingBehind) {
   ClockGuard guard(clock, std::nullopt);
-  clock.JumpUtc(kDay);
+  clock.JumpUtc(kGuardedDay);
   EXPECT_TRUE(guard.Look());
-  clock.JumpUtc(Micros{-kDay.value});
+  clock.JumpUtc(Micros{-kGuardedDay.value});
   EXPECT_FALSE(guard.Look());
   EXPECT_TRUE(guard.is_trusted());
   EXPECT_EQ(guard.NowForReaders(), kStart) << "an hour that never was hides nothing";
@@ -61,10 +61,10 @@ TEST_F(ClockGuardTest, SmallStepsAddUp) {
 
 TEST_F(ClockGuardTest, AClockThatGoesBackShowsNothingAgain) {
   ClockGuard guard(clock, std::nullopt);
-  clock.Advance(kDay);
+  clock.Advance(kGuardedDay);
   guard.Look();
   const Micros latest = clock.NowUtc();
-  clock.JumpUtc(Micros{-3 * kDay.value});
+  clock.JumpUtc(Micros{-3 * kGuardedDay.value});
   guard.Look();
   EXPECT_EQ(guard.NowForReaders(), latest);
   EXPECT_EQ(guard.NowForKeys(), clock.NowUtc());
@@ -77,7 +77,7 @@ TEST_F(ClockGuardTest, TimeDownIsKnownWithinOneBoot) {
     guard.Look();
     mark = guard.mark();
   }
-  clock.Advance(Micros{10 * kDay.value});
+  clock.Advance(Micros{10 * kGuardedDay.value});
   ClockGuard guard(clock, mark);
   EXPECT_FALSE(guard.Look());
   EXPECT_EQ(guard.NowForKeys(), clock.NowUtc());
@@ -90,7 +90,7 @@ TEST_F(ClockGuardTest, OverARebootOnlyADisciplinedClockIsBelieved) {
     guard.Look();
     mark = guard.mark();
   }
-  clock.Advance(Micros{10 * kDay.value});
+  clock.Advance(Micros{10 * kGuardedDay.value});
   clock.Reboot();
   ClockGuard doubted(clock, mark);
   EXPECT_TRUE(doubted.Look());

@@ -18,13 +18,13 @@ using google::protobuf::Reflection;
 using nlohmann::json;
 
 // JSON has no NaN or infinity; the text keeps what the car sent.
-json NumberOf(double value) {
+json NumberJson(double value) {
   if (!std::isfinite(value)) return fmt::format("{}", value);
   return value;
 }
 
 // The shortest decimal that is this float again; as a double it would show digits never sent.
-json NumberOf(float value) {
+json NumberJson(float value) {
   const std::string text = fmt::format("{}", value);
   if (!std::isfinite(value)) return text;
   return json::parse(text, nullptr, false);
@@ -58,9 +58,9 @@ json ValueOf(const Message& message, const FieldDescriptor* field) {
     case FieldDescriptor::CPPTYPE_UINT64:
       return read->GetUInt64(message, field);
     case FieldDescriptor::CPPTYPE_DOUBLE:
-      return NumberOf(read->GetDouble(message, field));
+      return NumberJson(read->GetDouble(message, field));
     case FieldDescriptor::CPPTYPE_FLOAT:
-      return NumberOf(read->GetFloat(message, field));
+      return NumberJson(read->GetFloat(message, field));
     case FieldDescriptor::CPPTYPE_BOOL:
       return read->GetBool(message, field);
     case FieldDescriptor::CPPTYPE_ENUM:
@@ -87,9 +87,9 @@ json RepeatedOf(const Message& message, const FieldDescriptor* field, int i) {
     case FieldDescriptor::CPPTYPE_UINT64:
       return read->GetRepeatedUInt64(message, field, i);
     case FieldDescriptor::CPPTYPE_DOUBLE:
-      return NumberOf(read->GetRepeatedDouble(message, field, i));
+      return NumberJson(read->GetRepeatedDouble(message, field, i));
     case FieldDescriptor::CPPTYPE_FLOAT:
-      return NumberOf(read->GetRepeatedFloat(message, field, i));
+      return NumberJson(read->GetRepeatedFloat(message, field, i));
     case FieldDescriptor::CPPTYPE_BOOL:
       return read->GetRepeatedBool(message, field, i);
     case FieldDescriptor::CPPTYPE_ENUM:

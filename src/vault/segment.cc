@@ -12,7 +12,7 @@
 namespace telltale::vault {
 namespace {
 
-constexpr std::string_view kMagic = "TVSG";
+constexpr std::string_view kSegmentMagic = "TVSG";
 constexpr const FormatVersion& kVersion = VersionOf(Format::kVaultSegment);
 constexpr std::size_t kSegmentCrcAt = 76;
 constexpr std::string_view kSegmentKeyInfo = "telltale vault segment v1";
@@ -24,10 +24,10 @@ void Take(ByteReader& reader, std::array<std::uint8_t, N>& out) {
   std::copy(bytes.begin(), bytes.end(), out.begin());
 }
 
-bool IsClass(std::uint8_t value) { return value >= 1 && value <= 4; }
+bool IsFrameClass(std::uint8_t value) { return value >= 1 && value <= 4; }
 // What segments of scheme 2 may be of: not legacy, and exports have files of their own.
 bool IsRetentionClass(std::uint8_t value) {
-  return IsClass(value) || value == static_cast<std::uint8_t>(RetentionClass::kHold);
+  return IsFrameClass(value) || value == static_cast<std::uint8_t>(RetentionClass::kHold);
 }
 
 std::uint32_t EventHourOf(Micros time) {
@@ -41,7 +41,7 @@ Error Refused() { return Error{Code::kUnavailable, "the crypto library refused a
 
 std::string SegmentHead::Encode() const {
   const bool legacy = scheme == KeyScheme::kHour;
-  std::string out(kMagic);
+  std::string out(kSegmentMagic);
   PutLe(out, static_cast<std::uint8_t>(legacy ? 1 : kVersion.written));
   PutLe(out, static_cast<std::uint8_t>(legacy ? 1 : kVersion.min_reader));
   PutLe(out, static_cast<std::uint16_t>(kSegmentHeadBytes));
@@ -61,12 +61,12 @@ std::string SegmentHead::Encode() const {
 }
 
 Result<SegmentHead> SegmentHead::Parse(ByteSpan bytes) {
-  if (bytes.size() < kSegmentHeadBytes || !AsText(bytes).starts_with(kMagic)) {
+  if (bytes.size() < kSegmentHeadBytes || !AsText(bytes).starts_with(kSegmentMagic)) {
     return Error{Code::kCorrupt, "not a vault segment"};
   }
   RETURN_IF_ERROR(CheckReadable(Format::kVaultSegment, "a vault segment", bytes[4], bytes[5]));
   const bool legacy = bytes[9] == static_cast<std::uint8_t>(KeyScheme::kHour);
-  const bool known = legacy ? IsClass(bytes[8]) && bytes[10] == 0
+  const bool known = legacy ? IsFrameClass(bytes[8]) && bytes[10] == 0
                             : bytes[9] == static_cast<std::uint8_t>(KeyScheme::kHourAndVehicle) &&
                                   bytes[8] == 0 && IsRetentionClass(bytes[10]);
   if (GetLe<std::uint32_t>(bytes.data() + kSegmentCrcAt) != Crc32c(bytes.first(kSegmentCrcAt)) ||
@@ -127,7 +127,7 @@ Result<FrameHead> FrameHead::Parse(ByteSpan bytes) {
   head.last_event_hour = reader.Get<std::uint32_t>();
   const ByteSpan nonce = reader.Take(seal::kNonceBytes);
   head.reason = reader.Get<std::uint16_t>();
-  if (head_bytes != kFrameHeadBytes || !IsClass(frame_class) || flags != 0 ||
+  if (head_bytes != kFrameHeadBytes || !IsFrameClass(frame_class) || flags != 0 ||
       head.cipher_bytes < seal::kTagBytes || AsText(nonce) != AsText(seal::NonceOf(head.number))) {
     return Error{Code::kCorrupt, "the head of a frame is not one of ours"};
   }

@@ -8,7 +8,7 @@
 namespace telltale::vault {
 namespace {
 
-constexpr std::string_view kMagic = "TVSX";
+constexpr std::string_view kIndexMagic = "TVSX";
 constexpr std::size_t kBlockHeadBytes = 16;
 constexpr std::size_t kEntryBytes = 40;
 constexpr std::size_t kEntriesPerBlock = (kIndexBlockBytes - kBlockHeadBytes) / kEntryBytes;
@@ -28,14 +28,14 @@ std::string EncodeBlock(std::span<const FrameSpan> spans) {
   PutLe<std::uint32_t>(body, 0);
   for (const FrameSpan& span : spans) PutEntry(body, span);
   body.resize(kIndexBlockBytes - 8);
-  std::string block(kMagic);
+  std::string block(kIndexMagic);
   PutLe(block, Crc32c(AsBytes(body)));
   return block + body;
 }
 
 Result<std::vector<FrameSpan>> ParseBlock(ByteSpan bytes) {
   const Error damaged{Code::kCorrupt, "a block of a vault segment's index is damaged"};
-  if (bytes.size() != kIndexBlockBytes || !AsText(bytes).starts_with(kMagic) ||
+  if (bytes.size() != kIndexBlockBytes || !AsText(bytes).starts_with(kIndexMagic) ||
       GetLe<std::uint32_t>(bytes.data() + 4) != Crc32c(bytes.subspan(8))) {
     return damaged;
   }

@@ -6,7 +6,7 @@
 namespace telltale::vault {
 namespace {
 
-constexpr std::string_view kMagic = "TVST";
+constexpr std::string_view kStateMagic = "TVST";
 constexpr std::size_t kHashBytes = 32;
 
 Hour GetHour(ByteReader& reader) { return Hour{reader.Get<std::uint32_t>()}; }
@@ -48,7 +48,7 @@ void ReadRest(ByteReader& reader, StateOfFormat1& state) {
 
 Result<StateOfFormat1> StateOfFormat1::Parse(ByteSpan bytes) {
   constexpr std::size_t kCrcBytes = 4;
-  if (bytes.size() < 8 + kCrcBytes || !AsText(bytes).starts_with(kMagic)) {
+  if (bytes.size() < 8 + kCrcBytes || !AsText(bytes).starts_with(kStateMagic)) {
     return Error{Code::kCorrupt, "not a vault state"};
   }
   RETURN_IF_ERROR(CheckReadable(Format::kVaultState, "the vault state", bytes[4], bytes[5]));

@@ -7,7 +7,7 @@
 namespace telltale::vault {
 namespace {
 
-using Entries = std::vector<std::pair<std::uint64_t, std::string>>;
+using HeldEntries = std::vector<std::pair<std::uint64_t, std::string>>;
 
 class HoldTest : public VaultTest {
  protected:
@@ -54,7 +54,7 @@ TEST_F(HoldTest, WhatIsHeldOutlivesItsHourAndItsNeighboursDoNot) {
   EXPECT_TRUE(EntriesOf(*store, 1).empty()) << "not by the ordinary way";
   EXPECT_TRUE(EntriesOf(*store, 5).empty());
   EXPECT_EQ(EntriesOf(*store, 1, FrameClass::kData, *number),
-            (Entries{{1, "held"}, {4, "came later"}}));
+            (HeldEntries{{1, "held"}, {4, "came later"}}));
   ASSERT_TRUE(store->LiftHold(*number).ok());
   EXPECT_TRUE(EntriesOf(*store, 1, FrameClass::kData, *number).empty());
   EXPECT_EQ(FilesWith(disk_, "/vault/segments", ""), 0);
@@ -71,7 +71,7 @@ TEST_F(HoldTest, AnErasedVehicleIsGoneAndItsNeighboursAreNot) {
   EXPECT_TRUE(EntriesOf(*store, 1).empty()) << "at once";
   WorkAll(store);
   EXPECT_TRUE(store->EraseVehicle("job-1", VehicleOf(1))->files_done);
-  EXPECT_EQ(EntriesOf(*store, 5), (Entries{{3, "neighbour"}}));
+  EXPECT_EQ(EntriesOf(*store, 5), (HeldEntries{{3, "neighbour"}}));
   const std::string ref(AsText(VehicleOf(1).bytes));
   EXPECT_EQ(FilesWith(disk_, "/vault", ref), 0) << "nowhere, not in a free page either";
   EXPECT_EQ(*store->Put(FrameOf({.vehicle = 1, .seq = 9})), Outcome::kErasedVehicle);
@@ -100,7 +100,7 @@ TEST_F(HoldTest, AHoldOutranksAnErasureWhichGoesOnWhenItIsLifted) {
   EXPECT_TRUE(state->is_held) << "although the hold was not copied yet";
   WorkAll(store);
   EXPECT_TRUE(EntriesOf(*store, 1).empty());
-  EXPECT_EQ(EntriesOf(*store, 1, FrameClass::kData, *number), (Entries{{1, "held"}}));
+  EXPECT_EQ(EntriesOf(*store, 1, FrameClass::kData, *number), (HeldEntries{{1, "held"}}));
   ASSERT_TRUE(store->LiftHold(*number).ok());
   const auto after = store->EraseVehicle("job-1", VehicleOf(1));
   EXPECT_FALSE(after->is_held);
@@ -143,7 +143,7 @@ TEST_F(HoldTest, EveryStepFinishesItselfWhereverThePowerFails) {
     disk.Crash(calls);
     auto vault = open();
     ASSERT_TRUE(vault.ok()) << calls << ": " << vault.error().ToString();
-    EXPECT_EQ(EntriesOf(**vault, 5), (Entries{{3, "neighbour"}})) << calls;
+    EXPECT_EQ(EntriesOf(**vault, 5), (HeldEntries{{3, "neighbour"}})) << calls;
     // What was begun is finished by saying it again.
     ASSERT_TRUE((*vault)->EraseVehicle("job", VehicleOf(1)).ok()) << calls;
     WorkAll(*vault);
@@ -153,7 +153,7 @@ TEST_F(HoldTest, EveryStepFinishesItselfWhereverThePowerFails) {
     ASSERT_TRUE((*vault)->EraseVehicle("job", VehicleOf(1)).ok()) << calls;
     WorkAll(*vault);
     EXPECT_TRUE(EntriesOf(**vault, 1).empty()) << calls;
-    EXPECT_EQ(EntriesOf(**vault, 5), (Entries{{3, "neighbour"}})) << calls;
+    EXPECT_EQ(EntriesOf(**vault, 5), (HeldEntries{{3, "neighbour"}})) << calls;
     EXPECT_EQ(FilesWith(disk, "/vault", std::string(AsText(VehicleOf(1).bytes))), 0) << calls;
     EXPECT_EQ((*vault)->audit().problem(), "") << calls;
   }

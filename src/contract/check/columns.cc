@@ -17,7 +17,7 @@ constexpr std::array<std::string_view, 19> kPlatformColumns = {
     "received",         "missing",      "late",        "duplicate"};
 
 // engine_rpm, engineRpm and EngineRPM are one column to some reader.
-std::string Folded(std::string_view column) {
+std::string FoldedColumn(std::string_view column) {
   std::string folded;
   for (const char c : column) {
     if (c == '_') continue;
@@ -37,7 +37,7 @@ class Columns {
       : of_(of), message_(message), used_(of.history.Of(message.full_name())) {
     for (int i = 0; i < message.field_count(); ++i) {
       const FieldDescriptor& field = *message.field(i);
-      by_column_[Folded(Column(field))].push_back(&field);
+      by_column_[FoldedColumn(Column(field))].push_back(&field);
     }
   }
 
@@ -64,7 +64,7 @@ class Columns {
 
   static bool IsPlatformColumn(const std::string& folded) {
     return std::any_of(kPlatformColumns.begin(), kPlatformColumns.end(),
-                       [&](std::string_view name) { return Folded(name) == folded; });
+                       [&](std::string_view name) { return FoldedColumn(name) == folded; });
   }
 
   void Add(Rule rule, const FieldDescriptor& field, std::string effect, std::string advice) {

@@ -12,7 +12,7 @@ constexpr double kPercentOfByte = 100.0 / 255;
 constexpr double kTrimOfByte = 100.0 / 128;
 
 // Value = number * factor + offset, the number's bytes big endian.
-struct Pid {
+struct ObdPid {
   std::uint8_t pid;
   std::uint8_t bytes;
   double factor;
@@ -25,7 +25,7 @@ struct CountPid {
   void (Report::*set)(std::uint32_t);
 };
 
-constexpr Pid kPids[] = {
+constexpr ObdPid kObdPids[] = {
     {0x04, 1, kPercentOfByte, 0, &Report::set_engine_load_percent},
     {0x05, 1, 1, -40, &Report::set_coolant_temperature_c},
     {0x06, 1, kTrimOfByte, -100, &Report::set_short_fuel_trim_b1_percent},
@@ -84,7 +84,7 @@ auto FindPid(const Table& table, std::uint8_t pid) {
 // 0: the length is not known.
 std::size_t BytesOf(std::uint8_t pid) {
   if (pid == kStatus || pid == kOdometer) return kLongBytes;
-  if (const auto* known = FindPid(kPids, pid); known != std::end(kPids)) return known->bytes;
+  if (const auto* known = FindPid(kObdPids, pid); known != std::end(kObdPids)) return known->bytes;
   if (const auto* known = FindPid(kCountPids, pid); known != std::end(kCountPids)) {
     return known->bytes;
   }
@@ -104,7 +104,7 @@ int Put(std::uint8_t pid, std::span<const std::uint8_t> data, Report& report) {
     report.set_odometer_km(number * 0.1);
     return 1;
   }
-  if (const auto* known = FindPid(kPids, pid); known != std::end(kPids)) {
+  if (const auto* known = FindPid(kObdPids, pid); known != std::end(kObdPids)) {
     (report.*known->set)(static_cast<float>(number * known->factor + known->offset));
     return 1;
   }

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "vault/access/checkpoint.h"
+#include "vault/access/describe.h"
 
 namespace telltale::vault {
 namespace {
@@ -18,10 +19,6 @@ constexpr std::uint64_t kRefusalsRecorded = 20;  // of one caller in that time
 constexpr std::size_t kRefusersMax = 4096;       // remembered; more and all are forgotten
 constexpr std::size_t kEntriesPerMessage = 500;
 constexpr std::uint64_t kEntriesMax = 100'000;
-
-std::string Dump(const json& value) {
-  return value.dump(-1, ' ', true, json::error_handler_t::replace);
-}
 
 std::string NameOf(const access::Caller& caller) {
   return caller.uid ? fmt::format("uid {}", *caller.uid) : "certificate " + caller.fingerprint;

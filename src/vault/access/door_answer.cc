@@ -11,7 +11,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t kSaltBytes = 16;
+constexpr std::size_t kAnswerSaltBytes = 16;
 // An event may be this far ahead of its receipt, from which its expiry counts then.
 constexpr Micros kClampedAhead = Micros::Seconds(300);
 
@@ -133,7 +133,7 @@ Result<std::vector<VehicleRef>> AccessDoor::RecordVehicles(const std::vector<Veh
                                                            std::uint64_t intent) {
   std::vector<VehicleRef> known;
   for (const VehicleRef& vehicle : vehicles) {
-    std::array<std::uint8_t, kSaltBytes> salt{};
+    std::array<std::uint8_t, kAnswerSaltBytes> salt{};
     parts_.random.Fill(salt);
     const auto tag = parts_.tags.Tag(vehicle, AsText(salt));
     if (!tag.ok() && tag.error().code != Code::kNotFound) return tag.error();
