@@ -351,7 +351,10 @@ TEST_F(PlaneGateTest, AConfirmationDoesNotOutliveTheThresholdItWasGivenUnder) {
   Must(Do("cn:anna", "hold", "staging", {{"reason", "not before noon"}}));
   Must(Confirm(Shown()));
   Put("gates", "evidence",
-      {{"kind", "evidence"}, {"soak_s", 3600}, {"dimensions", {"model"}}, {"missing_max", 0.015}});
+      {{"kind", "evidence"},
+       {"soak_s", 3600},
+       {"dimensions", {"model"}},
+       {"missing_margin", 0.05}});
   Must(Tick(4));
   const gate::Evidence anew = Clean(40);
   Must(Do("cn:anna", "resume", "staging"));

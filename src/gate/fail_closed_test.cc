@@ -301,14 +301,23 @@ TEST_F(FailClosedTest, MoreHoursOfTheSameVehiclesAreNoNewVehicles) {
 TEST_F(FailClosedTest, ARateThatCouldNotShowTwiceAsManyIsNotCalledSafe) {
   const ArmSums arm = {.vehicles = 1000, .y = 16, .e = 8400, .yy = 16, .ye = 134, .ee = 80'000};
   EXPECT_FALSE(TheGate().judge_rate({{arm, arm}}, {.planned = {1.0}}).is_below);
+  // Nor by the few that the control had and the candidate had not yet.
+  ArmSums none = arm;
+  none.y = none.yy = none.ye = 0;
+  EXPECT_FALSE(TheGate().judge_rate({{none, arm}}, {.planned = {1.0}}).is_below);
 }
 
 TEST_F(FailClosedTest, LooksThatWereNotPlannedAreNotLookedAt) {
-  // Nobody may look on until it is safe: the one planned look said that it is not.
-  const ArmSums bad = {.vehicles = 900, .y = 900, .e = 900, .yy = 1800, .ye = 900, .ee = 900};
+  const ArmSums bad = {.vehicles = 900, .y = 108, .e = 900, .yy = 216, .ye = 108, .ee = 900};
   const ArmSums good = {.vehicles = 900, .y = 90, .e = 900, .yy = 180, .ye = 90, .ee = 900};
-  EXPECT_TRUE(TheGate().judge_rate({{good, bad}}, {.planned = {1.0}}).is_below);
-  EXPECT_FALSE(TheGate().judge_rate({{bad, good}, {good, bad}}, {.planned = {1.0}}).is_below);
+  const ArmSums best = {.vehicles = 900, .y = 30, .e = 900, .yy = 60, .ye = 30, .ee = 900};
+  EXPECT_TRUE(TheGate().judge_rate({{best, good}}, {.planned = {1.0}}).is_below);
+  // Nobody may look on until it is safe: the one planned look said that it is not.
+  const std::vector<RateLook> looks = {{bad, good}, {best, good}};
+  EXPECT_FALSE(TheGate().judge_rate(looks, {.planned = {1.0}}).is_below);
+  // And what was safe at an earlier look is not for ever.
+  const std::vector<RateLook> turned = {{best, good}, {bad, good}};
+  EXPECT_FALSE(TheGate().judge_rate(turned, {.planned = {0.5, 1.0}}).is_below);
 }
 
 TEST_F(FailClosedTest, ARatioByTheCandidatesOwnOutputLooksHealthyWhenItDropsInput) {
