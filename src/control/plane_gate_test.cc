@@ -467,6 +467,25 @@ TEST_F(PlaneGateTest, WhatWasRejectedLeavesARepairDraft) {
   EXPECT_TRUE(disk_.Exists("/control/data/control/repair-drafts/staging-1.json"));
 }
 
+TEST_F(PlaneGateTest, APersonSaysWhetherAHaltWasAFalseOne) {
+  InShadow("bad");
+  const json word = {{"halt", "false"}, {"why", "the tyres were new"}};
+  EXPECT_EQ(RefusalOf(Do("cn:ben", "judge_halt", "staging-1", word)), Code::kInvalid);
+  gate::Evidence bad = Clean();
+  bad.paired[0].counts.missing = 900;
+  Tell(bad);
+  Must(Tick(8));
+  ASSERT_EQ(PhaseOfNow("staging"), "rejected");
+  EXPECT_EQ(RefusalOf(Do("cn:ben", "judge_halt", "staging-1", {{"halt", "false"}})),
+            Code::kInvalid);
+  Must(Do("cn:ben", "judge_halt", "staging-1", word));
+  EXPECT_EQ(RolloutOf("staging").at("judgement").at("halt"), "false");
+  EXPECT_EQ(RolloutOf("staging").at("judgement").at("subject"), "cn:ben");
+  Must(Do("cn:ben", "judge_halt", "staging-1", {{"halt", "true"}, {"why", "no, they were not"}}));
+  EXPECT_EQ(RolloutOf("staging").at("judgement").at("halt"), "true");
+  EXPECT_EQ(PhaseOfNow("staging"), "rejected");  // it stays away all the same
+}
+
 TEST_F(PlaneGateTest, WhatHappensIsToldOnceAndInOrder) {
   ReopenWithEvents();
   InShadow("bad");
