@@ -478,12 +478,19 @@ TEST_F(PlaneGateTest, APersonSaysWhetherAHaltWasAFalseOne) {
   ASSERT_EQ(PhaseOfNow("staging"), "rejected");
   EXPECT_EQ(RefusalOf(Do("cn:ben", "judge_halt", "staging-1", {{"halt", "false"}})),
             Code::kInvalid);
+  EXPECT_EQ(RefusalOf(Do("cn:ben", "judge_halt", "staging-1", {{"halt", "false"}, {"why", ""}})),
+            Code::kInvalid);
   Must(Do("cn:ben", "judge_halt", "staging-1", word));
   EXPECT_EQ(RolloutOf("staging").at("judgement").at("halt"), "false");
   EXPECT_EQ(RolloutOf("staging").at("judgement").at("subject"), "cn:ben");
   Must(Do("cn:ben", "judge_halt", "staging-1", {{"halt", "true"}, {"why", "no, they were not"}}));
   EXPECT_EQ(RolloutOf("staging").at("judgement").at("halt"), "true");
   EXPECT_EQ(PhaseOfNow("staging"), "rejected");  // it stays away all the same
+  // What a person halted says nothing of the gate.
+  InShadow("good");
+  Must(Do("cn:anna", "halt", "staging-2",
+          {{"reason", "I know better"}, {"evidence", json::object()}}));
+  EXPECT_EQ(RefusalOf(Do("cn:ben", "judge_halt", "staging-2", word)), Code::kInvalid);
 }
 
 TEST_F(PlaneGateTest, WhatHappensIsToldOnceAndInOrder) {

@@ -15,18 +15,22 @@ Interval IntervalOf(std::int64_t n, std::int64_t k) {
 RateLook Drawn(std::span<const PlaceboVehicle> vehicles, const std::string& salt) {
   RateLook look;
   for (const PlaceboVehicle& one : vehicles) {
-    ArmSums& arm = DrawOf(salt, one.vehicle) < kHalf ? look.candidate : look.control;
-    ++arm.vehicles;
-    arm.y += one.events;
-    arm.e += one.exposure;
-    arm.yy += one.events * one.events;
-    arm.ye += one.events * one.exposure;
-    arm.ee += one.exposure * one.exposure;
+    const bool is_drawn = DrawOf(salt, one.vehicle) < kHalf;
+    AddVehicle(is_drawn ? look.candidate : look.control, one.events, one.exposure);
   }
   return look;
 }
 
 }  // namespace
+
+void AddVehicle(ArmSums& arm, double events, double exposure) {
+  ++arm.vehicles;
+  arm.y += events;
+  arm.e += exposure;
+  arm.yy += events * events;
+  arm.ye += events * exposure;
+  arm.ee += exposure * exposure;
+}
 
 LiveRates RatesOf(const LiveRollouts& live) {
   CHECK(live.called_false + live.called_true <= live.halted && live.halted <= live.rollouts);

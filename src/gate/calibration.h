@@ -29,6 +29,9 @@ struct LiveRates {
 };
 LiveRates RatesOf(const LiveRollouts& live);
 
+// One more vehicle of an arm.
+void AddVehicle(ArmSums& arm, double events, double exposure);
+
 // What one vehicle had under one release: nothing differs between any two cohorts but the lot.
 struct PlaceboVehicle {
   VehicleRef vehicle = {};

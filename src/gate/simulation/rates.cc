@@ -4,7 +4,7 @@
 #include <cmath>
 #include <vector>
 
-#include "gate/clustered.h"
+#include "gate/calibration.h"
 #include "gate/simulation/dice.h"
 #include "gate/srm.h"
 
@@ -40,13 +40,7 @@ std::vector<Car> Fleet(const RateCase& rate, Dice& dice) {
 RateLook SumsOf(const std::vector<Car>& cars) {
   RateLook look;
   for (const Car& car : cars) {
-    ArmSums& arm = car.is_candidate ? look.candidate : look.control;
-    ++arm.vehicles;
-    arm.y += car.events;
-    arm.e += car.hours;
-    arm.yy += car.events * car.events;
-    arm.ye += car.events * car.hours;
-    arm.ee += car.hours * car.hours;
+    AddVehicle(car.is_candidate ? look.candidate : look.control, car.events, car.hours);
   }
   return look;
 }
