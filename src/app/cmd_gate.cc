@@ -65,6 +65,7 @@ void AddGateCommands(CLI::App& gate, int& exit_code) {
   };
   add("explain", "What was seen, at which vehicles, what is missing and how long that would take",
       Explain);
+  AddGateCalibration(gate, exit_code);
   add("verdict", "One line; exit code 0: passes or there is none, 3: halts, 4: holds", Verdict);
 }
 

@@ -15,6 +15,7 @@ void AddPinCommands(CLI::App& app, int& exit_code);            // pin, unpin
 void AddReinstateCommands(CLI::App& app, int& exit_code);      // reinstate, break-glass
 void AddCohortPreview(CLI::App& cohort, int& exit_code);       // cohort preview
 void AddGateCommands(CLI::App& gate, int& exit_code);          // gate explain|verdict
+void AddGateCalibration(CLI::App& gate, int& exit_code);       // gate calibration|judge-halt
 void AddRehearsalCommand(CLI::App& app, int& exit_code);       // rehearsal list
 void AddApproveCommand(CLI::App& app, int& exit_code);         // approve
 void AddRolloutCommand(CLI::App& app, int& exit_code);         // rollout list|show|watch|report

@@ -79,6 +79,7 @@ constexpr std::array kOperations = {
     Read("rollouts.repair_draft"),
     Change("approve", kApprovers, Scope::kRollout),
     Change("halt", kDeployers, Scope::kRollout),
+    Change("judge_halt", kApprovers, Scope::kRollout),
     Read("audit"),
     Read("audit.verify"),
 };

@@ -141,6 +141,7 @@ Result<json> PlaneCore::AnswerChange(const Call& call) {
   if (call.operation == "resume") return state_->Resume(call);
   if (call.operation == "pin.delete") return state_->Unpin(call);
   if (call.operation == "approve") return state_->Approve(call);
+  if (call.operation == "judge_halt") return state_->JudgeHalt(call);
   if (call.operation == "break_glass") return state_->BreakGlass(call);
   if (call.operation == "reinstate") return state_->Reinstate(call);
   if (call.operation == "rehearsals.put") return state_->PutRehearsal(call);

@@ -37,10 +37,10 @@ class PlaneGateTest : public PlaneTest {
   static std::string Rules(const std::string& name) {
     return "version: 1\nrules:\n  - {name: hard_braking, kind: edge, field: is_" + name + "}\n";
   }
-  void PutPolicy(const std::string& gate) {
+  void PutPolicy(const std::string& gate, const std::string& last = "") {
     json policy = Policy("demo");
     policy["stages"] = {{{"per_10000", 100}, {"shadow_s", 1}, {"soak_s", 1}, {"gate", gate}},
-                        {{"per_10000", 10'000}, {"shadow_s", 1}, {"soak_s", 1}}};
+                        {{"per_10000", 10'000}, {"shadow_s", 1}, {"soak_s", 1}, {"gate", last}}};
     Put("policies", "demo", policy);
   }
 
@@ -100,6 +100,13 @@ class PlaneGateTest : public PlaneTest {
   Result<json> Confirm(const json& shown) {
     return Do("cn:ben", "approve", "staging-1",
               {{"comment", "I looked at them"}, {"shown", shown}});
+  }
+  void ReopenWithEvents() {
+    PlaneOptions options = Options("first");
+    options.keeps_events = true;
+    plane_.reset();
+    plane_ = Must(Plane::Open(std::move(options)));
+    Must(Tick(4));
   }
   void InShadow(const std::string& release = "good") {
     Promote("staging", release);
@@ -287,6 +294,92 @@ TEST_F(PlaneGateTest, CountsThatWentBackHoldUntilTheyCaughtUp) {
   EXPECT_FALSE(ReachesWith(clean, "authority", 40));
 }
 
+TEST_F(PlaneGateTest, AVerdictDoesNotOutliveItsEvidence) {
+  InShadow();
+  const gate::Evidence clean = Clean();
+  ASSERT_TRUE(ReachesWith(clean, "authority"));
+  // It passed; from now on nobody counts, though all soaks are long over.
+  clock_.Advance(Micros::Seconds(3600));
+  Must(Tick(600));
+  EXPECT_EQ(PhaseOfNow("staging"), "authority");
+  EXPECT_EQ(RolloutOf("staging").at("stage"), 0);
+  EXPECT_NE(GateWaits().find("source_stale"), std::string::npos) << GateWaits();
+  Of("staging").evidence = "";
+  Must(Tick(600));
+  EXPECT_EQ(PhaseOfNow("staging"), "authority");
+  EXPECT_NE(GateWaits().find("there is no evidence yet"), std::string::npos) << GateWaits();
+  EXPECT_TRUE(ReachesWith(clean, "window"));
+}
+
+TEST_F(PlaneGateTest, EvidenceOfTheFutureHolds) {
+  InShadow();
+  const gate::Evidence clean = Clean();
+  for (int i = 0; i < 40; ++i) {
+    clock_.Advance(Micros::Seconds(7200));
+    Tell(clean);
+    clock_.Advance(Micros::Seconds(-7200));
+    Must(Tick());
+  }
+  EXPECT_EQ(PhaseOfNow("staging"), "shadow");
+  EXPECT_NE(GateWaits().find("source_stale"), std::string::npos) << GateWaits();
+}
+
+TEST_F(PlaneGateTest, AStageDoesNotBeginItsCountsAnew) {
+  PutPolicy("evidence", "evidence");
+  InShadow();
+  gate::Evidence counted = Clean();
+  counted.paired[0].counts.missing = 9;
+  for (int i = 0; i < 600 && RolloutOf("staging").at("stage") == json(0); ++i) {
+    Tell(counted);
+    Must(Tick());
+  }
+  ASSERT_EQ(RolloutOf("staging").at("stage"), 1);
+  Tell(Clean());
+  Must(Tick(8));
+  EXPECT_EQ(RolloutOf("staging").at("stage"), 1);
+  EXPECT_NE(GateWaits().find("went back"), std::string::npos) << GateWaits();
+  // And what was seen in the first stage halts together with what is seen in the second.
+  counted.paired[0].counts.missing = 90;
+  Tell(counted);
+  Must(Tick(8));
+  EXPECT_EQ(PhaseOfNow("staging"), "rejected");
+}
+
+TEST_F(PlaneGateTest, AConfirmationDoesNotOutliveTheThresholdItWasGivenUnder) {
+  InShadow();
+  EXPECT_FALSE(ReachesWith(Clean(40), "authority", 12));
+  Must(Do("cn:anna", "hold", "staging", {{"reason", "not before noon"}}));
+  Must(Confirm(Shown()));
+  Put("gates", "evidence",
+      {{"kind", "evidence"},
+       {"soak_s", 3600},
+       {"dimensions", {"model"}},
+       {"missing_margin", 0.05}});
+  Must(Tick(4));
+  const gate::Evidence anew = Clean(40);
+  Must(Do("cn:anna", "resume", "staging"));
+  EXPECT_FALSE(ReachesWith(anew, "authority", 60));
+  EXPECT_NE(GateWaits().find("below_minimum_vehicles"), std::string::npos) << GateWaits();
+}
+
+TEST_F(PlaneGateTest, AHaltActsThoughNobodyCanBeToldOfIt) {
+  ReopenWithEvents();
+  InShadow("bad");
+  ASSERT_TRUE(ReachesWith(Clean(), "authority"));
+  for (const json& one : Must(plane_->Events(100))) {
+    ASSERT_TRUE(plane_->KeepEvent(one, EventFate::kDead).ok());  // the receiver is gone
+  }
+  gate::Evidence bad = Clean();
+  bad.paired[0].counts.missing = 900;
+  Tell(bad);
+  Must(Tick(8));
+  EXPECT_EQ(PhaseOfNow("staging"), "rejected");
+  EXPECT_FALSE(Of("staging").ordered.rollout.has_value());
+  const auto waiting = Must(plane_->Events(100));
+  ASSERT_EQ(waiting.size(), 1u);
+  EXPECT_EQ(waiting.back().at("event"), "rollout.halted");
+}
+
 TEST_F(PlaneGateTest, AnotherGateVoidsTheEvidenceAndOnceTooOftenIsRefused) {
   InShadow();
   const gate::Evidence clean = Clean();
@@ -374,12 +467,34 @@ TEST_F(PlaneGateTest, WhatWasRejectedLeavesARepairDraft) {
   EXPECT_TRUE(disk_.Exists("/control/data/control/repair-drafts/staging-1.json"));
 }
 
+TEST_F(PlaneGateTest, APersonSaysWhetherAHaltWasAFalseOne) {
+  InShadow("bad");
+  const json word = {{"halt", "false"}, {"why", "the tyres were new"}};
+  EXPECT_EQ(RefusalOf(Do("cn:ben", "judge_halt", "staging-1", word)), Code::kInvalid);
+  gate::Evidence bad = Clean();
+  bad.paired[0].counts.missing = 900;
+  Tell(bad);
+  Must(Tick(8));
+  ASSERT_EQ(PhaseOfNow("staging"), "rejected");
+  EXPECT_EQ(RefusalOf(Do("cn:ben", "judge_halt", "staging-1", {{"halt", "false"}})),
+            Code::kInvalid);
+  EXPECT_EQ(RefusalOf(Do("cn:ben", "judge_halt", "staging-1", {{"halt", "false"}, {"why", ""}})),
+            Code::kInvalid);
+  Must(Do("cn:ben", "judge_halt", "staging-1", word));
+  EXPECT_EQ(RolloutOf("staging").at("judgement").at("halt"), "false");
+  EXPECT_EQ(RolloutOf("staging").at("judgement").at("subject"), "cn:ben");
+  Must(Do("cn:ben", "judge_halt", "staging-1", {{"halt", "true"}, {"why", "no, they were not"}}));
+  EXPECT_EQ(RolloutOf("staging").at("judgement").at("halt"), "true");
+  EXPECT_EQ(PhaseOfNow("staging"), "rejected");  // it stays away all the same
+  // What a person halted says nothing of the gate.
+  InShadow("good");
+  Must(Do("cn:anna", "halt", "staging-2",
+          {{"reason", "I know better"}, {"evidence", json::object()}}));
+  EXPECT_EQ(RefusalOf(Do("cn:ben", "judge_halt", "staging-2", word)), Code::kInvalid);
+}
+
 TEST_F(PlaneGateTest, WhatHappensIsToldOnceAndInOrder) {
-  PlaneOptions options = Options("first");
-  options.keeps_events = true;
-  plane_.reset();
-  plane_ = Must(Plane::Open(std::move(options)));
-  Must(Tick(4));
+  ReopenWithEvents();
   InShadow("bad");
   ASSERT_TRUE(ReachesWith(Clean(), "authority"));
   gate::Evidence bad = Clean();
@@ -415,10 +530,7 @@ TEST_F(PlaneGateTest, WhatNobodyListenedToIsBoundedAndCounted) {
     ASSERT_TRUE(db.Put("counts", "events", {{"next", 11'001}, {"dropped", 7}}).ok());
     ASSERT_TRUE(transaction.Commit().ok());
   }
-  PlaneOptions options = Options("first");
-  options.keeps_events = true;
-  plane_ = Must(Plane::Open(std::move(options)));
-  Must(Tick(4));
+  ReopenWithEvents();
   InShadow();  // it holds, which is told
   const json told = Must(plane_->Do({"local:0"}, "status", {})).at("webhook");
   EXPECT_EQ(told.at("waiting"), 10'000);

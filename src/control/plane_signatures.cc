@@ -78,6 +78,31 @@ Result<json> PlaneState::Approve(const Call& call) {
   return RolloutAnswer(std::move(*rollout));
 }
 
+Result<json> PlaneState::JudgeHalt(const Call& call) {
+  JsonReader read(call.body, "judgement");
+  const bool is_false = read.OneOf("halt", {"false", "true"}) == "false";
+  const std::string why = read.Text("why");
+  if (why.empty()) read.Mistake("\"why\" must say why");
+  RETURN_IF_ERROR(read.Done());
+  ASSIGN_OR_RETURN(auto transaction, db_.Begin());
+  ASSIGN_OR_RETURN(auto rollout, db_.FindRollout(call.key));
+  if (!rollout) return Error{Code::kNotFound, "no rollout " + call.key};
+  const bool is_gates = PhaseIn(*rollout) == Phase::kRejected &&
+                        rollout->at("history").back().at("subject") == json("gate");
+  if (!is_gates) {
+    return Error{Code::kInvalid,
+                 fmt::format("rollout {} was not halted by its gate: nothing to judge", call.key)};
+  }
+  (*rollout)["judgement"] = {{"halt", is_false ? "false" : "true"},
+                             {"why", why},
+                             {"subject", call.subject},
+                             {"at", FormatUtc(Now())}};
+  ASSIGN_OR_RETURN((*rollout)["internal"]["audit_entry"], Note(call, rollout->at("environment")));
+  RETURN_IF_ERROR(SaveRollout(*rollout));
+  RETURN_IF_ERROR(transaction.Commit());
+  return RolloutAnswer(std::move(*rollout));
+}
+
 Result<json> PlaneState::BreakGlass(const Call& call) {
   JsonReader read(call.body, "break-glass");
   const std::string release = read.Digest("release");

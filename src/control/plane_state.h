@@ -91,6 +91,8 @@ class PlaneState {
   Result<nlohmann::json> Resume(const Call& call);
   // plane_signatures.cc
   Result<nlohmann::json> Approve(const Call& call);
+  // A person says of a halt by the gate whether it was a false one; the newest word counts.
+  Result<nlohmann::json> JudgeHalt(const Call& call);
   Result<nlohmann::json> BreakGlass(const Call& call);
   Result<nlohmann::json> Reinstate(const Call& call);
   Result<nlohmann::json> PutRehearsal(const Call& call);

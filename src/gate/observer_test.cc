@@ -443,14 +443,24 @@ TEST_F(ObserverOfOneTest, InputThatNoMarkPassesIsStuckProgressAndOnlyOnceInAWhil
   EXPECT_EQ(stuck(Side::kStable), kPartitions) << "the comparator shows the same";
 }
 
-TEST_F(ObserverOfOneTest, AStallThatStableGotOverMasksNothingAfterTenMinutes) {
-  Work(0, 10);
-  auto& [stable, candidate] = world.surroundings.sights.workers;
-  stable = candidate = {.is_told = true, .state = "stopped", .reason = "its disk is full"};
-  const auto seen = [&](Micros pass) {
+class StalledObserverTest : public ObserverOfOneTest {
+ protected:
+  // Both workers stand still, of the same trouble.
+  StalledObserverTest() {
+    Work(0, 10);
+    for (auto& worker : world.surroundings.sights.workers) {
+      worker = {.is_told = true, .state = "stopped", .reason = "its disk is full"};
+    }
+  }
+  InvariantEvidence CrashesAfter(Micros pass) {
     world.clock.Advance(pass);
     return Now().invariants[static_cast<std::size_t>(Invariant::kCrashLoop)];
-  };
+  }
+};
+
+TEST_F(StalledObserverTest, AStallThatStableGotOverMasksNothingAfterTenMinutes) {
+  auto& [stable, candidate] = world.surroundings.sights.workers;
+  const auto seen = [this](Micros pass) { return CrashesAfter(pass); };
   EXPECT_EQ(seen({}).stable.breaches, 1);
   EXPECT_EQ(seen(kMaskFor + kMaskFor).stable.breaches, 1) << "it still stands";
   stable.state = candidate.state = "running";
@@ -464,14 +474,9 @@ TEST_F(ObserverOfOneTest, AStallThatStableGotOverMasksNothingAfterTenMinutes) {
   EXPECT_EQ(seen({}).stable.breaches, 0);
 }
 
-TEST_F(ObserverOfOneTest, WhatTheCandidateDidNotGetOverIsItsOwn) {
-  Work(0, 10);
+TEST_F(StalledObserverTest, WhatTheCandidateDidNotGetOverIsItsOwn) {
   auto& [stable, candidate] = world.surroundings.sights.workers;
-  stable = candidate = {.is_told = true, .state = "stopped", .reason = "its disk is full"};
-  const auto seen = [&](Micros pass) {
-    world.clock.Advance(pass);
-    return Now().invariants[static_cast<std::size_t>(Invariant::kCrashLoop)];
-  };
+  const auto seen = [this](Micros pass) { return CrashesAfter(pass); };
   seen({});
   stable.state = "running";
   seen(kSameTrouble + Micros::Seconds(10));

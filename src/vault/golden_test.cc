@@ -100,6 +100,27 @@ TEST_P(GoldenTest, StateKeysSegmentsAndFramesAreReadAndTheAuditLogIsWhole) {
   EXPECT_EQ(counters_.Get("segments_damaged").value(), 0u);
 }
 
+// Frames of version 1 lie under keys of hours alone: no key of the vehicle's could be destroyed.
+TEST_P(GoldenTest, NothingOfAnErasedVehicleIsReadBeforeItsFilesAreWrittenAnew) {
+  for (const char* format : {"vault-state", "hour-key", "vault-db", "key-tree", "vault-ledger",
+                             "vault-segment", "audit-log"}) {
+    ASSERT_NO_FATAL_FAILURE(Load(format));
+  }
+  const auto store = OpenSet();
+  const Micros end{1ll << 60};
+  const auto before = store->Find(vehicle_, FrameClass::kData, Micros{0}, end);
+  ASSERT_TRUE(before.ok());
+  ASSERT_FALSE(before->empty());
+  ASSERT_TRUE(store->EraseVehicle("erasure-1", vehicle_).ok());
+  const auto after = store->Find(vehicle_, FrameClass::kData, Micros{0}, end);
+  ASSERT_TRUE(after.ok());
+  EXPECT_TRUE(after->empty());
+  Store::FrameReader reader(*store);
+  const auto frame = reader.Read(before->front());
+  ASSERT_FALSE(frame.ok());
+  EXPECT_EQ(frame.error().code, Code::kNotFound);
+}
+
 TEST_P(GoldenTest, TheEnvelopesOfItsStreamAreOpenedAndStoredAnew) {
   for (const char* format : {"segment", "durable-map", "ledger", "keys"}) {
     ASSERT_NO_FATAL_FAILURE(Load(format));

@@ -130,7 +130,8 @@ class Store {
   std::string PathOf(const SegmentRecord& record) const;
 
   // Any thread. The committed frames that may hold events of [from, to), hours ascending; with
-  // `hold` those that it keeps, else what is not held. An index that is damaged is gone round.
+  // `hold` those that it keeps, else what is not held: of an erased vehicle nothing. An index that
+  // is damaged is gone round.
   //   kUnavailable  disk
   Result<std::vector<FrameRef>> Find(const VehicleRef& vehicle, FrameClass frame_class, Micros from,
                                      Micros to,
@@ -144,7 +145,7 @@ class Store {
   class FrameReader {
    public:
     explicit FrameReader(const Store& store) : store_(store) {}
-    //   kNotFound     a parent key was destroyed meanwhile
+    //   kNotFound     a parent key was destroyed meanwhile, or its vehicle erased
     //   kCorrupt      it does not open
     //   kUnavailable  disk
     Result<Frame> Read(const FrameRef& ref);

@@ -94,6 +94,7 @@ std::vector<Store::LiveSegment> Store::Candidates(const VehicleRef& vehicle, Fra
 Result<std::vector<FrameRef>> Store::Find(const VehicleRef& vehicle, FrameClass frame_class,
                                           Micros from, Micros to,
                                           std::optional<std::uint64_t> hold) const {
+  if (!hold && IsErased(vehicle)) return std::vector<FrameRef>();
   const std::int64_t first = std::max<std::int64_t>(HourOf(from).value, 0);
   const std::int64_t last = std::max<std::int64_t>(HourOf(to - Micros{1}).value, 0);
   std::vector<LiveSegment> candidates = Candidates(vehicle, frame_class, first, last, hold);
@@ -128,6 +129,11 @@ Result<Frame> Store::FrameReader::Read(const FrameRef& ref) {
   const SegmentHead& head = ref.segment->head;
   const bool legacy = head.scheme == KeyScheme::kHour;
   const HourKeyId id{legacy ? RetentionClass::kLegacy : head.retention_class, head.hour};
+  // Of version 1: its key is the hour's, so that an erased vehicle's opens until its file is
+  // written anew.
+  if (legacy && store_.IsErased(ref.span.vehicle)) {
+    return Error{Code::kNotFound, "the vehicle is erased"};
+  }
   ParentKeys parents;
   // Asked for every frame: a key destroyed meanwhile ends the reading, whatever is cached here.
   RETURN_IF_ERROR(store_.keys_.CopyHour(id, parents.hour));

@@ -169,6 +169,14 @@ def test_a_twin_passes_on_evidence_and_a_bad_candidate_halts_by_itself(control, 
     assert VEHICLE in bad.gate("explain").stdout
     assert bad.gate("verdict", check=False).returncode == 3
     assert control.tell("promote", "prod", over["candidate"], check=False).returncode != 0
+    told = control.tell("gate", "calibration").stdout
+    assert "until there are 300, the shipped simulation stands for it" in told
+    assert "halted by the gate: 1, of which 0 were called false" in told
+    control.tell("gate", "judge-halt", bad.id, "--false", "--why", "a test track")
+    live = json.loads(control.tell("gate", "calibration", "--json").stdout)["live"]
+    assert (live["rollouts"], live["halted"], live["called_false"]) == (2, 1, 1)
+    assert control.tell("gate", "judge-halt", twin.id, "--true", "--why", "it was none",
+                        check=False).returncode != 0
     draft = wait_for("the repair draft to be whole", bad.whole_draft)
     assert draft["release"] == over["candidate"] and draft["lanes"]
     assert all(lane["to_offset"] is not None for lane in draft["lanes"])

@@ -87,6 +87,8 @@ std::vector<Route> MakeRoutes() {
   routes.push_back(
       {HttpMethod::kPost, "/v1/rollouts/{key}/approvals", "approve", BodyKind::kObject});
   routes.push_back({HttpMethod::kPost, "/v1/rollouts/{key}/halt", "halt", BodyKind::kObject});
+  routes.push_back(
+      {HttpMethod::kPost, "/v1/rollouts/{key}/judgement", "judge_halt", BodyKind::kObject});
   routes.push_back({HttpMethod::kGet,
                     "/v1/audit",
                     "audit",

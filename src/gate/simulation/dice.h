@@ -10,14 +10,13 @@ namespace telltale::gate::simulation {
 // SplitMix64 without a lock: one thread.
 class Dice {
  public:
-  explicit Dice(std::uint64_t seed) : state_(seed * 0x9e3779b97f4a7c15U + 0x632be59bd9b4e019U) {}
+  // The seed is mixed before it is a state: states that are whole steps apart would give the same
+  // numbers, a few draws later.
+  explicit Dice(std::uint64_t seed) : state_(Mix(seed + 0x632be59bd9b4e019U)) {}
 
   std::uint64_t Next() {
     state_ += 0x9e3779b97f4a7c15U;
-    std::uint64_t z = state_;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9U;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebU;
-    return z ^ (z >> 31);
+    return Mix(state_);
   }
   // In (0, 1).
   double Uniform() { return (static_cast<double>(Next() >> 11) + 0.5) * 0x1p-53; }
@@ -43,6 +42,11 @@ class Dice {
   }
 
  private:
+  static std::uint64_t Mix(std::uint64_t z) {
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9U;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebU;
+    return z ^ (z >> 31);
+  }
   double Raw(double shape) {
     const double d = shape - 1.0 / 3;
     const double c = 1 / std::sqrt(9 * d);

@@ -1,12 +1,24 @@
 #include <gtest/gtest.h>
 
+#include <set>
+
+#include "gate/simulation/dice.h"
 #include "gate/simulation/latencies.h"
+#include "gate/simulation/rates.h"
 #include "gate/simulation/rollouts.h"
 #include "gate/simulation/tables.h"
 #include "gate/simulation/updates.h"
 
 namespace telltale::gate::simulation {
 namespace {
+
+TEST(DiceTest, SeedsThatFollowEachOtherShareNoNumbers) {
+  std::set<std::uint64_t> seen;
+  for (std::uint64_t seed = 0; seed < 200; ++seed) {
+    Dice dice(seed);
+    for (int draw = 0; draw < 100; ++draw) EXPECT_TRUE(seen.insert(dice.Next()).second) << seed;
+  }
+}
 
 TEST(SimulationTest, ATwinInsideTheLimitsIsNotHaltedAndAnEmptyOneIs) {
   for (std::uint64_t seed = 0; seed < 10; ++seed) {
@@ -46,6 +58,20 @@ TEST(SimulationTest, ASlowerCandidateHaltsAndASlowerHostDoesNot) {
     EXPECT_TRUE(RunLatency({.slower = 0.05}, seed).is_halted) << seed;
     EXPECT_FALSE(RunLatency({}, seed).is_halted) << seed;
     EXPECT_TRUE(RunLatency({.is_by_lot = false}, seed).is_order_refused) << seed;
+  }
+}
+
+TEST(SimulationTest, PlaceboCohortsAreNotHaltedAndFiveTimesTheRateIs) {
+  for (std::uint64_t seed = 0; seed < 10; ++seed) {
+    EXPECT_FALSE(RunRate({.vehicles = 500}, seed).is_halted) << seed;
+    EXPECT_TRUE(RunRate({.vehicles = 500, .shape = 1, .ratio = 5}, seed).is_halted) << seed;
+  }
+}
+
+TEST(SimulationTest, ALotThatLosesAFifthIsSeenAndAFairOneIsNot) {
+  for (std::uint64_t seed = 0; seed < 10; ++seed) {
+    EXPECT_FALSE(RunLot({}, seed).is_held) << seed;
+    EXPECT_TRUE(RunLot({.lost = 0.2}, seed).is_held) << seed;
   }
 }
 

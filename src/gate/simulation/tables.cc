@@ -9,6 +9,7 @@
 #include "gate/e_process.h"
 #include "gate/numeric.h"
 #include "gate/simulation/latencies.h"
+#include "gate/simulation/rates.h"
 #include "gate/simulation/rollouts.h"
 #include "gate/simulation/updates.h"
 
@@ -198,6 +199,64 @@ ordered_json Updates(const Extent& extent) {
   return rows;
 }
 
+ordered_json Rates(const Extent& extent) {
+  const int vehicles = std::min(1000, extent.vehicles_max);
+  const int many = std::min(5000, extent.vehicles_max);
+  const std::vector<RateCase> cases = {
+      {.name = "placebo cohorts of one release", .vehicles = vehicles, .margin = 1},
+      {.name = "the same, vehicles alike", .vehicles = vehicles, .shape = 1, .margin = 1},
+      {.name = "the same, very few very chatty ones",
+       .vehicles = vehicles,
+       .shape = 0.05,
+       .margin = 1},
+      {.name = "at the margin of 1.2", .vehicles = vehicles, .ratio = 1.2},
+      {.name = "twice as many", .vehicles = vehicles, .ratio = 2},
+      {.name = "twice as many", .vehicles = many, .ratio = 2},
+      {.name = "five times", .vehicles = vehicles, .ratio = 5},
+      {.name = "nothing", .vehicles = many},
+  };
+  ordered_json rows = ordered_json::array();
+  for (const RateCase& one : cases) {
+    const bool is_null = one.ratio <= one.margin;
+    const int runs = is_null && one.vehicles == vehicles ? extent.null_runs : extent.power_runs;
+    const auto ends =
+        RunAll<RateEnd>(extent, runs, [&](std::uint64_t seed) { return RunRate(one, seed); });
+    ordered_json row = {{"case", one.name}, {"vehicles", one.vehicles}, {"margin", one.margin}};
+    AddShare(row, "halted", CountOf(ends, [](const RateEnd& end) { return end.is_halted; }), runs);
+    row["safe"] = CountOf(ends, [](const RateEnd& end) { return end.is_safe; });
+    std::vector<double> days;
+    for (const RateEnd& end : ends) {
+      if (end.is_halted) days.push_back(end.days);
+    }
+    row["days_median"] = Quantile(days, 0.5);
+    rows.push_back(row);
+  }
+  return rows;
+}
+
+ordered_json Lots(const Extent& extent) {
+  const std::vector<LotCase> cases = {{.name = "nobody"},
+                                      {.name = "1 % of the cohort", .lost = 0.01},
+                                      {.name = "5 %", .lost = 0.05},
+                                      {.name = "10 %", .lost = 0.1},
+                                      {.name = "20 %", .lost = 0.2}};
+  ordered_json rows = ordered_json::array();
+  for (const LotCase& one : cases) {
+    const auto ends = RunAll<LotEnd>(extent, extent.null_runs,
+                                     [&](std::uint64_t seed) { return RunLot(one, seed); });
+    ordered_json row = {{"case", one.name}, {"fleet", one.fleet}};
+    AddShare(row, "held", CountOf(ends, [](const LotEnd& end) { return end.is_held; }),
+             extent.null_runs);
+    std::vector<double> vehicles;
+    for (const LotEnd& end : ends) {
+      if (end.is_held) vehicles.push_back(end.vehicles);
+    }
+    row["vehicles_median"] = Quantile(vehicles, 0.5);
+    rows.push_back(row);
+  }
+  return rows;
+}
+
 // No simulation: what a metric of weight 0.01 and 0.1 halts for, exactly.
 ordered_json Detected() {
   ordered_json rows = ordered_json::array();
@@ -223,6 +282,8 @@ ordered_json Tables(const Extent& extent) {
   tables["false_halts"] = FalseHalts(extent);
   tables["power"] = Power(extent);
   tables["latency"] = Latency(extent);
+  tables["rates"] = Rates(extent);
+  tables["lots"] = Lots(extent);
   tables["updates"] = Updates(extent);
   tables["detectable"] = Detected();
   return tables;

@@ -15,7 +15,8 @@ struct Extent {
 };
 inline constexpr Extent kShort = {.null_runs = 60, .power_runs = 10, .vehicles_max = 1000};
 
-// {"format", "seed", "false_halts", "power", "latency", "updates", "detectable"}: lists of rows.
+// {"format", "seed", "false_halts", "power", "latency", "rates", "lots", "updates", "detectable"}:
+// lists of rows.
 nlohmann::ordered_json Tables(const Extent& extent);
 
 }  // namespace telltale::gate::simulation
