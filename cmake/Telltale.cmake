@@ -43,8 +43,8 @@ if(TELLTALE_SANITIZE)
   endif()
 endif()
 
-# Headers that every file of these folders reads (JSON, protobuf, GoogleTest) cost more than the files
-# themselves: eight files in one compilation take a third of the time. Names in the anonymous
+# Headers that every file of these folders reads (JSON, protobuf, GoogleTest) cost more than the
+# files themselves: eight files in one compilation take a third of the time. Names in the anonymous
 # namespaces of one folder differ, so that any eight go together. -DTELLTALE_UNITY=OFF compiles file
 # by file, for an edit loop and for clang-tidy.
 option(TELLTALE_UNITY "Compile the larger folders eight files at a time" ON)
