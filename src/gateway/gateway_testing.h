@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -99,14 +100,31 @@ class FakeRegistry {
           [this, owned = std::move(**connection)]() mutable { Talk(std::move(owned)); });
     }
   }
+  static void AddRow(internal::v1::RegistryMessage& message, const std::string& vin,
+                     VehicleRef ref) {
+    internal::v1::VehicleRow& row = *message.mutable_rows()->add_rows();
+    row.set_vin(vin);
+    row.set_vehicle_ref(ref.bytes.data(), ref.bytes.size());
+  }
   static std::string RowsOf(const std::string& vin, VehicleRef ref, bool added) {
     internal::v1::RegistryMessage message;
     message.mutable_rows()->set_complete(true);
     message.mutable_rows()->set_added(added);
-    internal::v1::VehicleRow& row = *message.mutable_rows()->add_rows();
-    row.set_vin(vin);
-    row.set_vehicle_ref(ref.bytes.data(), ref.bytes.size());
+    AddRow(message, vin, ref);
     return message.SerializeAsString();
+  }
+  // As the real one: whoever was named before is in the map, or the gateway would forget them.
+  std::string Map() {
+    internal::v1::RegistryMessage message;
+    message.mutable_rows()->set_complete(true);
+    std::lock_guard lock(mutex_);
+    for (const std::string& vin : named_) AddRow(message, vin, RefOf(vin));
+    return message.SerializeAsString();
+  }
+  std::string Named(const std::string& vin) {
+    std::lock_guard lock(mutex_);
+    named_.insert(vin);
+    return RowsOf(vin, RefOf(vin), true);
   }
   void Talk(LocalConnection connection) {
     bool is_follower = false;
@@ -124,18 +142,15 @@ class FakeRegistry {
       internal::v1::RegistryRequest request;
       CHECK(request.ParseFromString(**frame));
       if (request.has_subscribe()) is_follower = true;
-      internal::v1::RegistryMessage reply;
-      reply.mutable_rows()->set_complete(true);
-      const std::string& vin = request.resolve().vin();
-      const std::string frame_out =
-          request.has_resolve() ? RowsOf(vin, RefOf(vin), true) : reply.SerializeAsString();
-      if (!connection.Send(frame_out).ok()) return;
+      const std::string reply = request.has_resolve() ? Named(request.resolve().vin()) : Map();
+      if (!connection.Send(reply).ok()) return;
     }
   }
 
   std::optional<LocalListener> listener_;
   std::mutex mutex_;
   std::vector<std::pair<std::string, VehicleRef>> changes_;
+  std::set<std::string> named_;  // VINs
   std::atomic<bool> is_stopping_{false};
   std::thread thread_;
   std::vector<std::thread> connections_;
