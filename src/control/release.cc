@@ -7,6 +7,7 @@
 #include "base/format_version.h"
 #include "contract/contract.h"
 #include "control/release_bundle.h"
+#include "control/release_files.h"
 #include "seal/seal.h"
 
 namespace telltale::control {
@@ -14,11 +15,6 @@ namespace {
 
 constexpr std::uint64_t kComponentBytesMax = 1u << 30;
 constexpr std::uint64_t kManifestBytesMax = 1u << 20;
-// Nothing in a release is secret, and the vault's user reads the contract.
-constexpr std::uint32_t kFolderMode = 0755;
-constexpr std::uint32_t kFileMode = 0644;
-
-std::string HexSha256(std::string_view bytes) { return HexEncode(seal::Sha256(bytes)); }
 
 std::string FolderOf(const Paths& paths, const std::string& id) {
   return paths.releases() + "/" + id;
@@ -88,12 +84,12 @@ Result<Release> InstallRelease(Disk& disk, const ReleaseFiles& files, const Path
   const std::string manifest = CanonicalManifest(release.components);
   release.id = ReleaseId(manifest);
   const std::string folder = FolderOf(paths, release.id);
-  RETURN_IF_ERROR(disk.MakeFolders(paths.contracts(), kFolderMode));
-  RETURN_IF_ERROR(disk.MakeFolders(folder, kFolderMode));
+  RETURN_IF_ERROR(disk.MakeFolders(paths.contracts(), kReleaseFolderMode));
+  RETURN_IF_ERROR(disk.MakeFolders(folder, kReleaseFolderMode));
   RETURN_IF_ERROR(WriteFileDurably(disk, ContractPath(paths, release.components["contract"]),
-                                   descriptor, kFileMode));
-  RETURN_IF_ERROR(WriteFileDurably(disk, folder + "/rules.yaml", rules, kFileMode));
-  RETURN_IF_ERROR(WriteFileDurably(disk, folder + "/manifest.json", manifest, kFileMode));
+                                   descriptor, kReleaseFileMode));
+  RETURN_IF_ERROR(WriteFileDurably(disk, folder + "/rules.yaml", rules, kReleaseFileMode));
+  RETURN_IF_ERROR(WriteFileDurably(disk, folder + "/manifest.json", manifest, kReleaseFileMode));
   return release;
 }
 

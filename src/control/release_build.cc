@@ -5,6 +5,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "control/release_files.h"
 #include "control/release_text.h"
 
 namespace telltale::control {
@@ -14,13 +15,8 @@ using nlohmann::json;
 
 constexpr std::string_view kSqlSuffix = ".sql";
 constexpr std::uint64_t kFeatureBytesMax = 1u << 20;
-constexpr std::uint64_t kSmallFileBytesMax = 1u << 20;
-constexpr std::uint32_t kBuiltFolderMode = 0755;
-constexpr std::uint32_t kBuiltFileMode = 0644;
 constexpr std::array<std::string_view, 5> kComponents = {"contract", "rules", "engine",
                                                          "transforms", "features"};
-
-std::string BuiltDigest(std::string_view bytes) { return HexEncode(seal::Sha256(bytes)); }
 
 bool IsFeatureName(std::string_view name) {
   return !name.empty() && name.size() <= 64 && name.front() >= 'a' && name.front() <= 'z' &&
@@ -69,7 +65,7 @@ Status AddFeatures(Disk& disk, const std::string& folder, ReleaseContent& conten
                    fmt::format("{}/{}: a feature's name is [a-z][a-z0-9_]*", folder, file)};
     }
     ASSIGN_OR_RETURN(std::string sql, ReadWholeFile(disk, folder + "/" + file, kFeatureBytesMax));
-    const std::string digest = BuiltDigest(sql);
+    const std::string digest = HexSha256(sql);
     content.features[name] = digest;
     content.blobs[digest] = std::move(sql);
   }
@@ -80,7 +76,7 @@ Status AddFeatures(Disk& disk, const std::string& folder, ReleaseContent& conten
 }
 
 void AddComponent(ReleaseContent& content, const std::string& name, std::string bytes) {
-  const std::string digest = BuiltDigest(bytes);
+  const std::string digest = HexSha256(bytes);
   content.components[name] = digest;
   content.blobs[digest] = std::move(bytes);
 }
@@ -96,7 +92,7 @@ Result<std::shared_ptr<const contract::Contract>> ContractOf(const ReleaseConten
 Status CheckTransforms(const ReleaseContent& content, const contract::Contract& contract) {
   const auto named = content.components.find("transforms");
   if (named == content.components.end()) return Ok();  // older: they are in its contract
-  if (BuiltDigest(CanonicalItems(TransformsAsItems(contract))) == named->second) return Ok();
+  if (HexSha256(CanonicalItems(TransformsAsItems(contract))) == named->second) return Ok();
   return Error{Code::kInvalid, "the release's transforms are not those of its contract"};
 }
 
@@ -115,7 +111,7 @@ std::string FeaturesListing(const std::map<std::string, std::string>& features) 
 
 Result<std::map<std::string, std::string>> ParseFeatures(std::string_view listing) {
   const Error corrupt{Code::kCorrupt, "this is no list of features"};
-  if (listing.size() > kSmallFileBytesMax) return corrupt;
+  if (listing.size() > kReleaseTextBytesMax) return corrupt;
   const json object = json::parse(listing, nullptr, /*allow_exceptions=*/false);
   if (!object.is_object() || object.size() > kFeaturesMax) return corrupt;
   std::map<std::string, std::string> features;
@@ -153,14 +149,14 @@ Result<ReleaseContent> BuildRelease(Disk& disk, const BuildSources& sources,
   const std::string& folder = sources.folder;
   RETURN_IF_ERROR(CheckNames(disk, folder));
   ReleaseContent content;
-  const auto yaml = ReadWholeFile(disk, folder + "/release.yaml", kSmallFileBytesMax);
+  const auto yaml = ReadWholeFile(disk, folder + "/release.yaml", kReleaseTextBytesMax);
   if (!yaml.ok()) {
     return Annotate(yaml.error(), "a release's folder has a release.yaml (docs/releases.md)");
   }
   auto declaration = ReadReleaseYaml(*yaml);
   if (!declaration.ok()) return Annotate(declaration.error(), folder);
   content.declaration = std::move(declaration).value();
-  auto rules = ReadWholeFile(disk, folder + "/rules.yaml", kSmallFileBytesMax);
+  auto rules = ReadWholeFile(disk, folder + "/rules.yaml", kReleaseTextBytesMax);
   if (!rules.ok()) {
     return Annotate(rules.error(), "a release's folder has its rules.yaml (docs/releases.md)");
   }
@@ -186,33 +182,33 @@ Result<ReleaseContent> BuildRelease(Disk& disk, const BuildSources& sources,
 }
 
 Status WriteReleaseFolder(Disk& disk, const std::string& folder, const ReleaseContent& content) {
-  RETURN_IF_ERROR(disk.MakeFolders(folder + "/blobs", kBuiltFolderMode));
+  RETURN_IF_ERROR(disk.MakeFolders(folder + "/blobs", kReleaseFolderMode));
   for (const auto& [digest, bytes] : content.blobs) {
     const std::string path = folder + "/blobs/" + digest;
-    if (!disk.Exists(path)) RETURN_IF_ERROR(WriteFileDurably(disk, path, bytes, kBuiltFileMode));
+    if (!disk.Exists(path)) RETURN_IF_ERROR(WriteFileDurably(disk, path, bytes, kReleaseFileMode));
   }
   const ReleaseBundle& bundle = content.bundle;
   RETURN_IF_ERROR(
-      WriteFileDurably(disk, folder + "/declared.json", bundle.declared, kBuiltFileMode));
+      WriteFileDurably(disk, folder + "/declared.json", bundle.declared, kReleaseFileMode));
   if (!bundle.signature.empty()) {
     RETURN_IF_ERROR(
-        WriteFileDurably(disk, folder + "/signature", bundle.signature, kBuiltFileMode));
+        WriteFileDurably(disk, folder + "/signature", bundle.signature, kReleaseFileMode));
   } else if (disk.Exists(folder + "/signature")) {
     RETURN_IF_ERROR(disk.Remove(folder + "/signature"));
   }
   // Last: a folder with a manifest is whole.
-  return WriteFileDurably(disk, folder + "/manifest.json", bundle.manifest, kBuiltFileMode);
+  return WriteFileDurably(disk, folder + "/manifest.json", bundle.manifest, kReleaseFileMode);
 }
 
 Result<ReleaseContent> ReadReleaseFolder(Disk& disk, const std::string& folder) {
   ReleaseBundle bundle;
   ASSIGN_OR_RETURN(bundle.manifest,
-                   ReadWholeFile(disk, folder + "/manifest.json", kSmallFileBytesMax));
+                   ReadWholeFile(disk, folder + "/manifest.json", kReleaseTextBytesMax));
   ASSIGN_OR_RETURN(bundle.declared,
-                   ReadWholeFile(disk, folder + "/declared.json", kSmallFileBytesMax));
+                   ReadWholeFile(disk, folder + "/declared.json", kReleaseTextBytesMax));
   if (disk.Exists(folder + "/signature")) {
     ASSIGN_OR_RETURN(bundle.signature,
-                     ReadWholeFile(disk, folder + "/signature", kSmallFileBytesMax));
+                     ReadWholeFile(disk, folder + "/signature", kReleaseTextBytesMax));
   }
   return GatherContent(std::move(bundle), [&](const std::string& digest) {
     return ReadWholeFile(disk, folder + "/blobs/" + digest, kBlobBytesMax);
@@ -236,7 +232,7 @@ Result<ReleaseContent> GatherContent(ReleaseBundle bundle, const BlobOf& blob_of
       if (what == optional && bytes.error().code == Code::kNotFound) return Ok();
       return Annotate(bytes.error(), "the release's " + what);
     }
-    if (BuiltDigest(*bytes) != digest) {
+    if (HexSha256(*bytes) != digest) {
       return Error{Code::kCorrupt,
                    fmt::format("the release's {} is not the bytes that its digest names", what)};
     }

@@ -9,6 +9,7 @@
 
 #include "base/format_version.h"
 #include "base/sha256.h"
+#include "control/release_files.h"
 
 namespace telltale::control {
 namespace {
@@ -19,14 +20,11 @@ constexpr std::size_t kSignatureBytesMax = 4096;
 constexpr std::size_t kSignatureRawBytes = 64;
 constexpr std::string_view kSignedHead = "telltale release 1";
 constexpr std::string_view kKeySuffix = ".pub";
-constexpr std::uint32_t kBundleFolderMode = 0755;
 
 bool IsKeyName(std::string_view text) {
   return !text.empty() && text.size() <= 63 && text.front() != '-' &&
          text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string_view::npos;
 }
-
-std::string BundleDigest(std::string_view bytes) { return HexEncode(seal::Sha256(bytes)); }
 
 // "2026-11-30T17:05:00Z" and nothing else.
 bool IsTime(std::string_view text) {
@@ -46,7 +44,7 @@ std::string BuiltAtText(Micros at) {
 }
 
 std::string SignedText(const ReleaseBundle& bundle, std::string_view built_at) {
-  return fmt::format("{}\n{}\n{}\n{}\n", kSignedHead, bundle.id(), BundleDigest(bundle.declared),
+  return fmt::format("{}\n{}\n{}\n{}\n", kSignedHead, bundle.id(), HexSha256(bundle.declared),
                      built_at);
 }
 
@@ -120,7 +118,7 @@ Status TrustKey(Disk& disk, const Paths& paths, const std::string& name,
   }
   ASSIGN_OR_RETURN(const std::string raw, seal::LoadKey(disk, public_file));
   ASSIGN_OR_RETURN(const bool is_demo, seal::IsDemoKey(disk, public_file));
-  RETURN_IF_ERROR(disk.MakeFolders(ReleaseKeysFolder(paths), kBundleFolderMode));
+  RETURN_IF_ERROR(disk.MakeFolders(ReleaseKeysFolder(paths), kReleaseFolderMode));
   return seal::StoreKey(disk, fmt::format("{}/{}{}", ReleaseKeysFolder(paths), name, kKeySuffix),
                         raw, {.is_demo = is_demo});
 }

@@ -5,15 +5,14 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "control/release_files.h"
+
 namespace telltale::control {
 namespace {
 
 using nlohmann::json;
 
-constexpr std::uint64_t kStoredFileBytesMax = 1u << 20;
 constexpr std::size_t kPrefixMin = 6;
-constexpr std::uint32_t kStoreFolderMode = 0755;
-constexpr std::uint32_t kStoreFileMode = 0644;
 constexpr std::uint32_t kProgramMode = 0755;
 
 Error NoDigest() { return {Code::kInvalid, "a digest is 64 lower-case hex digits"}; }
@@ -48,12 +47,12 @@ Result<std::vector<std::string>> IdsIn(Disk& disk, const std::string& folder) {
 }
 
 Status WriteOnce(Disk& disk, const std::string& path, std::string_view bytes,
-                 std::uint32_t mode = kStoreFileMode) {
+                 std::uint32_t mode = kReleaseFileMode) {
   if (disk.Exists(path)) {
     const auto there = ReadWholeFile(disk, path, kBlobBytesMax);
     if (there.ok() && *there == bytes) return Ok();
   }
-  RETURN_IF_ERROR(disk.MakeFolders(ParentFolder(path), kStoreFolderMode));
+  RETURN_IF_ERROR(disk.MakeFolders(ParentFolder(path), kReleaseFolderMode));
   return WriteFileDurably(disk, path, bytes, mode);
 }
 
@@ -119,7 +118,7 @@ json ToJson(const StoredRelease& release) {
 Status InstallContent(Disk& disk, const Paths& environment, const ReleaseContent& content) {
   const std::string folder = environment.releases() + "/" + content.id();
   const auto write = [&](const std::string& path, const std::string* bytes,
-                         std::uint32_t mode = kStoreFileMode) -> Status {
+                         std::uint32_t mode = kReleaseFileMode) -> Status {
     return bytes == nullptr ? Ok() : WriteOnce(disk, path, *bytes, mode);
   };
   const auto digest = [&](const char* component) {
@@ -231,7 +230,7 @@ Result<ReleaseBundle> ReleaseStore::Bundle(const std::string& id) const {
   if (!IsSha256Hex(id)) return Error{Code::kInvalid, "a release id is 64 lower-case hex digits"};
   const std::string folder = Folder(id);
   ReleaseBundle bundle;
-  auto manifest = ReadWholeFile(disk_, folder + "/manifest.json", kStoredFileBytesMax);
+  auto manifest = ReadWholeFile(disk_, folder + "/manifest.json", kReleaseTextBytesMax);
   if (!manifest.ok() && manifest.error().code == Code::kNotFound) {
     return Error{Code::kNotFound, fmt::format("there is no release {} here: `telltale release "
                                               "list` shows those that are",
@@ -243,9 +242,9 @@ Result<ReleaseBundle> ReleaseStore::Bundle(const std::string& id) const {
     return Error{Code::kCorrupt, folder + "/manifest.json is not the manifest of this release"};
   }
   ASSIGN_OR_RETURN(bundle.declared,
-                   ReadWholeFile(disk_, folder + "/declared.json", kStoredFileBytesMax));
+                   ReadWholeFile(disk_, folder + "/declared.json", kReleaseTextBytesMax));
   ASSIGN_OR_RETURN(bundle.signature,
-                   ReadWholeFile(disk_, folder + "/signature", kStoredFileBytesMax));
+                   ReadWholeFile(disk_, folder + "/signature", kReleaseTextBytesMax));
   return bundle;
 }
 
@@ -299,7 +298,7 @@ Result<ReleaseContent> ReleaseStore::InstalledContent(const std::string& id) con
   const std::string folder = paths_.releases() + "/" + id;
   ReleaseBundle bundle;
   ASSIGN_OR_RETURN(bundle.manifest,
-                   ReadWholeFile(disk_, folder + "/manifest.json", kStoredFileBytesMax));
+                   ReadWholeFile(disk_, folder + "/manifest.json", kReleaseTextBytesMax));
   return GatherContent(
       std::move(bundle),
       [&](const std::string& digest) -> Result<std::string> {
