@@ -4,6 +4,7 @@
 #include <cmath>
 #include <functional>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "gate/e_process.h"
@@ -54,6 +55,16 @@ double Quantile(std::vector<double> values, double share) {
   const auto at =
       static_cast<std::size_t>(std::lround(share * static_cast<double>(values.size() - 1)));
   return Rounded(values[at]);
+}
+
+// Of the runs that ended so; 0 where none did.
+template <typename End, typename Value>
+double MedianWhere(const std::vector<End>& ends, bool End::* is, Value End::* value) {
+  std::vector<double> values;
+  for (const End& end : ends) {
+    if (end.*is) values.push_back(static_cast<double>(end.*value));
+  }
+  return Quantile(std::move(values), 0.5);
 }
 
 template <typename End, typename Is>
@@ -149,11 +160,7 @@ ordered_json Latency(const Extent& extent) {
              extent.null_runs);
     row["inside"] = CountOf(ends, [](const LatencyEnd& end) { return end.is_inside; });
     row["refused"] = CountOf(ends, [](const LatencyEnd& end) { return end.is_order_refused; });
-    std::vector<double> hours;
-    for (const LatencyEnd& end : ends) {
-      if (end.is_halted) hours.push_back(end.hours);
-    }
-    row["hours_median"] = Quantile(hours, 0.5);
+    row["hours_median"] = MedianWhere(ends, &LatencyEnd::is_halted, &LatencyEnd::hours);
     rows.push_back(row);
   }
   return rows;
@@ -224,11 +231,7 @@ ordered_json Rates(const Extent& extent) {
     ordered_json row = {{"case", one.name}, {"vehicles", one.vehicles}, {"margin", one.margin}};
     AddShare(row, "halted", CountOf(ends, [](const RateEnd& end) { return end.is_halted; }), runs);
     row["safe"] = CountOf(ends, [](const RateEnd& end) { return end.is_safe; });
-    std::vector<double> days;
-    for (const RateEnd& end : ends) {
-      if (end.is_halted) days.push_back(end.days);
-    }
-    row["days_median"] = Quantile(days, 0.5);
+    row["days_median"] = MedianWhere(ends, &RateEnd::is_halted, &RateEnd::days);
     rows.push_back(row);
   }
   return rows;
@@ -247,11 +250,7 @@ ordered_json Lots(const Extent& extent) {
     ordered_json row = {{"case", one.name}, {"fleet", one.fleet}};
     AddShare(row, "held", CountOf(ends, [](const LotEnd& end) { return end.is_held; }),
              extent.null_runs);
-    std::vector<double> vehicles;
-    for (const LotEnd& end : ends) {
-      if (end.is_held) vehicles.push_back(end.vehicles);
-    }
-    row["vehicles_median"] = Quantile(vehicles, 0.5);
+    row["vehicles_median"] = MedianWhere(ends, &LotEnd::is_held, &LotEnd::vehicles);
     rows.push_back(row);
   }
   return rows;
